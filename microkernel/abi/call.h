@@ -1,0 +1,77 @@
+/* System calls as a user program sees them: numbers, argument types, flags.
+ *
+ * Registers on x86-64 (SYSCALL, AMD64 Architecture Programmer's Manual vol. 2, 6.1.1):
+ *   number and status in rax; argument[0..8] in rdi, rsi, rdx, r10, r8, r9, r12, r13, rbx. rcx, r11, r14, r15 are lost. rbp and rsp are kept.
+ *   The six message words are argument[2..7], so the same registers carry them from caller to receiver and back.
+ *
+ * Argument types of syscall.def:
+ *   frame       number of a 4 KiB frame; objects (spaces, threads) are named by the frame they live in
+ *   endpoint    frame * ENDPOINTS_PER_FRAME + slot
+ *   user        user address in bytes; page addresses are multiples of PAGE_BYTES
+ *   handle      a process's number for an endpoint, with its generation (see HANDLE_...)
+ *   tag         what a message is (abi/message.h)
+ *   token       names one stopped caller, once (abi/message.h)
+ *   attributes  ATTRIBUTE_... of abi/memory.h */
+#ifndef QUIRE_ABI_CALL_H
+#define QUIRE_ABI_CALL_H
+
+#include <stdint.h>
+
+enum call_number : uint32_t {
+#define SYSCALL(number, name, who, how, in, out, text) CALL_##name = (number),
+#include "syscall.def"
+#undef SYSCALL
+    CALL_LIMIT = 64, /* numbers are below this */
+};
+
+constexpr uint32_t ABI_VERSION = 1;
+constexpr unsigned CALL_ARGUMENTS = 9;
+
+/* receive: flags */
+enum : uint64_t { RECEIVE_WAIT = 0, RECEIVE_DO_NOT_WAIT = 1 };
+
+/* space_unmap: flags. UNMAP_FREE gives every frame back whose last mapping goes. */
+enum : uint64_t { UNMAP_KEEP = 0, UNMAP_FREE = 1 };
+
+/* thread_create: flags. A thread without THREAD_VECTORS that uses a vector or x87 instruction gets an exception fault. */
+enum : uint64_t { THREAD_PLAIN = 0, THREAD_VECTORS = 1 };
+
+constexpr uint32_t PRIORITY_LIMIT = 8; /* 0 runs last, 7 first */
+constexpr uint32_t PRIORITY_PROGRAM = 2;
+constexpr uint32_t PRIORITY_PAGER = 6;
+
+/* "no frame": thread_create without a message buffer */
+constexpr uint64_t FRAME_NONE = 0;
+/* resolve: argument 2, let the kernel take a fresh zeroed frame */
+constexpr uint64_t FRAME_FRESH = 0xffffffff;
+
+/* One space_map, space_fill, space_unmap, space_protect call handles at most this many pages and says how far it got. */
+constexpr uint64_t STEP_PAGES = 512;
+
+/* Handles. Row index = number % HANDLE_ROWS; the kernel compares the whole number, so the upper bits serve as generation. 0 is no handle. */
+constexpr uint32_t HANDLE_ROWS = 64;
+constexpr uint32_t HANDLE_NONE = 0;
+constexpr uint32_t HANDLE_PAGER = 1; /* every program starts with this one: calls to its pager */
+
+enum : uint64_t {
+    RIGHT_CALL = 1, RIGHT_RECEIVE = 2, RIGHT_NOTIFY = 4, RIGHT_PASS = 8, RIGHT_NARROW = 16,
+    RIGHTS_ALL = 31,
+};
+
+constexpr uint64_t ENDPOINTS_PER_FRAME = 32;
+
+/* test_counter */
+enum counter : uint32_t {
+    COUNTER_ENTRIES,       /* kernel entries from user mode: calls, exceptions, interrupts */
+    COUNTER_INTERRUPTS,    /* of these, interrupts */
+    COUNTER_ROOT_LOADS,    /* root-table loads (CR3 writes) outside a flush */
+    COUNTER_FLUSHES,       /* whole-TLB flushes */
+    COUNTER_INVALIDATIONS, /* single-page invalidations */
+    COUNTER_ENTRIES_WRITTEN, /* page-table entries written */
+    COUNTER_TABLES_ALLOCATED,
+    COUNTER_TABLES_FREED,
+    COUNTER_FRAMES_ZEROED,
+    COUNTERS,
+};
+
+#endif

@@ -1,0 +1,70 @@
+/* The contract of a port: all that the portable kernel asks of a machine.
+ *
+ * A port is a folder below arch/ with these headers and functions and nothing else that the kernel sees:
+ *   arch_types.h   struct arch_context (begins with struct call_registers), struct arch_vectors
+ *   pte.h          one page-table entry: levels, encode, decode
+ *   the functions below
+ * arch/host is a port over plain memory: it carries the unit tests. */
+#ifndef QUIRE_ARCH_H
+#define QUIRE_ARCH_H
+
+#include "abi/call.h"
+#include "types.h"
+
+/* The registers of a system call, first member of struct arch_context. */
+struct call_registers {
+    uint64_t number;                   /* in: call number; out: status */
+    uint64_t argument[CALL_ARGUMENTS]; /* in and out, abi/call.h */
+};
+
+#include "arch_types.h"
+#include "pte.h"
+
+struct thread;
+
+/* --- Memory --- */
+
+/* The frame in the kernel's address space. Valid for every frame below arch_direct_frames(). */
+static inline void *arch_frame_pointer(frame_t frame);
+/* First frame number beyond the direct map: kernel objects and page tables come from below it. */
+uint32_t arch_direct_frames(void);
+/* A window to any frame, direct-mapped or not. At most two are open at a time; each open is closed, in reverse order. */
+void *arch_window_open(frame_t frame);
+void arch_window_close(void *window);
+
+/* The root table of a new space: fills the kernel's half of a zeroed table from the template. */
+void arch_root_initialise(frame_t root);
+
+/* Translation buffer. `active` means: the root is loaded on this processor. */
+bool arch_root_is_active(frame_t root);
+void arch_tlb_invalidate(user_page_t page); /* one page of the active root */
+void arch_tlb_flush(void);                  /* all user entries of the active root */
+
+/* --- Threads --- */
+
+/* A context that will start at `instruction` with `stack` and the argument in argument[0]; everything else zero, flags clean. */
+void arch_context_start(struct thread *thread, uint64_t instruction, uint64_t stack, uint64_t argument);
+/* Makes the thread run its system call again when it goes on. */
+void arch_context_restart_call(struct thread *thread);
+uint64_t arch_context_instruction(const struct thread *thread);
+uint64_t arch_context_stack(const struct thread *thread);
+/* The thread is about to run on this processor after another one: root table, vector state, kernel stack pointers. */
+void arch_thread_switch(struct thread *from, struct thread *to);
+/* A new thread's vector state: the processor's initial one. */
+void arch_vectors_initialise(struct thread *thread);
+/* The thread is going away: the processor must not keep or save its vector state. */
+void arch_vectors_forget(struct thread *thread);
+
+/* --- Machine --- */
+
+uint64_t arch_cycles(void);                    /* the cycle counter */
+uint64_t arch_cycles_to_nanoseconds(uint64_t cycles);
+void arch_timer_start(uint64_t nanoseconds);   /* one-shot; ends in kernel_on_timer() */
+void arch_timer_stop(void);
+void arch_log_write(const char *text, size_t length_bytes);
+[[noreturn]] void arch_machine_end(uint32_t code); /* 0: success, to whoever started the machine */
+[[noreturn]] void arch_panic(void);                /* registers and backtrace to the log, then the end */
+
+#include "arch_inline.h"
+
+#endif

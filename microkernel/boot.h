@@ -1,0 +1,36 @@
+/* Boot information in one form, whichever door the kernel came in by.
+ *
+ * The port reads Multiboot2 tags or the PVH start structure, checks every byte of them, and fills this; the portable kernel reads nothing else. */
+#ifndef QUIRE_BOOT_H
+#define QUIRE_BOOT_H
+
+#include "frame.h"
+#include "types.h"
+
+constexpr size_t BOOT_RANGES = 256;
+constexpr size_t BOOT_SOURCE_MODULES = 34;
+constexpr size_t BOOT_TEXT_LIMIT = 256; /* bytes of one module's or the kernel's command line, with the NUL */
+
+struct boot_source_module {
+    uint64_t first; /* physical bytes, page aligned */
+    uint64_t limit;
+    char text[BOOT_TEXT_LIMIT];
+};
+
+struct boot_source {
+    struct memory_range ranges[BOOT_RANGES]; /* as firmware says; the port adds kernel image and boot structures as reserved */
+    size_t count_ranges;
+    struct boot_source_module modules[BOOT_SOURCE_MODULES];
+    size_t count_modules;
+    size_t left_out_ranges;  /* more than fit; never silently */
+    size_t left_out_modules;
+    char arguments[1024];    /* kernel command line */
+    char loader[64];         /* name of the boot loader, for the log */
+    uint64_t acpi_rsdp;      /* physical address or 0 */
+    struct {
+        uint64_t address;    /* physical, 0: none */
+        uint32_t width, height, pitch_bytes, bits_per_pixel;
+    } framebuffer;
+};
+
+#endif

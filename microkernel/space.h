@@ -1,0 +1,92 @@
+/* Spaces: page tables, one algorithm for every table format.
+ *
+ * pte.h of the port says how many levels there are and how an entry looks; everything else is here. A space is one control frame (struct space, with the
+ * rows of its handle table) and a root table. Tables of the user half belong to one space each; their frame entries count live entries, so that an
+ * empty table is given back without being scanned.
+ *
+ * Every range operation handles at most STEP_PAGES pages, says in *done how many pages of the span it has dealt with, and answers AGAIN when
+ * some are left. What a step needs is reserved before it changes anything: on any status but OK and AGAIN nothing has changed.
+ *
+ * Only this file writes page-table entries. */
+#ifndef QUIRE_SPACE_H
+#define QUIRE_SPACE_H
+
+#include "abi/call.h"
+#include "frame.h"
+#include "types.h"
+
+struct endpoint;
+struct thread;
+
+/* One row of the handle cache. */
+struct handle_row {
+    struct endpoint *endpoint;
+    uint64_t badge;
+    uint32_t handle;     /* the whole number; 0: the row is empty */
+    uint32_t generation; /* of the endpoint when the row was filled */
+    uint32_t rights;
+    uint32_t reserved;
+};
+static_assert(sizeof(struct handle_row) <= 32);
+
+struct space {
+    frame_t frame; /* this control frame: the space's name */
+    frame_t root;
+    struct endpoint *pager; /* where its faults go; nullptr for the first pager */
+    uint32_t pager_generation;
+    uint32_t incarnation;   /* of the pager in this space, 0 for programs */
+    uint64_t badge;         /* what its faults show the pager */
+    uint64_t count_mapped;  /* user pages mapped, in units of 4 KiB */
+    uint64_t count_tables;  /* page tables below the root */
+    uint32_t count_threads;
+    bool is_pager;          /* its threads may make table calls */
+    bool ending;            /* space_destroy has begun: nothing can be added */
+    struct thread *threads; /* list through thread.space_next */
+    struct thread *callers; /* list of threads that wait for a reply from here, through thread.caller_next */
+    struct handle_row rows[HANDLE_ROWS];
+};
+static_assert(sizeof(struct space) <= 4096);
+
+/* Checks an untrusted range of whole pages. BAD_LENGTH, BAD_ALIGNMENT, BAD_ADDRESS, RANGE_WRAPS. */
+enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_span *span);
+
+/* Checks attributes from outside. BAD_ARGUMENT: unknown bits; WRITE_EXECUTE. */
+enum status attributes_check(uint64_t attributes);
+
+/* Makes an empty space: two frames. NO_MEMORY. */
+enum status space_create(struct space **space);
+
+/* Gives everything back in bounded steps: AGAIN until done. The caller has made sure that no thread is left and that it is not active. */
+enum status space_destroy(struct space *space);
+
+/* Maps consecutive USER frames. ALREADY_MAPPED, BAD_FRAME (a frame of another kind, or beyond memory), TOO_MANY_MAPPINGS, NO_MEMORY (tables), AGAIN. */
+enum status space_map(struct space *space, struct user_span span, frame_t first, uint32_t attributes, uint64_t *done);
+
+/* Maps fresh zeroed USER frames. ALREADY_MAPPED, NO_MEMORY, AGAIN. */
+enum status space_fill(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done);
+
+struct unmap_result {
+    uint64_t done_pages;     /* of the span, holes included */
+    uint64_t unmapped_pages; /* entries removed, in pages of 4 KiB */
+    uint64_t freed_frames;   /* UNMAP_FREE: frames given back */
+};
+/* Removes entries; holes are fine. Splits large leaves (NO_MEMORY for the table). AGAIN. */
+enum status space_unmap(struct space *space, struct user_span span, uint64_t flags, struct unmap_result *result);
+
+/* Changes the rights of what is mapped; holes are fine. NO_MEMORY (split), AGAIN. */
+enum status space_protect(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done, uint64_t *changed);
+
+struct translation {
+    frame_t frame;       /* of the page asked for, also inside a large leaf */
+    uint32_t attributes; /* with ACCESSED and DIRTY */
+    uint64_t page_bytes; /* size of the leaf */
+};
+/* What a page is mapped to. NOT_MAPPED. */
+enum status space_query(const struct space *space, user_page_t page, struct translation *translation);
+
+/* The four answers of a walk. */
+enum page_state : uint8_t { PAGE_NO_TABLE, PAGE_NOT_PRESENT, PAGE_PRESENT, PAGE_LARGE };
+/* Finds the entry of a page: its state, and through *level the level (0: 4 KiB) where the walk ended. Changes nothing. */
+enum page_state space_locate(const struct space *space, user_page_t page, unsigned *level);
+
+#endif

@@ -1,0 +1,50 @@
+/* The pager's protocol: what programs and the pager agree on beside the rows of protocol.def. */
+#ifndef QUIRE_PROTOCOL_H
+#define QUIRE_PROTOCOL_H
+
+#include <stdint.h>
+
+enum protocol : uint32_t {
+#define PROTOCOL(number, name, in, out, text) PROTOCOL_##name = (number),
+#include "protocol.def"
+#undef PROTOCOL
+};
+
+/* Kinds of segments, in address order. */
+enum segment_kind : uint32_t {
+    SEGMENT_CODE = 1, SEGMENT_DATA, SEGMENT_RODATA, SEGMENT_BRK, SEGMENT_AUTOGEN, SEGMENT_MMAP, SEGMENT_STACK,
+    SEGMENT_BUFFER, /* the message buffer, above the stack; immutable */
+    SEGMENT_KINDS,
+};
+
+enum protection : uint32_t { PROTECTION_READ = 0, PROTECTION_WRITE = 1, PROTECTION_EXECUTE = 2 };
+
+/* Why a process ended. */
+enum process_end : uint32_t {
+    PROCESS_EXITED = 1,       /* value: exit status */
+    PROCESS_BAD_ADDRESS,      /* outside every segment; value: address */
+    PROCESS_PROTECTION,       /* against the segment's protection; value: address */
+    PROCESS_STACK_OVERFLOW,   /* below the stack's limit; value: address */
+    PROCESS_EXCEPTION,        /* value: the processor's vector */
+    PROCESS_OUT_OF_MEMORY,    /* value: address */
+    PROCESS_FAULT_LOOP,       /* same thread, same address, three times, nothing to map; value: address */
+    PROCESS_BAD_IMAGE,        /* value: status */
+};
+
+/* At the start of a new process's message buffer; the entry point gets the buffer's address as its argument. Strings follow at once: the program's
+ * name, then its arguments, each NUL-terminated. */
+constexpr uint32_t START_MAGIC = 0x54525453; /* "STRT" */
+struct start_info {
+    uint32_t magic;
+    uint32_t argument_count; /* with the name */
+    uint32_t text_bytes;     /* of all strings with their NULs */
+    uint32_t process;        /* number in the log */
+};
+
+/* A module's command line is "[KIND:]NAME [ARGUMENT...]", separated by spaces. KIND is one of
+ *   program     an ELF image, started at boot (the default)
+ *   program+wx  the same, and its autogen segment may be writable and executable at once
+ *   image       an ELF image that waits to be started by process_start
+ *   data        a plain file for module_map */
+
+#endif
