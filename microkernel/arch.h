@@ -49,7 +49,9 @@ void arch_context_restart_call(struct thread *thread);
 uint64_t arch_context_instruction(const struct thread *thread);
 uint64_t arch_context_stack(const struct thread *thread);
 /* The thread is about to run on this processor after another one: root table, vector state, kernel stack pointers. */
-void arch_thread_switch(struct thread *from, struct thread *to);
+void arch_thread_switch(struct thread *to);
+/* Nothing can run: waits for an interrupt with interrupts on, handles it, comes back with interrupts off. */
+void arch_idle(void);
 /* A new thread's vector state: the processor's initial one. */
 void arch_vectors_initialise(struct thread *thread);
 /* The thread is going away: the processor must not keep or save its vector state. */

@@ -13,39 +13,26 @@
 
 #include "abi/call.h"
 #include "frame.h"
+#include "handle.h"
 #include "types.h"
 
-struct endpoint;
 struct thread;
 
-/* One row of the handle cache. */
-struct handle_row {
-    struct endpoint *endpoint;
-    uint64_t badge;
-    uint32_t handle;     /* the whole number; 0: the row is empty */
-    uint32_t generation; /* of the endpoint when the row was filled */
-    uint32_t rights;
-    uint32_t reserved;
-};
-static_assert(sizeof(struct handle_row) <= 32);
-
+/* A space's control frame. */
 struct space {
     frame_t frame; /* this control frame: the space's name */
     frame_t root;
-    struct endpoint *pager; /* where its faults go; nullptr for the first pager */
-    uint32_t pager_generation;
-    uint32_t incarnation;   /* of the pager in this space, 0 for programs */
-    uint64_t badge;         /* what its faults show the pager */
-    uint64_t count_mapped;  /* user pages mapped, in units of 4 KiB */
-    uint64_t count_tables;  /* page tables below the root */
+    uint32_t incarnation;     /* of the pager in this space, 0 for programs */
     uint32_t count_threads;
-    bool is_pager;          /* its threads may make table calls */
-    bool ending;            /* space_destroy has begun: nothing can be added */
-    struct thread *threads; /* list through thread.space_next */
-    struct thread *callers; /* list of threads that wait for a reply from here, through thread.caller_next */
-    struct handle_row rows[HANDLE_ROWS];
+    uint64_t count_mapped;    /* user pages mapped, in units of 4 KiB */
+    uint64_t count_tables;    /* page tables below the root */
+    bool is_pager;            /* its threads may make table calls */
+    struct thread *threads;   /* list through thread.space_next */
+    struct thread *callers;   /* threads that wait for a reply from here, list through thread.caller_next */
+    struct handle_row pager;  /* where its faults go and with which badge; empty for the first pager */
+    struct handle_row rows[HANDLE_ROWS]; /* the handle cache: row = number % HANDLE_ROWS */
 };
-static_assert(sizeof(struct space) <= 4096);
+static_assert(sizeof(struct space) <= PAGE_BYTES);
 
 /* Checks an untrusted range of whole pages. BAD_LENGTH, BAD_ALIGNMENT, BAD_ADDRESS, RANGE_WRAPS. */
 enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_span *span);
@@ -56,7 +43,8 @@ enum status attributes_check(uint64_t attributes);
 /* Makes an empty space: two frames. NO_MEMORY. */
 enum status space_create(struct space **space);
 
-/* Gives everything back in bounded steps: AGAIN until done. The caller has made sure that no thread is left and that it is not active. */
+/* Gives everything back in bounded steps: AGAIN until done. The caller has made sure that no thread
+ * is left, that its handle rows are empty, and that it is not active. */
 enum status space_destroy(struct space *space);
 
 /* Maps consecutive USER frames. ALREADY_MAPPED, BAD_FRAME (a frame of another kind, or beyond memory), TOO_MANY_MAPPINGS, NO_MEMORY (tables), AGAIN. */

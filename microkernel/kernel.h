@@ -1,0 +1,22 @@
+/* The kernel's doors: what a port calls.
+ *
+ * Each is entered with interrupts off, on the processor's own kernel stack, the interrupted thread's registers saved in its frame. Each returns with
+ * processor.current set to the thread that the port must resume, its root and vectors loaded. */
+#ifndef QUIRE_KERNEL_H
+#define QUIRE_KERNEL_H
+
+#include "boot.h"
+#include "thread.h"
+
+/* A system call of the running thread. */
+void kernel_on_call(struct thread *caller);
+/* An exception of the running thread: a page fault with address, or any other with its vector. */
+void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address);
+/* The one-shot timer has ended. `from_user`: a thread was interrupted; else the idle processor was. */
+void kernel_on_timer(bool from_user);
+
+/* Brings the system up from checked boot information: log, frames are ready (frame_initialise was called by the port). Loads the first module as the pager
+ * and returns with processor.current set to its thread. Panics, with a message, when that cannot be done. */
+void kernel_start(const struct boot_source *source, uint64_t cycles_at_entry);
+
+#endif

@@ -1,0 +1,75 @@
+/* Threads: what runs, and what each one waits for.
+ *
+ *                 thread_start                     schedule
+ *      STOPPED ------------------> READY <------------------------> RUNNING
+ *         ^                          ^                                 |
+ *         | thread_stop,             | reply, message, bits            | call or fault: nobody receives  --> SENDING
+ *         | thread_destroy           |                                 | call or fault: handed over      --> WAITING
+ *         | (from every state)       +-- SENDING, WAITING, RECEIVING <-+ receive: nothing there          --> RECEIVING
+ *                                                                        SENDING --> WAITING when it is received
+ *
+ * Invariants (thread_check):
+ *  1. READY is in the ready queue of its priority, SENDING and RECEIVING in the queue of `endpoint`, the others in no queue.
+ *  2. WAITING is in the `callers` list of `server`; nothing else is.
+ *  3. `request` says what a SENDING or WAITING thread wants; the request itself stays whole until it is answered: a call in the
+ *     saved registers, a fault in `fault`.
+ *
+ * A thread is one frame. The saved registers come first: traps save straight into it. */
+#ifndef QUIRE_THREAD_H
+#define QUIRE_THREAD_H
+
+#include "abi/message.h"
+#include "arch.h"
+#include "types.h"
+
+struct endpoint;
+struct space;
+
+enum thread_state : uint8_t { THREAD_STOPPED, THREAD_READY, THREAD_RUNNING, THREAD_SENDING, THREAD_WAITING, THREAD_RECEIVING };
+enum thread_request : uint8_t { REQUEST_NONE, REQUEST_CALL, REQUEST_FAULT };
+
+struct thread {
+    struct arch_context context;
+
+    struct space *space;
+    struct thread *queue_next; /* ready queue or endpoint queue */
+    struct thread *queue_previous;
+    struct endpoint *endpoint; /* where it sends or receives */
+    struct space *server;      /* WAITING: who may answer */
+    struct thread *caller_next;
+    struct thread **caller_link;
+    uint64_t badge;            /* of the request, as the receiver sees it */
+    void *buffer_pointer;      /* the message buffer in the direct map, or nullptr */
+    frame_t frame;             /* this frame: the thread's name */
+    uint32_t sequence;         /* of the latest request */
+    enum thread_state state;
+    enum thread_request request;
+    uint8_t priority;
+    bool has_vectors;
+
+    frame_t buffer;
+    uint64_t label; /* the pager's name for it */
+    struct thread *space_next;
+    struct thread **space_link;
+    struct {
+        uint32_t kind; /* enum fault_kind */
+        uint64_t word[MESSAGE_WORDS];
+    } fault;
+
+    struct arch_vectors vectors;
+};
+static_assert(offsetof(struct thread, context) == 0);
+static_assert(sizeof(struct thread) <= PAGE_BYTES);
+
+/* Makes a stopped thread. `buffer`: FRAME_NONE or a USER frame, held until the thread ends. NO_MEMORY, BAD_FRAME, TOO_MANY_MAPPINGS. */
+enum status thread_create(struct space *space, uint64_t label, frame_t buffer, uint32_t priority, bool has_vectors, struct thread **thread);
+/* Ends a thread in any state but RUNNING. */
+void thread_destroy(struct thread *thread);
+/* Takes a thread that is not RUNNING out of whatever it is in, to STOPPED. A request of its own is dropped. */
+void thread_stop(struct thread *thread);
+/* The living thread of a name, or nullptr. */
+struct thread *thread_find(uint64_t frame);
+/* The invariants above hold. For assert. */
+bool thread_check(const struct thread *thread);
+
+#endif
