@@ -1,0 +1,72 @@
+# What runs on this machine, under sanitizers: the portable kernel over arch/host and the pager over the simulated kernel.
+#
+# QUIRE_HOST=unit   one Criterion executable for each tests/unit/*.c, each a CTest case
+# QUIRE_HOST=fuzz   one libFuzzer executable for each tests/fuzz/fuzz_*.c
+# The host's C library is used here, so of libc-min only the parts that it does not have are taken.
+
+set(sanitizers address,undefined)
+add_library(quire_host INTERFACE)
+target_link_libraries(quire_host INTERFACE quire_warnings)
+if(QUIRE_HOST STREQUAL "fuzz")
+    target_compile_options(quire_host INTERFACE -fsanitize=${sanitizers},fuzzer-no-link)
+else()
+    target_compile_options(quire_host INTERFACE -fsanitize=${sanitizers})
+endif()
+target_compile_options(quire_host INTERFACE -fno-sanitize-recover=all -fno-omit-frame-pointer -idirafter ${CMAKE_SOURCE_DIR}/libc-min/include)
+target_compile_definitions(quire_host INTERFACE QUIRE_ON_HOST=1 QUIRE_TEST=1 _DEFAULT_SOURCE)
+target_link_options(quire_host INTERFACE -fsanitize=${sanitizers} -fuse-ld=lld)
+
+set(kernel_folders microkernel arch/host libimage)
+set(pager_folders pager tests/sim libimage)
+
+quire_sources(kernel_sources microkernel/*.c arch/host/*.c)
+quire_sources(shared_sources libc-min/freestanding/*.c libimage/*.c)
+list(FILTER shared_sources EXCLUDE REGEX "/freestanding/(memory|strings?)\\.c$")
+quire_sources(pager_sources pager/*.c tests/sim/*.c)
+list(FILTER pager_sources EXCLUDE REGEX "/pager/(main|kernel_machine)\\.c$")
+
+function(quire_host_library name folders)
+    quire_library(${name} ${ARGN})
+    get_target_property(type ${name} TYPE)
+    if(type STREQUAL STATIC_LIBRARY)
+        target_link_libraries(${name} PRIVATE quire_host)
+        target_include_directories(${name} PRIVATE ${${folders}} microkernel ${CMAKE_SOURCE_DIR})
+    endif()
+endfunction()
+
+quire_host_library(host_kernel kernel_folders ${kernel_sources})
+quire_host_library(host_shared kernel_folders ${shared_sources})
+quire_host_library(host_pager pager_folders ${pager_sources})
+
+# A test whose name begins with pager_ (or test_pager_, fuzz_pager_) sees the pager's headers first; every other one the kernel's.
+function(quire_host_executable target source)
+    add_executable(${target} ${source})
+    target_link_libraries(${target} PRIVATE quire_host host_kernel host_pager host_shared)
+    if(target MATCHES "^((unit|test|fuzz)_)*(pager|sim)_")
+        target_include_directories(${target} PRIVATE ${pager_folders} ${kernel_folders} ${CMAKE_SOURCE_DIR})
+    else()
+        target_include_directories(${target} PRIVATE ${kernel_folders} ${pager_folders} ${CMAKE_SOURCE_DIR})
+    endif()
+endfunction()
+
+if(QUIRE_HOST STREQUAL "fuzz")
+    quire_sources(fuzz_sources tests/fuzz/fuzz_*.c)
+    foreach(source ${fuzz_sources})
+        get_filename_component(name ${source} NAME_WE)
+        quire_host_executable(${name} ${source})
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+        # libFuzzer's entry point is declared nowhere.
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -Wno-missing-prototypes)
+    endforeach()
+    return()
+endif()
+
+enable_testing()
+find_library(CRITERION criterion REQUIRED)
+quire_sources(unit_sources tests/unit/*.c)
+foreach(source ${unit_sources})
+    get_filename_component(name ${source} NAME_WE)
+    quire_host_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE ${CRITERION})
+    add_test(NAME ${name} COMMAND ${name} --jobs 2)
+endforeach()

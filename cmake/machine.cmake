@@ -1,0 +1,108 @@
+# What runs on the machine: two kernels, the pager, the programs.
+#
+# The libraries exist twice: programs may use vector registers, the pager and test pagers may not (their threads have no vector state).
+# Output: build/PRESET/kernel, kernel-test, pager, programs/NAME, tests/NAME (of tests/machine/programs), bench/NAME.
+
+add_library(quire_freestanding INTERFACE)
+target_link_libraries(quire_freestanding INTERFACE quire_warnings)
+target_compile_options(quire_freestanding INTERFACE
+    -ffreestanding -nostdlibinc -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections)
+target_link_options(quire_freestanding INTERFACE
+    -static -nostdlib --no-pie -zmax-page-size=4096 -znoexecstack --gc-sections --build-id=none --fatal-warnings)
+
+# --- The kernel, and the same with counters, checker and test calls ---
+
+set(QUIRE_PORT x86_64)
+set(kernel_script ${CMAKE_SOURCE_DIR}/arch/${QUIRE_PORT}/kernel.ld)
+quire_sources(kernel_sources
+    microkernel/*.c arch/x86/*.c arch/x86/*.S arch/${QUIRE_PORT}/*.c arch/${QUIRE_PORT}/*.S libc-min/freestanding/*.c libimage/*.c)
+
+function(quire_kernel name)
+    add_executable(${name} ${kernel_sources})
+    target_link_libraries(${name} PRIVATE quire_freestanding)
+    target_include_directories(${name} PRIVATE
+        microkernel arch/${QUIRE_PORT} arch/x86 libc-min/include libimage ${CMAKE_SOURCE_DIR})
+    target_compile_options(${name} PRIVATE
+        -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-omit-frame-pointer $<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1024>)
+    target_compile_definitions(${name} PRIVATE QUIRE_KERNEL=1 ${ARGN})
+    target_link_options(${name} PRIVATE -T${kernel_script})
+    set_target_properties(${name} PROPERTIES LINK_DEPENDS ${kernel_script})
+endfunction()
+
+if(EXISTS ${kernel_script} AND kernel_sources)
+    quire_kernel(kernel)
+    quire_kernel(kernel-test QUIRE_TEST=1)
+else()
+    message(STATUS "kernel: no arch/${QUIRE_PORT}/kernel.ld yet")
+endif()
+
+# --- Libraries, one set with vector registers, one without ---
+
+quire_sources(library_sources libipc/src/*.c libipc/src/*.S libc-min/freestanding/*.c libimage/*.c)
+quire_sources(hosted_sources libc-min/hosted/*.c libc-min/hosted/*.S)
+
+function(quire_user_library name)
+    quire_library(${name} ${ARGN})
+    get_target_property(type ${name} TYPE)
+    set(scope PUBLIC)
+    if(type STREQUAL INTERFACE_LIBRARY)
+        set(scope INTERFACE)
+    endif()
+    target_link_libraries(${name} ${scope} quire_freestanding)
+    target_include_directories(${name} ${scope} libc-min/include libipc/include libimage microkernel pager ${CMAKE_SOURCE_DIR})
+    target_compile_options(${name} ${scope} -fno-omit-frame-pointer)
+endfunction()
+
+quire_user_library(program_library ${library_sources} ${hosted_sources})
+quire_user_library(pager_library ${library_sources})
+get_target_property(type pager_library TYPE)
+if(NOT type STREQUAL INTERFACE_LIBRARY)
+    target_compile_options(pager_library PUBLIC -mgeneral-regs-only)
+endif()
+
+# --- Pager, programs, test programs ---
+
+set(program_script ${CMAKE_SOURCE_DIR}/libipc/program.ld)
+if(NOT EXISTS ${program_script})
+    message(STATUS "pager, programs: no libipc/program.ld yet")
+    return()
+endif()
+
+# quire_elf(TARGET OUTPUT LIBRARY SOURCES...): one statically linked user program.
+function(quire_elf target output library)
+    add_executable(${target} ${ARGN})
+    target_link_libraries(${target} PRIVATE ${library})
+    target_link_options(${target} PRIVATE -T${program_script})
+    get_filename_component(folder ${CMAKE_BINARY_DIR}/${output} DIRECTORY)
+    get_filename_component(file ${output} NAME)
+    set_target_properties(${target} PROPERTIES LINK_DEPENDS ${program_script} RUNTIME_OUTPUT_DIRECTORY ${folder} OUTPUT_NAME ${file})
+endfunction()
+
+quire_sources(pager_sources pager/*.c pager/*.S)
+if(pager_sources)
+    quire_elf(pager pager pager_library ${pager_sources})
+endif()
+
+function(quire_add_program name)
+    quire_elf(program-${name} programs/${name} program_library ${ARGN})
+endfunction()
+quire_each_program(programs quire_add_program)
+
+# Sources whose name begins with pager_ stand in for the pager: the kernel loads them as the first module.
+function(quire_add_for_tests prefix folder name)
+    set(library program_library)
+    if(name MATCHES "^pager_")
+        set(library pager_library)
+    endif()
+    quire_elf(${prefix}-${name} ${folder}/${name} ${library} ${ARGN})
+endfunction()
+
+function(quire_add_test_program name)
+    quire_add_for_tests(test tests ${name} ${ARGN})
+endfunction()
+quire_each_program(tests/machine/programs quire_add_test_program)
+
+function(quire_add_bench_program name)
+    quire_add_for_tests(bench bench ${name} ${ARGN})
+endfunction()
+quire_each_program(tests/bench quire_add_bench_program)
