@@ -1,0 +1,200 @@
+/* The host port: memory, log, clock and the end of a machine that is an arena of ordinary memory.
+ *
+ * The arena is reserved, not filled: the host gives a page when it is touched, so a machine of many gigabytes costs a test only what it uses.
+ * A machine is made anew by each test; the arena of the former one is unmapped, so a pointer kept too long faults. */
+#include "host.h"
+
+#include <assert.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+unsigned char *host_arena;
+
+static uint64_t arena_bytes;
+static uint32_t direct_frames;
+static uint64_t events[HOST_EVENTS];
+
+static void *windows[2];
+static unsigned count_windows;
+
+static char log_text[HOST_LOG_BYTES];
+static size_t log_length;
+static uint64_t cycles;
+static uint64_t timer_nanoseconds;
+
+static jmp_buf *landing;
+static uint32_t end_code;
+static const char *const end_names[] = { "returned", "machine_end", "panic", "waits for ever" };
+
+void (*host_on_idle)(void);
+
+/* --- For tests --- */
+
+void host_initialise(uint64_t bytes)
+{
+    assert(bytes != 0 && bytes % PAGE_BYTES == 0);
+    if (host_arena != nullptr) munmap(host_arena, arena_bytes);
+    void *arena = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (arena == MAP_FAILED) {
+        perror("host: no arena");
+        abort();
+    }
+    host_arena = arena;
+    arena_bytes = bytes;
+    direct_frames = (uint32_t)(bytes >> PAGE_SHIFT);
+    count_windows = 0;
+    cycles = 0;
+    timer_nanoseconds = 0;
+    host_on_flush = nullptr;
+    host_on_idle = nullptr;
+    host_log_clear();
+    host_activate((frame_t){ 0 });
+    memset(events, 0, sizeof events);
+}
+
+void host_initialise_frames(uint64_t bytes, uint32_t reserved_frames)
+{
+    host_initialise(bytes);
+    uint32_t count_frames = (uint32_t)(bytes >> PAGE_SHIFT);
+    uint64_t storage_bytes = frame_storage_bytes(count_frames);
+    assert(storage_bytes + ((uint64_t)reserved_frames << PAGE_SHIFT) < bytes);
+    struct memory_range ranges[] = {
+        { 0, bytes, MEMORY_USABLE },
+        { 0, (uint64_t)reserved_frames << PAGE_SHIFT, MEMORY_RESERVED },
+        { bytes - storage_bytes, bytes, MEMORY_RESERVED },
+    };
+    frame_initialise(host_arena + bytes - storage_bytes, count_frames, ranges, sizeof ranges / sizeof ranges[0]);
+}
+
+void host_set_direct_frames(uint32_t count_frames)
+{
+    assert(count_frames <= arena_bytes >> PAGE_SHIFT);
+    direct_frames = count_frames;
+}
+
+void host_event_add(enum host_event event)
+{
+    events[event]++;
+}
+
+uint64_t host_count(enum host_event event)
+{
+    return events[event];
+}
+
+const char *host_log_text(void)
+{
+    return log_text;
+}
+
+void host_log_clear(void)
+{
+    log_length = 0;
+    log_text[0] = '\0';
+}
+
+uint64_t host_timer(void)
+{
+    return timer_nanoseconds;
+}
+
+enum host_end host_run(void (*body)(void *), void *argument, uint32_t *code)
+{
+    jmp_buf here;
+    jmp_buf *outer = landing;
+    end_code = 0;
+    landing = &here;
+    enum host_end end = (enum host_end)setjmp(here);
+    if (end == HOST_RETURNED) body(argument);
+    landing = outer;
+    *code = end_code;
+    return end;
+}
+
+/* --- The contract: memory --- */
+
+uint32_t arch_direct_frames(void)
+{
+    return direct_frames;
+}
+
+void *arch_window_open(frame_t frame)
+{
+    assert(count_windows < sizeof windows / sizeof windows[0]);
+    assert(frame.number < arena_bytes >> PAGE_SHIFT);
+    host_event_add(HOST_WINDOWS);
+    return windows[count_windows++] = arch_frame_pointer(frame);
+}
+
+void arch_window_close(void *window)
+{
+    assert(count_windows > 0 && windows[count_windows - 1] == window);
+    windows[--count_windows] = nullptr;
+}
+
+/* The kernel half of the template: entries that name no memory of the arena, each one different, none for users. */
+void arch_root_initialise(frame_t root)
+{
+    pte_t *table = arch_frame_pointer(root);
+    for (unsigned i = PTE_ROOT_USER_ENTRIES; i < pte_entries(PTE_LEVELS - 1); i++)
+        table[i] = PTE_PRESENT | PTE_WRITE | (pte_t)(0xf0'0000 + i) << PAGE_SHIFT;
+}
+
+/* --- The contract: machine --- */
+
+[[noreturn]] static void machine_leave(enum host_end end, uint32_t code)
+{
+    end_code = code;
+    if (landing != nullptr) longjmp(*landing, end);
+    fprintf(stderr, "host: the machine ended (%s, code %u)\n%s", end_names[end], code, log_text);
+    abort();
+}
+
+uint64_t arch_cycles(void)
+{
+    return cycles += 100;
+}
+
+uint64_t arch_cycles_to_nanoseconds(uint64_t count)
+{
+    return count;
+}
+
+void arch_timer_start(uint64_t nanoseconds)
+{
+    timer_nanoseconds = nanoseconds;
+}
+
+void arch_timer_stop(void)
+{
+    timer_nanoseconds = 0;
+}
+
+void arch_idle(void)
+{
+    host_event_add(HOST_IDLES);
+    if (host_on_idle == nullptr) machine_leave(HOST_WAITS, 0);
+    host_on_idle();
+}
+
+void arch_log_write(const char *text, size_t length_bytes)
+{
+    size_t space_bytes = sizeof log_text - 1 - log_length;
+    if (length_bytes > space_bytes) length_bytes = space_bytes;
+    memcpy(log_text + log_length, text, length_bytes);
+    log_length += length_bytes;
+    log_text[log_length] = '\0';
+}
+
+void arch_machine_end(uint32_t code)
+{
+    machine_leave(HOST_MACHINE_ENDED, code);
+}
+
+void arch_panic(void)
+{
+    machine_leave(HOST_PANICKED, 0);
+}
