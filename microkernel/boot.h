@@ -10,6 +10,7 @@
 constexpr size_t BOOT_RANGES = 256;
 constexpr size_t BOOT_SOURCE_MODULES = 34;
 constexpr size_t BOOT_TEXT_LIMIT = 256; /* bytes of one module's or the kernel's command line, with the NUL */
+constexpr size_t BOOT_ARGUMENTS_LIMIT = 1024;
 
 struct boot_source_module {
     uint64_t first; /* physical bytes, page aligned */
@@ -24,7 +25,8 @@ struct boot_source {
     size_t count_modules;
     size_t left_out_ranges;  /* more than fit; never silently */
     size_t left_out_modules;
-    char arguments[1024];    /* kernel command line */
+    size_t truncated_texts;  /* command lines and names below that were cut to fit */
+    char arguments[BOOT_ARGUMENTS_LIMIT]; /* kernel command line */
     char loader[64];         /* name of the boot loader, for the log */
     uint64_t acpi_rsdp;      /* physical address or 0 */
     struct {
