@@ -13,7 +13,7 @@ target_link_options(quire_freestanding INTERFACE
 # --- The kernel, and the same with counters, checker and test calls ---
 
 set(QUIRE_PORT x86_64)
-set(kernel_script ${CMAKE_SOURCE_DIR}/arch/${QUIRE_PORT}/kernel.ld)
+quire_sources(kernel_script arch/${QUIRE_PORT}/kernel.ld)
 quire_sources(kernel_sources
     microkernel/*.c arch/x86/*.c arch/x86/*.S arch/${QUIRE_PORT}/*.c arch/${QUIRE_PORT}/*.S libc-min/freestanding/*.c libimage/*.c)
 
@@ -29,7 +29,7 @@ function(quire_kernel name)
     set_target_properties(${name} PROPERTIES LINK_DEPENDS ${kernel_script})
 endfunction()
 
-if(EXISTS ${kernel_script} AND kernel_sources)
+if(kernel_script AND kernel_sources)
     quire_kernel(kernel)
     quire_kernel(kernel-test QUIRE_TEST=1)
 else()
@@ -62,8 +62,8 @@ endif()
 
 # --- Pager, programs, test programs ---
 
-set(program_script ${CMAKE_SOURCE_DIR}/libipc/program.ld)
-if(NOT EXISTS ${program_script})
+quire_sources(program_script libipc/program.ld)
+if(NOT program_script)
     message(STATUS "pager, programs: no libipc/program.ld yet")
     return()
 endif()
