@@ -5,9 +5,12 @@
  * empty table is given back without being scanned.
  *
  * Every range operation handles at most STEP_PAGES pages, says in *done how many pages of the span it has dealt with, and answers AGAIN when
- * some are left. What a step needs is reserved before it changes anything: on any status but OK and AGAIN nothing has changed.
+ * some are left. Holes are skipped a whole table at a time, so *done of unmap and protect may pass STEP_PAGES. What a step needs is reserved before it
+ * changes anything: on any status but OK and AGAIN nothing has changed and *done is 0.
  *
- * Only this file writes page-table entries. */
+ * Large leaves are used where addresses, frames and length allow. Each frame of 4 KiB counts its mappings, also inside a large leaf.
+ *
+ * Only space*.c write page-table entries. Arguments of the types user_page_t, user_span and attributes have been checked by the functions below. */
 #ifndef QUIRE_SPACE_H
 #define QUIRE_SPACE_H
 
@@ -43,8 +46,8 @@ enum status attributes_check(uint64_t attributes);
 /* Makes an empty space: two frames. NO_MEMORY. */
 enum status space_create(struct space **space);
 
-/* Gives everything back in bounded steps: AGAIN until done. The caller has made sure that no thread
- * is left, that its handle rows are empty, and that it is not active. */
+/* Gives everything back in bounded steps: AGAIN until done. Frames whose last mapping goes are freed as by UNMAP_FREE: what the pager means to keep it
+ * unmaps first. The caller has made sure that no thread is left, that its handle rows are empty, and that it is not active. */
 enum status space_destroy(struct space *space);
 
 /* Maps consecutive USER frames. ALREADY_MAPPED, BAD_FRAME (a frame of another kind, or beyond memory), TOO_MANY_MAPPINGS, NO_MEMORY (tables), AGAIN. */
@@ -52,6 +55,10 @@ enum status space_map(struct space *space, struct user_span span, frame_t first,
 
 /* Maps fresh zeroed USER frames. ALREADY_MAPPED, NO_MEMORY, AGAIN. */
 enum status space_fill(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done);
+
+/* The same for one page, with fewer instructions and no AGAIN: for resolve. *frame: the fresh frame. */
+enum status space_map_page(struct space *space, user_page_t page, frame_t frame, uint32_t attributes);
+enum status space_fill_page(struct space *space, user_page_t page, uint32_t attributes, frame_t *frame);
 
 struct unmap_result {
     uint64_t done_pages;     /* of the span, holes included */

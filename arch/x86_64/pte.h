@@ -23,6 +23,8 @@ constexpr pte_t PTE_ACCESSED = 1u << 5;
 constexpr pte_t PTE_DIRTY = 1u << 6;
 constexpr pte_t PTE_LARGE = 1u << 7;
 constexpr pte_t PTE_GLOBAL = 1u << 8;
+/* Bit 9 is ignored by the processor: the pager asked for write and execute at once, so the checker can tell it from a mistake. */
+constexpr pte_t PTE_WRITE_EXECUTE_MEANT = 1u << 9;
 constexpr pte_t PTE_NO_EXECUTE = (pte_t)1 << 63;
 constexpr pte_t PTE_ADDRESS = 0x000ffffffffff000;
 
@@ -48,8 +50,31 @@ static inline pte_t pte_make_leaf(frame_t frame, uint32_t attributes, unsigned l
     if (attributes & ATTRIBUTE_WRITE) entry |= PTE_WRITE;
     if (!(attributes & ATTRIBUTE_EXECUTE)) entry |= PTE_NO_EXECUTE;
     if (attributes & ATTRIBUTE_UNCACHED) entry |= PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
+    if ((attributes & ATTRIBUTE_WRITE) && (attributes & ATTRIBUTE_EXECUTE) && (attributes & ATTRIBUTE_WRITE_EXECUTE)) entry |= PTE_WRITE_EXECUTE_MEANT;
     if (level != 0) entry |= PTE_LARGE;
     return entry;
+}
+
+/* The leaf of the next frame: same level, same attributes. */
+static inline pte_t pte_next(pte_t leaf, unsigned level) { return leaf + ((pte_t)1 << pte_shift(level)); }
+
+/* The same leaf with other attributes; what the processor noted in it (accessed, dirty) stays. */
+static inline pte_t pte_protect(pte_t leaf, uint32_t attributes, unsigned level)
+{
+    return pte_make_leaf(pte_frame(leaf), attributes, level) | (leaf & (PTE_ACCESSED | PTE_DIRTY));
+}
+
+/* The first piece, one level lower, of a large leaf of `level`; pte_next() gives the others. */
+static inline pte_t pte_split(pte_t leaf, unsigned level) { return level == 1 ? leaf & ~PTE_LARGE : leaf; }
+
+/* True when only bits are set that the functions above set, or the processor: for the checker. */
+static inline bool pte_is_well_formed(pte_t entry, unsigned level, bool is_leaf)
+{
+    pte_t allowed = PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_ADDRESS;
+    if (is_leaf) allowed |= PTE_DIRTY | PTE_WRITE_THROUGH | PTE_CACHE_DISABLE | PTE_WRITE_EXECUTE_MEANT | PTE_NO_EXECUTE;
+    if (is_leaf && level != 0) allowed |= PTE_LARGE;
+    bool is_aligned = !is_leaf || pte_frame(entry).number % (1u << (pte_shift(level) - PAGE_SHIFT)) == 0;
+    return (entry & ~allowed) == 0 && (entry & PTE_USER) != 0 && (entry & PTE_ADDRESS) >> PAGE_SHIFT <= UINT32_MAX && is_aligned;
 }
 
 /* Attributes of a leaf, ACCESSED and DIRTY included. */
@@ -58,7 +83,7 @@ static inline uint32_t pte_attributes(pte_t entry)
     uint32_t attributes = ATTRIBUTE_READ;
     if (entry & PTE_WRITE) attributes |= ATTRIBUTE_WRITE;
     if (!(entry & PTE_NO_EXECUTE)) attributes |= ATTRIBUTE_EXECUTE;
-    if ((attributes & (ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE)) == (ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE)) attributes |= ATTRIBUTE_WRITE_EXECUTE;
+    if (entry & PTE_WRITE_EXECUTE_MEANT) attributes |= ATTRIBUTE_WRITE_EXECUTE;
     if (entry & PTE_CACHE_DISABLE) attributes |= ATTRIBUTE_UNCACHED;
     if (entry & PTE_ACCESSED) attributes |= ATTRIBUTE_ACCESSED;
     if (entry & PTE_DIRTY) attributes |= ATTRIBUTE_DIRTY;

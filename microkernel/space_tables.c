@@ -1,0 +1,163 @@
+/* Tables of a space: how they come, split and go.
+ *
+ * Live-entry counters in the frame table make an empty table known without looking at it. A table is taken before a step begins (reserve) and given
+ * back after the step's translations are forgotten (gather), because a processor may keep the upper levels of a walk too.
+ *
+ * 1. A table below the root is never empty, except inside a step: so an absent entry above means that no page below is mapped.
+ * 2. frame_info.count of a table = present entries of its user part; frame_info.cookie = frame of the space.
+ * 3. Frames and tables in a gather's chains have a count of zero and no entry that names them. */
+#include "walk.h"
+
+#include <assert.h>
+
+#include "counter.h"
+
+enum status reserve_fill(struct reserve *reserve, const struct space *space, unsigned count)
+{
+    assert(count <= RESERVE_LIMIT);
+    for (reserve->count = 0; reserve->count < count; reserve->count++) {
+        frame_t table;
+        if (frame_allocate(0, FRAME_KIND_TABLE, &table) != STATUS_OK) {
+            reserve_empty(reserve);
+            return STATUS_NO_MEMORY;
+        }
+        frame_find(table)->cookie = space->frame.number;
+        reserve->tables[reserve->count] = table;
+    }
+    return STATUS_OK;
+}
+
+/* What was allocated or gathered as a table is one: giving it back cannot fail. */
+static void table_free(frame_t table)
+{
+    enum status status = frame_free(table, 0, FRAME_KIND_TABLE);
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
+void reserve_empty(struct reserve *reserve)
+{
+    while (reserve->count > 0)
+        table_free(reserve->tables[--reserve->count]);
+}
+
+static frame_t reserve_take(struct reserve *reserve, struct space *space)
+{
+    assert(reserve->count > 0);
+    space->count_tables++;
+    counter_add(COUNTER_TABLES_ALLOCATED, 1);
+    counter_add(COUNTER_ENTRIES_WRITTEN, 1);
+    return reserve->tables[--reserve->count];
+}
+
+void walk_grow(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve)
+{
+    while (walk->level > level) {
+        assert(!pte_is_present(*walk->entry));
+        *walk->entry = pte_make_table(reserve_take(reserve, space));
+        frame_find(walk->tables[walk->level])->count++;
+        walk->level--;
+        walk->tables[walk->level] = pte_frame(*walk->entry);
+        walk->entry = walk_table_entry(walk->tables[walk->level], address, walk->level);
+    }
+}
+
+/* The upper table keeps its count: one entry stands where one stood. */
+void walk_split(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve)
+{
+    while (walk->level > level) {
+        assert(pte_is_large(*walk->entry, walk->level));
+        frame_t table = reserve_take(reserve, space);
+        unsigned lower = walk->level - 1;
+        unsigned count = pte_entries(lower);
+        pte_t *pieces = arch_frame_pointer(table);
+        pte_t piece = pte_split(*walk->entry, walk->level);
+        for (unsigned i = 0; i < count; i++, piece = pte_next(piece, lower))
+            pieces[i] = piece;
+        frame_find(table)->count = (uint16_t)count;
+        counter_add(COUNTER_ENTRIES_WRITTEN, count);
+        *walk->entry = pte_make_table(table);
+        walk->level = lower;
+        walk->tables[lower] = table;
+        walk->entry = walk_table_entry(table, address, lower);
+    }
+}
+
+void visit_begin(struct visit *visit, const struct space *space, struct user_span span, uint64_t done, uint64_t budget)
+{
+    uint64_t count = span.count_pages - done;
+    uint64_t address = span.first.address + (done << PAGE_SHIFT);
+    struct walk *walk = &visit->walk;
+    walk_begin(walk, space, address);
+    unsigned level = walk->level;
+    visit->is_hole = level != 0 && !pte_is_present(*walk->entry);
+    if (!visit->is_hole && count > budget) count = budget;
+    for (;; level--) {
+        uint64_t left = walk_pages_left(address, level == 0 ? 1 : level);
+        if (count > left) count = left;
+        if (level == 0 || visit->is_hole || count == walk_pages_of(level)) break;
+    }
+    visit->address = address;
+    visit->count_pages = count;
+    visit->level = level;
+}
+
+enum status visit_split(struct visit *visit, struct space *space)
+{
+    if (visit->level == visit->walk.level) return STATUS_OK;
+    struct reserve reserve;
+    enum status status = reserve_fill(&reserve, space, visit->walk.level - visit->level);
+    if (status != STATUS_OK) return status;
+    // Commit: nothing below may fail.
+    walk_split(&visit->walk, space, visit->address, visit->level, &reserve);
+    return STATUS_OK;
+}
+
+void walk_release(struct walk *walk, struct space *space, uint64_t address, unsigned count, struct gather *gather)
+{
+    for (unsigned level = walk->level;; level++, count = 1) {
+        frame_t table = walk->tables[level];
+        struct frame_info *info = frame_find(table);
+        assert(info->kind == FRAME_KIND_TABLE && info->count >= count);
+        info->count = (uint16_t)(info->count - count);
+        if (info->count != 0 || level == PTE_LEVELS - 1) return;
+        info->cookie = gather->tables;
+        gather->tables = table.number;
+        space->count_tables--;
+        *walk_table_entry(walk->tables[level + 1], address, level + 1) = 0;
+        counter_add(COUNTER_ENTRIES_WRITTEN, 1);
+    }
+}
+
+static void translations_forget(const struct gather *gather, const struct space *space)
+{
+    if (gather->count_pages == 0 || !arch_root_is_active(space->root)) return;
+    if (gather->count_pages > INVALIDATE_LIMIT) {
+        counter_add(COUNTER_FLUSHES, 1);
+        arch_tlb_flush();
+        return;
+    }
+    counter_add(COUNTER_INVALIDATIONS, gather->count_pages);
+    for (unsigned i = 0; i < gather->count_pages; i++)
+        arch_tlb_invalidate(gather->pages[i]);
+}
+
+void gather_end(struct gather *gather, const struct space *space)
+{
+    assert(gather->count_pages != 0 || (gather->frames == CHAIN_END && gather->tables == CHAIN_END));
+    translations_forget(gather, space);
+    while (gather->frames != CHAIN_END) {
+        frame_t frame = { gather->frames };
+        gather->frames = frame_find(frame)->cookie;
+        enum status status = frame_free(frame, 0, FRAME_KIND_USER);
+        assert(status == STATUS_OK);
+        (void)status;
+        gather->freed_frames++;
+    }
+    while (gather->tables != CHAIN_END) {
+        frame_t table = { gather->tables };
+        gather->tables = frame_find(table)->cookie;
+        table_free(table);
+        counter_add(COUNTER_TABLES_FREED, 1);
+    }
+}

@@ -1,0 +1,125 @@
+/* Walks through page tables, and what a step of a space has in hand: internal to space*.c.
+ *
+ * A walk remembers the tables that it came by, so that it can go on, grow downwards or release upwards without starting again. A reserve holds the
+ * tables that a step will need, taken before the step changes anything. A gather holds what must wait for the end of the step: entries that
+ * processors may still remember, and the frames and tables behind them, which nobody may get before the translations are forgotten. */
+#ifndef QUIRE_WALK_H
+#define QUIRE_WALK_H
+
+#include "arch.h"
+#include "space.h"
+
+struct walk {
+    pte_t *entry;               /* where it ended: absent, a leaf, or (level 0) either */
+    unsigned level;             /* of that entry's table */
+    frame_t tables[PTE_LEVELS]; /* the tables on the way: [level] and above */
+};
+
+static inline pte_t *walk_table_entry(frame_t table, uint64_t address, unsigned level)
+{
+    return (pte_t *)arch_frame_pointer(table) + pte_index(address, level);
+}
+
+/* Goes down from where the walk stands as far as there are tables. */
+static inline void walk_continue(struct walk *walk, uint64_t address)
+{
+    while (walk->level != 0 && pte_is_present(*walk->entry) && !pte_is_large(*walk->entry, walk->level)) {
+        frame_t table = pte_frame(*walk->entry);
+        walk->level--;
+        walk->tables[walk->level] = table;
+        walk->entry = walk_table_entry(table, address, walk->level);
+    }
+}
+
+static inline void walk_begin(struct walk *walk, const struct space *space, uint64_t address)
+{
+    walk->level = PTE_LEVELS - 1;
+    walk->tables[PTE_LEVELS - 1] = space->root;
+    walk->entry = walk_table_entry(space->root, address, PTE_LEVELS - 1);
+    walk_continue(walk, address);
+}
+
+/* Pages of 4 KiB that one entry of a level stands for. */
+static inline uint64_t walk_pages_of(unsigned level)
+{
+    return (uint64_t)1 << (pte_shift(level) - PAGE_SHIFT);
+}
+
+/* Pages from an address to the end of what one entry of a level stands for. */
+static inline uint64_t walk_pages_left(uint64_t address, unsigned level)
+{
+    return walk_pages_of(level) - (address >> PAGE_SHIFT & (walk_pages_of(level) - 1));
+}
+
+/* --- Tables in reserve --- */
+
+constexpr unsigned STEP_TABLES = 2; /* STEP_PAGES pages touch at most this many lowest tables */
+constexpr unsigned RESERVE_LIMIT = STEP_TABLES * (PTE_LEVELS - 1);
+
+struct reserve {
+    unsigned count;
+    frame_t tables[RESERVE_LIMIT];
+};
+
+/* Takes `count` zeroed tables for the space. NO_MEMORY: none is taken. */
+enum status reserve_fill(struct reserve *reserve, const struct space *space, unsigned count);
+void reserve_empty(struct reserve *reserve);
+
+/* Puts tables of the reserve below the absent entry where the walk stands, and walks down to `level`. */
+void walk_grow(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve);
+/* Replaces the large leaf where the walk stands by a table of smaller leaves of the same meaning, down to `level`. */
+void walk_split(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve);
+
+/* --- Going through what may be mapped --- */
+
+constexpr unsigned HOLE_COST = 16; /* a walk that finds nothing, in pages of a step's budget */
+
+/* The next part of a span: a hole, some entries of one lowest table, or a part of a large leaf. */
+struct visit {
+    uint64_t address;
+    uint64_t count_pages;
+    unsigned level; /* of the leaves to change: below walk.level when a large leaf has to be split first */
+    bool is_hole;
+    struct walk walk;
+};
+
+/* The part of a span, `done` pages from its start; of what is not a hole at most `budget` pages. */
+void visit_begin(struct visit *visit, const struct space *space, struct user_span span, uint64_t done, uint64_t budget);
+/* Splits the large leaf down to visit.level. NO_MEMORY: nothing has changed. */
+enum status visit_split(struct visit *visit, struct space *space);
+
+/* --- What waits for the end of a step --- */
+
+constexpr unsigned INVALIDATE_LIMIT = 32; /* more changed entries than this: one flush */
+constexpr uint32_t CHAIN_END = UINT32_MAX;
+
+struct gather {
+    unsigned count_pages; /* changed entries, also those beyond pages[] */
+    uint32_t frames;      /* chains through frame_info.cookie */
+    uint32_t tables;
+    uint64_t freed_frames;
+    user_page_t pages[INVALIDATE_LIMIT];
+};
+
+static inline void gather_begin(struct gather *gather)
+{
+    gather->count_pages = 0;
+    gather->frames = CHAIN_END;
+    gather->tables = CHAIN_END;
+    gather->freed_frames = 0;
+}
+
+/* An entry that was present has changed. One address of a large leaf is enough. */
+static inline void gather_page(struct gather *gather, uint64_t address)
+{
+    if (gather->count_pages < INVALIDATE_LIMIT) gather->pages[gather->count_pages] = (user_page_t){ address };
+    gather->count_pages++;
+}
+
+/* Makes the processor forget, then gives frames and tables back. */
+void gather_end(struct gather *gather, const struct space *space);
+
+/* `count` entries of the table where the walk stands are gone: gathers it when it is empty, and so on upwards. */
+void walk_release(struct walk *walk, struct space *space, uint64_t address, unsigned count, struct gather *gather);
+
+#endif
