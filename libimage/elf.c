@@ -8,6 +8,8 @@
  * 2. Segments arrive in `image` at ascending addresses and ascending kinds: each is compared with the last one only. */
 #include "elf.h"
 
+#include <assert.h>
+
 #include "abi/memory.h"
 #include "bytes.h"
 
@@ -169,7 +171,8 @@ static enum status add_segment(struct image *image, const struct program_header 
     if (status == STATUS_OK) status = check_order(image, &segment, number, refusal);
     if (status != STATUS_OK) return status;
 
-    // Commit: nothing below may fail. Kinds ascend, so there is always room.
+    // Commit: nothing below may fail.
+    assert(image->count_segments < IMAGE_KINDS); /* invariant 2: kinds ascend */
     image->segments[image->count_segments++] = segment;
     image->image_limit = segment.address + image_segment_pages(&segment) * PAGE_BYTES;
     return STATUS_OK;

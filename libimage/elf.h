@@ -35,7 +35,7 @@ constexpr uint32_t IMAGE_PROGRAM_HEADERS = 16; /* more are refused */
 
 /* Reads an image whose segments must end at or below `address_limit` (rounded down to a page, USER_LIMIT at most).
  * OK; BAD_IMAGE; BAD_IMAGE_ORDER: segments are not code, data, rodata at ascending addresses, each at most once; WRITE_EXECUTE: a segment, or the
- * stack, wants both. On a refusal `*image` is all zero and `*refusal` says why; `where` is the number of the program header (0 for the file's own). */
+ * stack, wants both. On a refusal `*image` is all zero and `*refusal` says why; `where` is the number of the program header, or 0. */
 enum status image_parse(const void *bytes, size_t size_bytes, uint64_t address_limit, struct image *image, struct refusal *refusal);
 
 /* "code", "data", "rodata". */

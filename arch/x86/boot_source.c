@@ -4,6 +4,8 @@
  * 2. Nothing here believes a module because the loader names it: its pages have to be memory that the same loader calls usable. */
 #include "boot_source.h"
 
+#include <assert.h>
+
 static bool replace_usable(struct boot_source *source, struct memory_range range)
 {
     for (size_t i = source->count_ranges; i-- > 0;) {
@@ -16,6 +18,7 @@ static bool replace_usable(struct boot_source *source, struct memory_range range
 
 void boot_source_add_range(struct boot_source *source, uint64_t first, uint64_t limit, enum memory_kind kind)
 {
+    assert(source->count_ranges <= BOOT_RANGES);
     if (first >= limit) return;
     struct memory_range range = { first, limit, kind };
     if (source->count_ranges < BOOT_RANGES) {
@@ -62,6 +65,7 @@ enum status boot_source_add_module(struct boot_source *source, uint64_t first, u
 
 void boot_source_copy_text(struct boot_source *source, char *to, size_t limit_bytes, struct bytes text)
 {
+    assert(limit_bytes != 0);
     size_t count = text.count;
     if (count > limit_bytes - 1) {
         count = limit_bytes - 1;

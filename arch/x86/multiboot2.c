@@ -67,8 +67,8 @@ static enum status read_memory_map(struct reading *reading, struct bytes tag)
     if ((tag.count - ROWS) % row_bytes != 0) return refuse_tag(reading, "memory map ends inside a row");
     for (uint64_t at = ROWS; at < tag.count; at += row_bytes) {
         struct bytes row = bytes_slice(tag, at, ROW_BYTES);
-        enum status status = boot_source_add_firmware_range(reading->source, bytes_u64(row, 0), bytes_u64(row, 8), bytes_u32(row, 16), reading->offset,
-                                                            reading->refusal);
+        enum status status = boot_source_add_firmware_range(reading->source, bytes_u64(row, 0), bytes_u64(row, 8), bytes_u32(row, 16),
+                                                            reading->offset, reading->refusal);
         if (status != STATUS_OK) return status;
     }
     reading->has_memory_map = true;
