@@ -1,0 +1,54 @@
+/* Memory of the calling process: its break, its mmap area, its autogen segment, and what it has.
+ *
+ * Sizes and deltas are in bytes; the pager works in whole pages of PAGE_BYTES. Addresses travel as uint64_t. malloc stands on top of these: a
+ * program that uses it may map and unmap as it likes, but moves the break only upwards. */
+#ifndef QUIRE_MEMORY_H
+#define QUIRE_MEMORY_H
+
+#include <stdint.h>
+
+#include <abi/memory.h>
+#include <abi/status.h>
+#include <pager/protocol.h>
+
+/* Moves the break, the end of the zeroed memory above the program's image, by `delta_bytes` (any number, negative gives back) and delivers where it
+ * was: after memory_brk(n) the bytes [previous, previous + n) are the caller's. Whole new pages are mapped at once, zeroed.
+ * STATUS_NO_MEMORY, STATUS_LIMIT: nothing was changed. STATUS_BAD_ARGUMENT: below the start. */
+enum status memory_brk(int64_t delta_bytes, uint64_t *previous);
+
+/* Reserves `size_bytes` (rounded up to pages) of zeroed memory in the mmap area; each page is mapped when it is first touched. `protection` is a set
+ * of PROTECTION_... bits. STATUS_BAD_LENGTH: zero. STATUS_WRITE_EXECUTE: both at once. STATUS_NO_MEMORY, STATUS_LIMIT. */
+enum status memory_map(uint64_t size_bytes, uint32_t protection, uint64_t *address);
+
+/* Gives memory of the mmap area back. STATUS_NOT_FOUND: the range was not mapped by memory_map or module_map. STATUS_BAD_ALIGNMENT. */
+enum status memory_unmap(uint64_t address, uint64_t size_bytes);
+
+/* Changes the protection of memory of the mmap area, for pages already touched and for those to come. STATUS_NOT_FOUND, STATUS_BAD_ALIGNMENT,
+ * STATUS_WRITE_EXECUTE; STATUS_IMMUTABLE: it holds a module. */
+enum status memory_protect(uint64_t address, uint64_t size_bytes, uint32_t protection);
+
+/* Grows the segment for code made at run time downwards by `delta_bytes`, or shrinks it (negative), and delivers its lowest address. New memory is
+ * zeroed and writable. STATUS_NO_MEMORY, STATUS_LIMIT; STATUS_BAD_STATE: the segment is executable now. */
+enum status autogen_move(int64_t delta_bytes, uint64_t *lowest);
+
+/* Makes the whole autogen segment executable and read-only, or writable and not executable. */
+enum status autogen_flip(bool executable);
+
+/* Maps a module of the boot loader, read-only, into the mmap area; pages are mapped when touched, and behind the last byte there are zeroes to the
+ * end of its page. Give it back with memory_unmap. STATUS_NOT_FOUND: no module of this name. STATUS_BAD_LENGTH: the name. */
+enum status module_map(const char *name, uint64_t *address, uint64_t *size_bytes);
+
+struct segment_info {
+    enum segment_kind kind;
+    uint64_t first, limit; /* addresses: [first, limit) */
+    uint32_t protection;   /* PROTECTION_... */
+    uint64_t mapped_pages; /* that have a frame now */
+};
+
+/* Describes the caller's segment number `index`, counted from 0 in address order. STATUS_NOT_FOUND past the last. */
+enum status segment_info(uint64_t index, struct segment_info *info);
+
+/* The name of a kind: "code", "data", ... */
+const char *segment_kind_name(enum segment_kind kind);
+
+#endif

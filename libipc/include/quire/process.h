@@ -1,0 +1,38 @@
+/* Processes: the calling one, and those that it starts. */
+#ifndef QUIRE_PROCESS_H
+#define QUIRE_PROCESS_H
+
+#include <stdint.h>
+
+#include <abi/status.h>
+#include <pager/protocol.h>
+
+/* Ends the calling process at once: nothing is flushed and no atexit function runs, which is what exit() of stdlib.h is for. By custom status 0 is
+ * success. */
+[[noreturn]] void process_exit(uint64_t exit_status);
+
+/* Appends text to the process's output, which goes to the log line by line. Any length. For printf and its kind, which collect lines first.
+ * STATUS_OK, or what stopped it; some of the text may then be written. */
+enum status process_write(const char *text, uint64_t length_bytes);
+
+struct process_self {
+    uint32_t number;        /* what the log calls this process: pid= */
+    uint64_t charged_pages; /* what it is charged, page tables included */
+};
+enum status process_self(struct process_self *self);
+
+/* Starts the module `name` (an image, a program) as a new process. `argument` are the strings that follow the name in its argv; name and arguments
+ * take at most MESSAGE_BUFFER_BYTES with their NULs. The result is a handle for process_wait; close it with handle_close.
+ * STATUS_NOT_FOUND: no such module. STATUS_BAD_IMAGE, STATUS_BAD_IMAGE_ORDER: it cannot be started. STATUS_BAD_LENGTH: the strings are too long.
+ * STATUS_NO_MEMORY, STATUS_LIMIT. */
+enum status process_start(const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process);
+
+struct process_result {
+    enum process_end reason; /* PROCESS_EXITED, or why the pager ended it */
+    uint64_t value;          /* exit status; for most other reasons the address (pager/protocol.h) */
+};
+
+/* Waits until the process has ended, and says how. STATUS_BAD_HANDLE: not a handle of a process. */
+enum status process_wait(uint32_t process, struct process_result *result);
+
+#endif

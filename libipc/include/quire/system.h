@@ -1,0 +1,19 @@
+/* The machine as a whole. */
+#ifndef QUIRE_SYSTEM_H
+#define QUIRE_SYSTEM_H
+
+#include <stdint.h>
+
+#include <abi/status.h>
+
+struct system_info {
+    uint64_t free_frames; /* of 4 KiB */
+    uint64_t all_frames;
+    uint64_t processes;
+    uint64_t faults; /* that the pager has resolved since it started */
+};
+
+/* Never fails but with the status of the call itself. */
+enum status system_info(struct system_info *info);
+
+#endif

@@ -1,0 +1,67 @@
+/* Processes: messages to the pager. */
+#include <quire/process.h>
+
+#include <string.h>
+
+#include <quire/pager_call.h>
+
+constexpr uint64_t WRITE_BYTES = 1024; /* most of one write message (pager/protocol.def) */
+
+[[noreturn]] void process_exit(uint64_t exit_status)
+{
+    for (;;) {
+        struct message message = { .word = { exit_status } };
+        (void)!pager_call(HANDLE_PAGER, PROTOCOL_exit, 0, &message);
+    }
+}
+
+enum status process_write(const char *text, uint64_t length_bytes)
+{
+    enum status status = STATUS_OK;
+    while (length_bytes > 0 && status == STATUS_OK) {
+        uint64_t part = length_bytes < WRITE_BYTES ? length_bytes : WRITE_BYTES;
+        struct message message = {};
+        memcpy(message_buffer(), text, part);
+        status = pager_call(HANDLE_PAGER, PROTOCOL_write, (uint32_t)part, &message);
+        text += part;
+        length_bytes -= part;
+    }
+    return status;
+}
+
+enum status process_self(struct process_self *self)
+{
+    struct message message = {};
+    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_process_self, 0, &message);
+    if (status == STATUS_OK)
+        *self = (struct process_self){ .number = (uint32_t)message.word[0], .charged_pages = message.word[1] };
+    return status;
+}
+
+enum status process_start(const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process)
+{
+    size_t length = strlen(name) + 1;
+    enum status status = message_buffer_put(0, name, length);
+    for (uint32_t i = 0; i < argument_count && status == STATUS_OK; i++) {
+        size_t next = strlen(argument[i]) + 1;
+        status = message_buffer_put(length, argument[i], next);
+        length += next;
+    }
+    if (status != STATUS_OK)
+        return status;
+
+    struct message message = {};
+    status = pager_call(HANDLE_PAGER, PROTOCOL_process_start, (uint32_t)length, &message);
+    if (status == STATUS_OK)
+        *process = (uint32_t)message.word[0];
+    return status;
+}
+
+enum status process_wait(uint32_t process, struct process_result *result)
+{
+    struct message message = {};
+    enum status status = pager_call(process, PROTOCOL_process_wait, 0, &message);
+    if (status == STATUS_OK)
+        *result = (struct process_result){ .reason = (enum process_end)message.word[0], .value = message.word[1] };
+    return status;
+}

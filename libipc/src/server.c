@@ -1,0 +1,34 @@
+/* The loop of a server.
+ *
+ * 1. A message is answered at most once: its token is cleared where nothing is to be sent, and the kernel takes a token once only. */
+#include <quire/server.h>
+
+#include <assert.h>
+
+static enum status serve(uint32_t handle, const struct server *server, void *context)
+{
+    struct message message;
+    enum status status = receive(handle, RECEIVE_WAIT, &message);
+    while (status == STATUS_OK) {
+        if ((message.tag & TAG_NOTIFICATION) != 0) {
+            if (server->on_notification != nullptr && !server->on_notification(context, message.word[0]))
+                return STATUS_OK;
+            message.token = 0;
+        } else if (server->on_message(context, &message) == SERVER_LATER) {
+            message.token = 0;
+        }
+        status = reply_receive(handle, &message);
+    }
+    return status;
+}
+
+enum status server_run(uint32_t handle, const struct server *server, void *context)
+{
+    assert(server->on_message != nullptr);
+    if (server->on_start != nullptr)
+        server->on_start(context);
+    enum status status = serve(handle, server, context);
+    if (server->on_end != nullptr)
+        server->on_end(context);
+    return status;
+}
