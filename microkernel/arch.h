@@ -60,6 +60,7 @@ void arch_vectors_forget(struct thread *thread);
 /* --- Machine --- */
 
 uint64_t arch_cycles(void);                    /* the cycle counter */
+uint64_t arch_cycles_per_second(void);
 uint64_t arch_cycles_to_nanoseconds(uint64_t cycles);
 void arch_timer_start(uint64_t nanoseconds);   /* one-shot; ends in kernel_on_timer() */
 void arch_timer_stop(void);

@@ -10,10 +10,16 @@
 
 /* A system call of the running thread. */
 void kernel_on_call(struct thread *caller);
-/* An exception of the running thread: a page fault with address, or any other with its vector. */
-void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address);
+/* An exception of the running thread: a page fault with its address and FAULT_... access, or any other with its vector. */
+void kernel_on_exception(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address);
 /* The one-shot timer has ended. `from_user`: a thread was interrupted; else the idle processor was. */
 void kernel_on_timer(bool from_user);
+
+/* The last step of every door: waits while nothing can run, then loads what the thread that runs next needs. */
+void kernel_leave(void);
+
+/* Inside an entry: turns what the running thread has met into a message to its pager. */
+void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address);
 
 /* Brings the system up from checked boot information: log, frames are ready (frame_initialise was called by the port). Loads the first module as the pager
  * and returns with processor.current set to its thread. Panics, with a message, when that cannot be done. */

@@ -28,6 +28,8 @@ void schedule_remove(struct thread *thread);
 void schedule_switch(struct thread *heir);
 /* The running thread gives way to others of its priority. */
 void schedule_yield(void);
+/* The slice is over: the running thread goes behind the others of its priority. */
+void schedule_on_timer(void);
 /* Waits until something is ready; called when processor.current is nullptr. */
 void schedule_idle(void);
 

@@ -1,0 +1,64 @@
+/* Clock. See clock.h.
+ *
+ * Nanoseconds are cycles times a factor of 32 fraction bits; before the calibration a cycle counts as a nanosecond, which is what QEMU's icount does. */
+#include "clock.h"
+
+#include "apic.h"
+#include "arch.h"
+#include "pit.h"
+
+constexpr uint32_t CALIBRATION_MICROSECONDS = 2000;
+constexpr unsigned FRACTION = 32;
+
+static uint64_t cycles_first;                                   /* the log's time 0 */
+static uint64_t nanoseconds_per_cycle = (uint64_t)1 << FRACTION;
+static uint64_t ticks_per_nanosecond;                            /* of the APIC timer, fraction as above */
+static uint64_t cycles_per_second = 1'000'000'000;
+
+uint64_t arch_cycles(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+uint64_t clock_calibrate(void)
+{
+    uint64_t begin = arch_cycles();
+    apic_timer_set(UINT32_MAX);
+    pit_start(CALIBRATION_MICROSECONDS);
+    uint64_t first = arch_cycles();
+    uint32_t left = apic_timer_left();
+    while (!pit_is_done()) {
+    }
+    uint64_t cycles = arch_cycles() - first;
+    uint64_t ticks = left - apic_timer_left();
+    apic_timer_set(0);
+    cycles_per_second = cycles * 1'000'000 / CALIBRATION_MICROSECONDS;
+    if (cycles_per_second == 0) cycles_per_second = 1;
+    ticks_per_nanosecond = (ticks << FRACTION) / (CALIBRATION_MICROSECONDS * (uint64_t)1000);
+    nanoseconds_per_cycle = ((uint64_t)1'000'000'000 << FRACTION) / cycles_per_second;
+    return arch_cycles() - begin;
+}
+
+uint64_t arch_cycles_per_second(void)
+{
+    return cycles_per_second;
+}
+
+uint64_t arch_cycles_to_nanoseconds(uint64_t cycles)
+{
+    if (cycles_first == 0) cycles_first = cycles;
+    return (uint64_t)((unsigned __int128)(cycles - cycles_first) * nanoseconds_per_cycle >> FRACTION);
+}
+
+void arch_timer_start(uint64_t nanoseconds)
+{
+    uint64_t ticks = (uint64_t)((unsigned __int128)nanoseconds * ticks_per_nanosecond >> FRACTION);
+    apic_timer_set(ticks == 0 ? 1 : ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
+}
+
+void arch_timer_stop(void)
+{
+    apic_timer_set(0);
+}

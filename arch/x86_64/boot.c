@@ -1,0 +1,111 @@
+/* Boot, from the first line of C to the first pager's first instruction.
+ *
+ * Order matters: the log first, so that everything later can say what is wrong; the processor's features before the tables that use them; the real tables
+ * before anything is taken from memory that the boot tables do not reach. */
+#include <string.h>
+
+#include "apic.h"
+#include "arguments.h"
+#include "boot_source.h"
+#include "clock.h"
+#include "cpu.h"
+#include "kernel.h"
+#include "log.h"
+#include "machine.h"
+#include "multiboot2.h"
+#include "paging.h"
+#include "pit.h"
+#include "pvh.h"
+#include "serial.h"
+
+constexpr uint64_t BOOT_MAP_LIMIT = (uint64_t)4 << 30;
+constexpr uint32_t MSR_APIC_BASE = 0x1b;
+constexpr uint64_t APIC_ENABLE = 1 << 11, APIC_X2 = 1 << 10, APIC_ADDRESS = 0x000ffffffffff000;
+
+extern char image_first[], image_limit[];
+
+void boot_start(uint32_t magic, uint64_t physical, uint64_t cycles_at_entry);
+
+static struct boot_source source;
+
+void arch_log_write(const char *text, size_t length_bytes)
+{
+    serial_write(text, length_bytes);
+}
+
+/* Physical memory through the boot tables. */
+static const void *boot_memory(uint64_t physical, uint64_t length)
+{
+    return range_within(physical, length, BOOT_MAP_LIMIT) ? (const void *)(DIRECT_MAP + physical) : nullptr;
+}
+
+static const char *read_source(uint32_t magic, uint64_t physical)
+{
+    struct refusal refusal = { 0 };
+    enum status status;
+    const char *door;
+    if (magic == PVH_MAGIC) {
+        door = "pvh";
+        status = pvh_read(physical, boot_memory, &source, &refusal);
+    } else if (magic == MULTIBOOT2_LOADER_MAGIC) {
+        door = "multiboot2";
+        status = multiboot2_read((const void *)(DIRECT_MAP + physical), BOOT_MAP_LIMIT - physical, physical, &source, &refusal);
+    } else {
+        panic("boot: started by neither Multiboot2 nor PVH magic=0x%x", magic);
+    }
+    if (status != STATUS_OK) panic("boot: boot information refused door=%s reason=\"%s\" where=%lu", door, refusal.reason, refusal.where);
+    return door;
+}
+
+static void set_exit_port(void)
+{
+    struct text_span value;
+    uint64_t port = 0;
+    if (arguments_find(source.arguments, sizeof source.arguments, "debug-exit", &value)) {
+        if (arguments_number(value, &port) != STATUS_OK || port > UINT16_MAX) port = 0;
+    }
+    machine_set_exit_port((uint16_t)port);
+}
+
+/* The APIC in its memory-mapped mode; returns where its registers are. Leaving x2APIC mode goes through off: AMD64 manual vol. 2, 16.9. */
+static uint64_t enable_apic(void)
+{
+    uint64_t base = cpu_read_msr(MSR_APIC_BASE);
+    if (base & APIC_X2) cpu_write_msr(MSR_APIC_BASE, base & ~(APIC_ENABLE | APIC_X2));
+    base = (base & ~APIC_X2) | APIC_ENABLE;
+    cpu_write_msr(MSR_APIC_BASE, base);
+    return base & APIC_ADDRESS;
+}
+
+static void build_frames(void)
+{
+    uint32_t count = paging_count_frames(&source);
+    uint64_t bytes = frame_storage_bytes(count);
+    uint64_t storage = paging_reserve(&source, bytes, BOOT_PHYSICAL_LIMIT, "the frame table");
+    void *pointer = (void *)(DIRECT_MAP + storage);
+    memset(pointer, 0, bytes);
+    frame_initialise(pointer, count, source.ranges, source.count_ranges);
+}
+
+void boot_start(uint32_t magic, uint64_t physical, uint64_t cycles_at_entry)
+{
+    serial_initialise();
+    const char *door = read_source(magic, physical);
+    set_exit_port();
+    log_line("boot", "Quire x86_64 door=%s loader=\"%s\" arguments=\"%s\"", door, source.loader, source.arguments);
+    cpu_detect();
+    boot_source_add_range(&source, (uint64_t)(uintptr_t)image_first, (uint64_t)(uintptr_t)image_limit, MEMORY_RESERVED);
+    paging_initialise(&source, enable_apic());
+    cpu_initialise();
+    build_frames();
+    pic_mask();
+    apic_initialise((volatile void *)DEVICE_WINDOW);
+    uint64_t calibration = clock_calibrate();
+    log_line("cpu", "cycles-per-second=%lu", arch_cycles_per_second());
+    kernel_start(&source, cycles_at_entry + calibration);
+}
+
+void arch_idle(void)
+{
+    __asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
+}

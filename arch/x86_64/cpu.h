@@ -1,0 +1,52 @@
+/* The processor: what it can do, its tables, its special registers. */
+#ifndef QUIRE_CPU_H
+#define QUIRE_CPU_H
+
+#include <stdint.h>
+
+#include "arch.h"
+
+/* What was found by CPUID and is used. */
+struct cpu_features {
+    bool has_gigabyte_pages, has_global_pages, has_smep, has_smap, has_umip, has_xsave, has_apic;
+    uint32_t vectors_bytes; /* of the state that is switched */
+    uint64_t vectors_mask;  /* XCR0 */
+    char name[49];          /* brand string or vendor */
+};
+extern struct cpu_features cpu_features;
+
+/* Finds the features; panics with a clear line when one is missing that the kernel cannot do without. */
+void cpu_detect(void);
+/* Loads descriptor tables, control registers and the system-call registers. */
+void cpu_initialise(void);
+/* The stack pointer for traps from user mode: the end of the running thread's context. */
+void cpu_set_trap_stack(struct arch_context *context);
+
+static inline uint64_t cpu_read_msr(uint32_t number)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(number));
+    return (uint64_t)high << 32 | low;
+}
+static inline void cpu_write_msr(uint32_t number, uint64_t value)
+{
+    __asm__ volatile("wrmsr" ::"c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+static inline uint64_t cpu_read_cr2(void)
+{
+    uint64_t value;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(value));
+    return value;
+}
+static inline uint64_t cpu_read_cr3(void)
+{
+    uint64_t value;
+    __asm__ volatile("mov %%cr3, %0" : "=r"(value));
+    return value;
+}
+static inline void cpu_write_cr3(uint64_t value)
+{
+    __asm__ volatile("mov %0, %%cr3" ::"r"(value) : "memory");
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* The kernel's address space on x86-64, for C and assembler.
+ *
+ *   0                      user half of the running space, up to USER_LIMIT (abi/memory.h)
+ *   0xffff800000000000     direct map: physical memory that firmware calls usable, without the kernel image; rw-
+ *   0xffffffff80000000     kernel image, linked at this plus its physical address; r-x, r--, rw- by section
+ *   0xffffffffc0000000     device window: local APIC; rw-, uncached
+ * Nothing else is mapped. docs/memory-map.md draws it. */
+#ifndef QUIRE_LAYOUT_H
+#define QUIRE_LAYOUT_H
+
+#define DIRECT_MAP 0xffff800000000000
+#define KERNEL_BASE 0xffffffff80000000
+#define DEVICE_WINDOW 0xffffffffc0000000
+#define KERNEL_PHYSICAL 0x200000
+
+/* Selectors (cpu.c). The order is what SYSCALL and SYSRET want: AMD64 manual vol. 2, 6.1.1. */
+#define SELECTOR_KERNEL_CODE 0x08
+#define SELECTOR_KERNEL_DATA 0x10
+#define SELECTOR_USER_BASE 0x18
+#define SELECTOR_USER_DATA 0x23
+#define SELECTOR_USER_CODE 0x2b
+#define SELECTOR_TASK 0x30
+
+/* struct arch_context (arch_types.h), offsets in bytes */
+#define CONTEXT_NUMBER 0
+#define CONTEXT_ARGUMENT 8
+#define CONTEXT_R14 80
+#define CONTEXT_R15 88
+#define CONTEXT_RBP 96
+#define CONTEXT_RCX 104
+#define CONTEXT_R11 112
+#define CONTEXT_VECTOR 120
+#define CONTEXT_ERROR 128
+#define CONTEXT_RIP 136
+#define CONTEXT_CS 144
+#define CONTEXT_FLAGS 152
+#define CONTEXT_RSP 160
+#define CONTEXT_SS 168
+#define CONTEXT_BYTES 176
+
+/* In the vector field: the thread came in by SYSCALL, so SYSRET may take it back. */
+#define VECTOR_SYSCALL 256
+
+/* struct processor (schedule.h) */
+#define PROCESSOR_CURRENT 0
+#define PROCESSOR_USER_STACK 8
+
+/* Flags that a user may have (status flags, direction, alignment check, identification); interrupts are always on. AMD64 manual vol. 2, 3.1.6. */
+#define FLAGS_USER_ALLOWED 0x240cd5
+#define FLAGS_ALWAYS 0x202
+#define FLAGS_MASKED_ON_SYSCALL 0x47700 /* AC NT IOPL DF IF TF: clear in the kernel */
+
+#endif

@@ -1,0 +1,190 @@
+/* The kernel's own tables. See paging.h and layout.h.
+ *
+ * Made from a run of pages that is reserved beforehand, reached through the boot tables' map of the first 4 GiB. Nothing in the kernel's half changes after
+ * boot, so new spaces copy a few entries of the root and are complete.
+ *
+ * Invariants:
+ *  1. No kernel page is writable and executable, none has the user bit.
+ *  2. The kernel image is not in the direct map: its text has no writable alias. */
+#include "paging.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "arch.h"
+#include "boot_source.h"
+#include "cpu.h"
+#include "log.h"
+
+constexpr uint64_t FIRST_RESERVABLE = 0x100000; /* below 1 MiB live the firmware's data */
+constexpr uint64_t BOOT_MAP_LIMIT = (uint64_t)4 << 30;
+constexpr pte_t KERNEL_TABLE = PTE_PRESENT | PTE_WRITE;
+constexpr pte_t DEVICE = PTE_PRESENT | PTE_WRITE | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH | PTE_NO_EXECUTE;
+
+extern char image_first[], image_limit[], text_first[], text_limit[], rodata_first[], rodata_limit[], data_first[], data_limit[], stack_guard[];
+
+static uint64_t pages_next, pages_limit; /* physical: the reserved run of table pages */
+static uint64_t root_physical;
+static unsigned direct_entries;          /* root entries that the direct map uses */
+static uint32_t direct_frames;
+
+static bool overlaps(const struct memory_range *range, uint64_t first, uint64_t limit)
+{
+    return range->first < limit && first < range->limit;
+}
+
+/* The end of the reserved range that [first, limit) meets, or 0. */
+static uint64_t reserved_until(const struct boot_source *source, uint64_t first, uint64_t limit)
+{
+    for (size_t i = 0; i < source->count_ranges; i++) {
+        if (source->ranges[i].kind == MEMORY_RESERVED && overlaps(&source->ranges[i], first, limit)) return source->ranges[i].limit;
+    }
+    return 0;
+}
+
+uint64_t paging_reserve(struct boot_source *source, uint64_t bytes, uint64_t limit, const char *purpose)
+{
+    for (size_t i = 0; i < source->count_ranges; i++) {
+        const struct memory_range *range = &source->ranges[i];
+        if (range->kind != MEMORY_USABLE) continue;
+        uint64_t end = range->limit < limit ? range->limit : limit;
+        uint64_t first = range->first < FIRST_RESERVABLE ? FIRST_RESERVABLE : range->first;
+        for (;;) {
+            first = (first + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+            if (first >= end || end - first < bytes) break;
+            uint64_t next = reserved_until(source, first, first + bytes);
+            if (next == 0) {
+                boot_source_add_range(source, first, first + bytes, MEMORY_RESERVED);
+                return first;
+            }
+            first = next;
+        }
+    }
+    panic("boot: not enough memory for %s bytes=%lu", purpose, bytes);
+}
+
+uint32_t paging_count_frames(const struct boot_source *source)
+{
+    uint64_t limit = 0;
+    for (size_t i = 0; i < source->count_ranges; i++) {
+        if (source->ranges[i].kind == MEMORY_USABLE && source->ranges[i].limit > limit) limit = source->ranges[i].limit;
+    }
+    if (limit > BOOT_PHYSICAL_LIMIT - PAGE_BYTES) limit = BOOT_PHYSICAL_LIMIT - PAGE_BYTES;
+    return (uint32_t)(limit >> PAGE_SHIFT);
+}
+
+static pte_t *table_pointer(uint64_t physical)
+{
+    return (pte_t *)(DIRECT_MAP + physical);
+}
+
+static uint64_t new_table(void)
+{
+    if (pages_next == pages_limit) panic("boot: too few pages were reserved for the kernel's tables");
+    uint64_t physical = pages_next;
+    pages_next += PAGE_BYTES;
+    memset(table_pointer(physical), 0, PAGE_BYTES);
+    return physical;
+}
+
+/* The largest leaf level that address, frame and length allow. */
+static unsigned leaf_level(uint64_t address, uint64_t physical, uint64_t bytes)
+{
+    unsigned level = cpu_features.has_gigabyte_pages ? 2 : 1;
+    while (level > 0) {
+        uint64_t size = (uint64_t)1 << pte_shift(level);
+        if (((address | physical) & (size - 1)) == 0 && bytes >= size) break;
+        level--;
+    }
+    return level;
+}
+
+static void map(uint64_t address, uint64_t physical, uint64_t bytes, pte_t bits)
+{
+    while (bytes > 0) {
+        unsigned leaf = leaf_level(address, physical, bytes);
+        pte_t *entry = table_pointer(root_physical) + pte_index(address, PTE_LEVELS - 1);
+        for (unsigned level = PTE_LEVELS - 1; level > leaf; level--) {
+            assert(!pte_is_present(*entry) || !pte_is_large(*entry, level));
+            if (!pte_is_present(*entry)) *entry = new_table() | KERNEL_TABLE;
+            entry = table_pointer(*entry & PTE_ADDRESS) + pte_index(address, level - 1);
+        }
+        *entry = physical | bits | (leaf != 0 ? PTE_LARGE : 0);
+        uint64_t size = (uint64_t)1 << pte_shift(leaf);
+        address += size;
+        physical += size;
+        bytes -= size;
+    }
+}
+
+/* Maps usable memory [first, limit), whole pages only, without the kernel image (invariant 2). */
+static void map_direct(uint64_t first, uint64_t limit, pte_t bits)
+{
+    uint64_t hole_first = (uint64_t)(uintptr_t)image_first, hole_limit = (uint64_t)(uintptr_t)image_limit;
+    first = (first + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    limit &= ~(PAGE_BYTES - 1);
+    if (first < hole_first) {
+        uint64_t end = limit < hole_first ? limit : hole_first;
+        if (first < end) map(DIRECT_MAP + first, first, end - first, bits);
+    }
+    if (first < hole_limit) first = hole_limit;
+    if (first < limit) map(DIRECT_MAP + first, first, limit - first, bits);
+}
+
+static void map_section(const char *first, const char *limit, pte_t bits)
+{
+    for (const char *page = first; page < limit; page += PAGE_BYTES) {
+        if (page != stack_guard) map((uint64_t)(uintptr_t)page, (uint64_t)(uintptr_t)page - KERNEL_BASE, PAGE_BYTES, bits);
+    }
+}
+
+/* Table pages that are certainly enough: for each range the tables at its two ends, one directory for each GiB, the image and the device window. */
+static uint64_t count_table_pages(const struct boot_source *source)
+{
+    uint64_t gibibytes = ((uint64_t)paging_count_frames(source) >> 18) + 1;
+    return 16 + 8 * source->count_ranges + gibibytes + gibibytes / 512;
+}
+
+void paging_initialise(struct boot_source *source, uint64_t apic_physical)
+{
+    uint64_t bytes = count_table_pages(source) * PAGE_BYTES;
+    pages_next = paging_reserve(source, bytes, BOOT_MAP_LIMIT, "the kernel's page tables");
+    pages_limit = pages_next + bytes;
+    root_physical = new_table();
+
+    pte_t bits = PTE_PRESENT | (cpu_features.has_global_pages ? PTE_GLOBAL : 0);
+    for (size_t i = 0; i < source->count_ranges; i++) {
+        const struct memory_range *range = &source->ranges[i];
+        uint64_t limit = range->limit < BOOT_PHYSICAL_LIMIT ? range->limit : BOOT_PHYSICAL_LIMIT;
+        if (range->kind == MEMORY_USABLE && range->first < limit) map_direct(range->first, limit, bits | PTE_WRITE | PTE_NO_EXECUTE);
+    }
+    map_section(text_first, text_limit, bits);
+    map_section(rodata_first, rodata_limit, bits | PTE_NO_EXECUTE);
+    map_section(data_first, data_limit, bits | PTE_WRITE | PTE_NO_EXECUTE);
+    map(DEVICE_WINDOW, apic_physical, PAGE_BYTES, DEVICE);
+    direct_frames = paging_count_frames(source);
+    direct_entries = (direct_frames >> 27) + 1; /* 2^27 frames, 512 GiB, to an entry */
+    cpu_write_cr3(root_physical);
+}
+
+uint32_t arch_direct_frames(void)
+{
+    return direct_frames;
+}
+
+void arch_root_initialise(frame_t root)
+{
+    const pte_t *from = table_pointer(root_physical);
+    pte_t *to = arch_frame_pointer(root);
+    for (unsigned i = 0; i < direct_entries; i++) to[PTE_ROOT_USER_ENTRIES + i] = from[PTE_ROOT_USER_ENTRIES + i];
+    to[511] = from[511];
+}
+
+void *arch_window_open(frame_t frame)
+{
+    return arch_frame_pointer(frame);
+}
+
+void arch_window_close([[maybe_unused]] void *window)
+{
+}

@@ -1,0 +1,110 @@
+/* Threads on this processor: contexts, root table, vector state.
+ *
+ * Vector state is switched eagerly between threads that have one. A thread without (the pager is built so) leaves the registers alone: they keep the last
+ * owner's state, and CR0.TS makes every use of them an exception. docs/adr/0006-entry.md says why that is safe. */
+#include <assert.h>
+#include <string.h>
+
+#include "counter.h"
+#include "cpu.h"
+#include "space.h"
+#include "thread.h"
+
+constexpr uint64_t CR0_TS = 1 << 3;
+
+static frame_t loaded_root;
+static struct thread *vectors_owner; /* whose state is in the registers */
+static bool vectors_are_blocked;     /* CR0.TS */
+
+void arch_context_start(struct thread *thread, uint64_t instruction, uint64_t stack, uint64_t argument)
+{
+    thread->context = (struct arch_context){ .rip = instruction, .rsp = stack, .flags = FLAGS_ALWAYS };
+    thread->context.call.argument[0] = argument;
+}
+
+void arch_context_restart_call(struct thread *thread)
+{
+    assert(thread->context.vector == VECTOR_SYSCALL);
+    thread->context.rip -= 2; /* length of SYSCALL */
+}
+
+uint64_t arch_context_instruction(const struct thread *thread)
+{
+    return thread->context.rip;
+}
+
+uint64_t arch_context_stack(const struct thread *thread)
+{
+    return thread->context.rsp;
+}
+
+static void vectors_block(bool block)
+{
+    if (block == vectors_are_blocked) return;
+    vectors_are_blocked = block;
+    if (!block) {
+        __asm__ volatile("clts");
+        return;
+    }
+    uint64_t cr0;
+    __asm__ volatile("mov %%cr0, %0\n\tor %1, %0\n\tmov %0, %%cr0" : "=&r"(cr0) : "i"(CR0_TS));
+}
+
+static void vectors_save(struct thread *thread)
+{
+    uint32_t low = (uint32_t)cpu_features.vectors_mask, high = (uint32_t)(cpu_features.vectors_mask >> 32);
+    if (cpu_features.has_xsave) __asm__ volatile("xsave64 %0" : "+m"(thread->vectors) : "a"(low), "d"(high));
+    else __asm__ volatile("fxsave64 %0" : "+m"(thread->vectors));
+}
+
+static void vectors_load(const struct thread *thread)
+{
+    uint32_t low = (uint32_t)cpu_features.vectors_mask, high = (uint32_t)(cpu_features.vectors_mask >> 32);
+    if (cpu_features.has_xsave) __asm__ volatile("xrstor64 %0" ::"m"(thread->vectors), "a"(low), "d"(high));
+    else __asm__ volatile("fxrstor64 %0" ::"m"(thread->vectors));
+}
+
+void arch_vectors_initialise(struct thread *thread)
+{
+    static_assert(offsetof(struct thread, vectors) % 64 == 0);
+    constexpr uint16_t x87_control = 0x37f; /* all exceptions masked: AMD64 manual vol. 1, 6.2.3 */
+    constexpr uint32_t sse_control = 0x1f80;
+    memcpy(thread->vectors.area, &x87_control, sizeof x87_control);
+    memcpy(thread->vectors.area + 24, &sse_control, sizeof sse_control);
+}
+
+void arch_vectors_forget(struct thread *thread)
+{
+    if (vectors_owner == thread) vectors_owner = nullptr;
+}
+
+void arch_thread_switch(struct thread *to)
+{
+    frame_t root = to->space->root;
+    if (root.number != loaded_root.number) {
+        loaded_root = root;
+        counter_add(COUNTER_ROOT_LOADS, 1);
+        cpu_write_cr3(frame_to_physical(root).address);
+    }
+    cpu_set_trap_stack(&to->context);
+    vectors_block(!to->has_vectors);
+    if (!to->has_vectors || vectors_owner == to) return;
+    if (vectors_owner != nullptr) vectors_save(vectors_owner);
+    vectors_load(to);
+    vectors_owner = to;
+}
+
+bool arch_root_is_active(frame_t root)
+{
+    return root.number == loaded_root.number;
+}
+
+void arch_tlb_invalidate(user_page_t page)
+{
+    __asm__ volatile("invlpg (%0)" ::"r"(page.address) : "memory");
+}
+
+void arch_tlb_flush(void)
+{
+    cpu_write_cr3(cpu_read_cr3());
+}

@@ -1,0 +1,174 @@
+/* System calls of frames and spaces. Only pagers get here (syscall.c).
+ *
+ * Names are numbers from outside: each becomes an object by its frame's kind, each range a checked span, before anything else looks at it. What a pager
+ * can reach this way is USER frames and its kind of objects; kernel, table and device frames answer BAD_FRAME or BAD_OBJECT. */
+#include "arch.h"
+#include "calls.h"
+#include "message.h"
+#include "space.h"
+
+#include <string.h>
+
+struct space *space_find(uint64_t frame)
+{
+    if (frame > UINT32_MAX || !frame_is((frame_t){ (uint32_t)frame }, FRAME_KIND_SPACE)) return nullptr;
+    return arch_frame_pointer((frame_t){ (uint32_t)frame });
+}
+
+/* A USER frame from outside, or a status. */
+static enum status user_frame(uint64_t number, frame_t *frame)
+{
+    if (number > UINT32_MAX) return STATUS_BAD_FRAME;
+    *frame = (frame_t){ (uint32_t)number };
+    return frame_is(*frame, FRAME_KIND_USER) ? STATUS_OK : STATUS_BAD_FRAME;
+}
+
+enum status sys_frame_allocate([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    if (argument[0] >= FRAME_ORDERS) return STATUS_BAD_ARGUMENT;
+    frame_t frame;
+    enum status status = frame_allocate((unsigned)argument[0], FRAME_KIND_USER, &frame);
+    if (status == STATUS_OK) argument[0] = frame.number;
+    return status;
+}
+
+enum status sys_frame_free([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    if (argument[0] > UINT32_MAX) return STATUS_BAD_FRAME;
+    if (argument[1] >= FRAME_ORDERS) return STATUS_BAD_ARGUMENT;
+    return frame_free((frame_t){ (uint32_t)argument[0] }, (unsigned)argument[1], FRAME_KIND_USER);
+}
+
+enum status sys_frame_copy([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    frame_t to, from;
+    enum status status = user_frame(argument[0], &to);
+    if (status == STATUS_OK) status = user_frame(argument[2], &from);
+    if (status != STATUS_OK) return status;
+    uint64_t length = argument[4];
+    if (length == 0 || length > PAGE_BYTES) return STATUS_BAD_LENGTH;
+    if (!range_within(argument[1], length, PAGE_BYTES) || !range_within(argument[3], length, PAGE_BYTES)) return STATUS_BAD_LENGTH;
+
+    // Commit: nothing below may fail.
+    struct frame_info *source = frame_find(from);
+    if (source->flags & FRAME_DIRTY) frame_clean(from, source); /* old content is nobody's to copy */
+    struct frame_info *target = frame_find(to);
+    if (length == PAGE_BYTES) target->flags &= (uint8_t)~FRAME_DIRTY;
+    else if (target->flags & FRAME_DIRTY) frame_clean(to, target);
+    char *destination = arch_window_open(to);
+    const char *origin = arch_window_open(from);
+    memmove(destination + argument[1], origin + argument[3], length);
+    arch_window_close((void *)origin);
+    arch_window_close(destination);
+    return STATUS_OK;
+}
+
+enum status sys_frame_zero([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    frame_t frame;
+    enum status status = user_frame(argument[0], &frame);
+    if (status != STATUS_OK) return status;
+    frame_clean(frame, frame_find(frame));
+    return STATUS_OK;
+}
+
+enum status sys_frame_count([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    argument[0] = frame_count_free();
+    argument[1] = frame_count_total();
+    return STATUS_OK;
+}
+
+enum status sys_space_create([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct endpoint *pager = endpoint_find(argument[0]);
+    if (pager == nullptr) return STATUS_BAD_OBJECT;
+    struct space *space;
+    enum status status = space_create(&space);
+    if (status != STATUS_OK) return status;
+    handle_fill(&space->pager, HANDLE_PAGER, pager, RIGHT_CALL, argument[1]);
+    argument[0] = space->frame.number;
+    return STATUS_OK;
+}
+
+enum status sys_space_destroy(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct space *space = space_find(argument[0]);
+    if (space == nullptr) return STATUS_BAD_OBJECT;
+    if (space == caller->space || space->count_threads != 0) return STATUS_BAD_STATE;
+    enum status status = message_end_callers(space);
+    if (status != STATUS_OK) return status;
+    for (unsigned i = 0; i < HANDLE_ROWS; i++) handle_empty(&space->rows[i]);
+    handle_empty(&space->pager);
+    return space_destroy(space);
+}
+
+/* Decodes the space and the span that every range call begins with. */
+static enum status decode_range(uint64_t frame, uint64_t address, uint64_t count_pages, struct space **space, struct user_span *span)
+{
+    *space = space_find(frame);
+    if (*space == nullptr) return STATUS_BAD_OBJECT;
+    return user_span_check(address, count_pages, span);
+}
+
+enum status sys_space_map([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct space *space;
+    struct user_span span;
+    enum status status = decode_range(argument[0], argument[1], argument[3], &space, &span);
+    if (status == STATUS_OK) status = attributes_check(argument[4]);
+    if (status != STATUS_OK) return status;
+    if (argument[2] > UINT32_MAX) return STATUS_BAD_FRAME;
+    return space_map(space, span, (frame_t){ (uint32_t)argument[2] }, (uint32_t)argument[4], &argument[0]);
+}
+
+enum status sys_space_fill([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct space *space;
+    struct user_span span;
+    enum status status = decode_range(argument[0], argument[1], argument[2], &space, &span);
+    if (status == STATUS_OK) status = attributes_check(argument[3]);
+    if (status != STATUS_OK) return status;
+    return space_fill(space, span, (uint32_t)argument[3], &argument[0]);
+}
+
+enum status sys_space_unmap([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct space *space;
+    struct user_span span;
+    enum status status = decode_range(argument[0], argument[1], argument[2], &space, &span);
+    if (status != STATUS_OK) return status;
+    if (argument[3] > UNMAP_FREE) return STATUS_BAD_ARGUMENT;
+    struct unmap_result result;
+    status = space_unmap(space, span, argument[3], &result);
+    if (status != STATUS_OK && status != STATUS_AGAIN) return status;
+    argument[0] = result.done_pages;
+    argument[1] = result.unmapped_pages;
+    argument[2] = result.freed_frames;
+    return status;
+}
+
+enum status sys_space_protect([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct space *space;
+    struct user_span span;
+    enum status status = decode_range(argument[0], argument[1], argument[2], &space, &span);
+    if (status == STATUS_OK) status = attributes_check(argument[3]);
+    if (status != STATUS_OK) return status;
+    return space_protect(space, span, (uint32_t)argument[3], &argument[0], &argument[1]);
+}
+
+enum status sys_space_query([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct space *space;
+    struct user_span span;
+    enum status status = decode_range(argument[0], argument[1], 1, &space, &span);
+    if (status != STATUS_OK) return status;
+    struct translation translation;
+    status = space_query(space, span.first, &translation);
+    if (status != STATUS_OK) return status;
+    argument[0] = translation.frame.number;
+    argument[1] = translation.attributes;
+    argument[2] = translation.page_bytes;
+    return STATUS_OK;
+}

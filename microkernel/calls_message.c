@@ -1,0 +1,162 @@
+/* System calls of messages: call, reply, receive, notify, yield, resolve.
+ *
+ * Each decodes all of its arguments first; a wrong one is a status and nothing has happened. A handle without a row is a fault to the pager, which fills the
+ * row and lets the call run again, or refuses it. */
+#include "calls.h"
+#include "counter.h"
+#include "kernel.h"
+#include "message.h"
+#include "schedule.h"
+
+static void answer(struct thread *caller, enum status status)
+{
+    caller->context.call.number = status;
+}
+
+/* The row of a handle with the right, or nullptr with the status set or the handle fault under way. */
+static struct handle_row *row_with_right(struct thread *caller, uint64_t handle, uint64_t right)
+{
+    struct handle_row *row = handle_find(caller->space, handle);
+    if (row == nullptr) {
+        if (caller->space->pager.endpoint == nullptr || handle == HANDLE_NONE || handle > UINT32_MAX) answer(caller, STATUS_BAD_HANDLE);
+        else kernel_on_fault(caller, FAULT_HANDLE, 0, 0, 0, handle);
+        return nullptr;
+    }
+    if ((row->rights & right) == 0) {
+        answer(caller, STATUS_NO_RIGHT);
+        return nullptr;
+    }
+    return row;
+}
+
+/* The part in the message buffer fits and there is one. */
+static bool length_is_good(const struct thread *sender, uint64_t tag)
+{
+    return tag_length(tag) == 0 || (tag_length(tag) <= MESSAGE_BUFFER_BYTES && sender->buffer_pointer != nullptr);
+}
+
+void sys_call(struct thread *caller)
+{
+    const uint64_t *argument = caller->context.call.argument;
+    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_CALL);
+    if (row == nullptr) return;
+    if (!length_is_good(caller, argument[1])) return answer(caller, STATUS_BAD_BUFFER);
+
+    // Commit: message_send() finds the receiver's missing buffer before it changes anything.
+    caller->request = REQUEST_CALL;
+    caller->badge = row->badge;
+    message_send(caller, row->endpoint);
+}
+
+/* Hands a reply's tag and words to the caller of a call. */
+static void give_reply(struct thread *from, struct thread *to)
+{
+    uint64_t *argument = to->context.call.argument;
+    const uint64_t *source = from->context.call.argument;
+    uint64_t tag = source[1] & TAG_SENDER_MASK;
+    uint32_t length = tag_length(tag);
+    if (length != 0) __builtin_memcpy(to->buffer_pointer, from->buffer_pointer, length);
+    argument[0] = 0;
+    argument[1] = tag;
+    for (unsigned i = 2; i < 2 + MESSAGE_WORDS; i++) argument[i] = source[i];
+    argument[8] = 0;
+    to->context.call.number = STATUS_OK;
+}
+
+/* Lets a faulted thread go on as the reply says; false: it stays stopped. */
+static bool answer_fault(const struct thread *from, struct thread *to)
+{
+    uint32_t label = tag_label(from->context.call.argument[1]);
+    if (label == FAULT_RETRY) {
+        if (to->fault.kind == FAULT_HANDLE) arch_context_restart_call(to);
+        return true;
+    }
+    if (label == FAULT_REFUSE && to->fault.kind == FAULT_HANDLE) {
+        to->context.call.number = from->context.call.argument[2];
+        return true;
+    }
+    return false;
+}
+
+void sys_reply_receive(struct thread *caller)
+{
+    const uint64_t *argument = caller->context.call.argument;
+    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
+    if (row == nullptr) return;
+    struct thread *heir = nullptr;
+    if (argument[8] != 0) {
+        heir = message_find_caller(caller, argument[8]);
+        if (heir == nullptr) return answer(caller, STATUS_STALE);
+        if (!length_is_good(caller, argument[1])) return answer(caller, STATUS_BAD_BUFFER);
+        if (heir->request == REQUEST_CALL && tag_length(argument[1]) != 0 && heir->buffer_pointer == nullptr) return answer(caller, STATUS_BAD_BUFFER);
+    }
+
+    // Commit: nothing below may fail.
+    if (heir != nullptr) {
+        bool goes_on = true;
+        if (heir->request == REQUEST_CALL) give_reply(caller, heir);
+        else goes_on = answer_fault(caller, heir);
+        message_release(heir);
+        if (!goes_on) heir = nullptr;
+    }
+    message_receive(caller, row->endpoint, true, heir);
+}
+
+void sys_receive(struct thread *caller)
+{
+    const uint64_t *argument = caller->context.call.argument;
+    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
+    if (row == nullptr) return;
+    if (argument[1] > RECEIVE_DO_NOT_WAIT) return answer(caller, STATUS_BAD_ARGUMENT);
+    if (!message_receive(caller, row->endpoint, argument[1] == RECEIVE_WAIT, nullptr)) answer(caller, STATUS_WOULD_BLOCK);
+}
+
+void sys_notify(struct thread *caller)
+{
+    const uint64_t *argument = caller->context.call.argument;
+    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_NOTIFY);
+    if (row == nullptr) return;
+    answer(caller, STATUS_OK);
+    message_notify(row->endpoint, argument[1]);
+}
+
+void sys_yield(struct thread *caller)
+{
+    answer(caller, STATUS_OK);
+    schedule_yield();
+}
+
+/* Maps what resolve asks for into the faulting thread's space. */
+static enum status resolve_map(const uint64_t *argument, struct thread *faulted)
+{
+    uint64_t attributes = argument[1] & (PAGE_BYTES - 1);
+    struct user_span span;
+    enum status status = user_span_check(argument[1] & ~(PAGE_BYTES - 1), argument[3], &span);
+    if (status != STATUS_OK) return status;
+    if (span.count_pages > STEP_PAGES) return STATUS_BAD_LENGTH;
+    status = attributes_check(attributes);
+    if (status != STATUS_OK) return status;
+    uint64_t done;
+    frame_t frame = { (uint32_t)argument[2] };
+    if (argument[2] > UINT32_MAX) return STATUS_BAD_FRAME;
+    if (argument[2] != FRAME_FRESH) {
+        if (span.count_pages == 1) return space_map_page(faulted->space, span.first, frame, (uint32_t)attributes);
+        return space_map(faulted->space, span, frame, (uint32_t)attributes, &done);
+    }
+    if (span.count_pages == 1) return space_fill_page(faulted->space, span.first, (uint32_t)attributes, &frame);
+    return space_fill(faulted->space, span, (uint32_t)attributes, &done);
+}
+
+void sys_resolve(struct thread *caller)
+{
+    const uint64_t *argument = caller->context.call.argument;
+    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
+    if (row == nullptr) return;
+    struct thread *faulted = message_find_caller(caller, argument[8]);
+    if (faulted == nullptr) return answer(caller, STATUS_STALE);
+    if (faulted->request != REQUEST_FAULT || faulted->fault.kind != FAULT_PAGE) return answer(caller, STATUS_BAD_STATE);
+    enum status status = resolve_map(argument, faulted);
+    if (status != STATUS_OK) return answer(caller, status);
+    message_release(faulted);
+    message_receive(caller, row->endpoint, true, faulted);
+}

@@ -1,0 +1,132 @@
+/* System calls of threads, endpoints, handles and the machine. Only pagers get here, but for version and log (syscall.c).
+ *
+ * A pager names threads by frame and endpoints by frame and slot; the frame's kind decides whether the name is good. */
+#include "arch.h"
+#include "calls.h"
+#include "endpoint.h"
+#include "frame.h"
+#include "log.h"
+#include "schedule.h"
+#include "space.h"
+
+#ifdef QUIRE_TEST
+#include "check.h"
+#include "counter.h"
+#endif
+
+enum status sys_version([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    argument[0] = ABI_VERSION;
+    return STATUS_OK;
+}
+
+enum status sys_log(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+#ifdef NDEBUG
+    if (!caller->space->is_pager) return STATUS_DENIED;
+#endif
+    if (caller->buffer_pointer == nullptr) return STATUS_BAD_BUFFER;
+    if (argument[0] == 0 || argument[0] > MESSAGE_BUFFER_BYTES) return STATUS_BAD_LENGTH;
+    log_user_line(caller->buffer_pointer, argument[0]);
+    return STATUS_OK;
+}
+
+enum status sys_thread_create([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct space *space = space_find(argument[0]);
+    if (space == nullptr) return STATUS_BAD_OBJECT;
+    if (argument[2] > UINT32_MAX) return STATUS_BAD_FRAME;
+    if (argument[3] >= PRIORITY_LIMIT || argument[4] > THREAD_VECTORS) return STATUS_BAD_ARGUMENT;
+    struct thread *thread;
+    enum status status = thread_create(space, argument[1], (frame_t){ (uint32_t)argument[2] }, (uint32_t)argument[3],
+                                       argument[4] == THREAD_VECTORS, &thread);
+    if (status == STATUS_OK) argument[0] = thread->frame.number;
+    return status;
+}
+
+enum status sys_thread_destroy(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct thread *thread = thread_find(argument[0]);
+    if (thread == nullptr) return STATUS_BAD_OBJECT;
+    if (thread == caller) return STATUS_BAD_STATE;
+    thread_destroy(thread);
+    return STATUS_OK;
+}
+
+enum status sys_thread_start(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct thread *thread = thread_find(argument[0]);
+    if (thread == nullptr) return STATUS_BAD_OBJECT;
+    if (thread == caller || thread->state != THREAD_STOPPED) return STATUS_BAD_STATE;
+    if (!range_within(argument[1], 1, USER_LIMIT) || argument[2] > USER_LIMIT) return STATUS_BAD_ADDRESS;
+    arch_context_start(thread, argument[1], argument[2], argument[3]);
+    schedule_wake(thread);
+    return STATUS_OK;
+}
+
+enum status sys_thread_stop(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct thread *thread = thread_find(argument[0]);
+    if (thread == nullptr) return STATUS_BAD_OBJECT;
+    if (thread == caller) return STATUS_BAD_STATE;
+    thread_stop(thread);
+    return STATUS_OK;
+}
+
+enum status sys_endpoint_create([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct endpoint *endpoint;
+    enum status status = endpoint_create(&endpoint);
+    if (status == STATUS_OK) argument[0] = endpoint_name(endpoint);
+    return status;
+}
+
+enum status sys_endpoint_destroy([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct endpoint *endpoint = endpoint_find(argument[0]);
+    return endpoint == nullptr ? STATUS_BAD_OBJECT : endpoint_destroy(endpoint);
+}
+
+enum status sys_handle_map([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct space *space = space_find(argument[0]);
+    struct endpoint *endpoint = endpoint_find(argument[2]);
+    if (space == nullptr || endpoint == nullptr) return STATUS_BAD_OBJECT;
+    if (argument[1] == HANDLE_NONE || argument[1] > UINT32_MAX) return STATUS_BAD_HANDLE;
+    if (argument[3] == 0 || argument[3] > RIGHTS_ALL) return STATUS_BAD_ARGUMENT;
+    uint32_t handle = (uint32_t)argument[1];
+    handle_fill(handle_row_of(space, handle), handle, endpoint, (uint32_t)argument[3], argument[4]);
+    return STATUS_OK;
+}
+
+enum status sys_handle_unmap([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct space *space = space_find(argument[0]);
+    if (space == nullptr) return STATUS_BAD_OBJECT;
+    struct handle_row *row = handle_find(space, argument[1]);
+    if (row == nullptr) return STATUS_BAD_HANDLE;
+    handle_empty(row);
+    return STATUS_OK;
+}
+
+void sys_machine_end(struct thread *caller)
+{
+    uint32_t code = (uint32_t)caller->context.call.argument[0];
+    log_line("kernel", "end code=%u", code);
+    arch_machine_end(code);
+}
+
+#ifdef QUIRE_TEST
+enum status sys_test_check([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    argument[0] = check_run();
+    return STATUS_OK;
+}
+
+enum status sys_test_counter([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    if (argument[0] >= COUNTERS) return STATUS_BAD_ARGUMENT;
+    argument[0] = counters[argument[0]];
+    return STATUS_OK;
+}
+#endif

@@ -1,0 +1,141 @@
+/* Endpoints: pools of slots, and the queue of each. See endpoint.h.
+ *
+ * Pools with a free slot are linked, so that making an endpoint never searches; a pool without endpoints goes back to the free frames. */
+#include "endpoint.h"
+
+#include <assert.h>
+
+#include "frame.h"
+#include "schedule.h"
+
+/* Slot 0 of a pool frame. */
+struct pool {
+    struct pool *next; /* pools with a free slot */
+    struct pool **link;
+    uint32_t used;     /* bit n: slot n; bit 0 is this header */
+    frame_t frame;
+};
+static_assert(sizeof(struct pool) <= sizeof(struct endpoint));
+
+constexpr uint32_t POOL_EMPTY = 1;
+constexpr uint32_t POOL_FULL = UINT32_MAX;
+constexpr unsigned DESTROY_STEP = 32; /* rows or threads handled in one step */
+
+static struct pool *pools;
+
+static struct pool *pool_of(const struct endpoint *endpoint)
+{
+    return (struct pool *)((uintptr_t)endpoint & ~(uintptr_t)(PAGE_BYTES - 1));
+}
+
+static void pool_link(struct pool *pool)
+{
+    pool->next = pools;
+    pool->link = &pools;
+    if (pools != nullptr) pools->link = &pool->next;
+    pools = pool;
+}
+
+static void pool_unlink(struct pool *pool)
+{
+    *pool->link = pool->next;
+    if (pool->next != nullptr) pool->next->link = pool->link;
+}
+
+enum status endpoint_create(struct endpoint **endpoint)
+{
+    if (pools == nullptr) {
+        frame_t frame;
+        enum status status = frame_allocate(0, FRAME_KIND_ENDPOINTS, &frame);
+        if (status != STATUS_OK) return status;
+        struct pool *fresh = arch_frame_pointer(frame);
+        fresh->frame = frame;
+        fresh->used = POOL_EMPTY;
+        pool_link(fresh);
+    }
+    struct pool *pool = pools;
+    unsigned slot = (unsigned)__builtin_ctz(~pool->used);
+    pool->used |= 1u << slot;
+    if (pool->used == POOL_FULL) pool_unlink(pool);
+    struct endpoint *made = (struct endpoint *)pool + slot;
+    *made = (struct endpoint){ .is_used = true };
+    *endpoint = made;
+    return STATUS_OK;
+}
+
+static void endpoint_free(struct endpoint *endpoint)
+{
+    struct pool *pool = pool_of(endpoint);
+    endpoint->is_used = false;
+    if (pool->used == POOL_FULL) pool_link(pool);
+    pool->used &= ~(1u << (unsigned)(endpoint - (struct endpoint *)pool));
+    if (pool->used != POOL_EMPTY) return;
+    pool_unlink(pool);
+    enum status status = frame_free(pool->frame, 0, FRAME_KIND_ENDPOINTS);
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
+enum status endpoint_destroy(struct endpoint *endpoint)
+{
+    for (unsigned step = 0; step < DESTROY_STEP; step++) {
+        if (endpoint->rows != nullptr) {
+            handle_empty(endpoint->rows);
+        } else if (endpoint->first != nullptr) {
+            struct thread *thread = endpoint->first;
+            if (thread->request == REQUEST_FAULT) {
+                /* Nobody is left to decide: the thread stays stopped until its pager, or the next one, ends it. */
+                thread_stop(thread);
+                continue;
+            }
+            thread_stop(thread);
+            thread->context.call.number = STATUS_PEER_ENDED;
+            schedule_ready(thread);
+        } else {
+            endpoint_free(endpoint);
+            return STATUS_OK;
+        }
+    }
+    return STATUS_AGAIN;
+}
+
+struct endpoint *endpoint_find(uint64_t name)
+{
+    uint64_t number = name / ENDPOINTS_PER_FRAME;
+    unsigned slot = (unsigned)(name % ENDPOINTS_PER_FRAME);
+    if (number > UINT32_MAX || slot == 0) return nullptr;
+    frame_t frame = { (uint32_t)number };
+    if (!frame_is(frame, FRAME_KIND_ENDPOINTS)) return nullptr;
+    struct endpoint *endpoint = (struct endpoint *)arch_frame_pointer(frame) + slot;
+    return endpoint->is_used ? endpoint : nullptr;
+}
+
+uint64_t endpoint_name(const struct endpoint *endpoint)
+{
+    const struct pool *pool = pool_of(endpoint);
+    return (uint64_t)pool->frame.number * ENDPOINTS_PER_FRAME + (uint64_t)(endpoint - (const struct endpoint *)pool);
+}
+
+void endpoint_push(struct endpoint *endpoint, struct thread *thread, bool is_receiver)
+{
+    assert(endpoint->first == nullptr || endpoint->queue_is_receivers == is_receiver);
+    endpoint->queue_is_receivers = is_receiver;
+    thread->endpoint = endpoint;
+    thread->queue_next = nullptr;
+    thread->queue_previous = endpoint->last;
+    if (endpoint->last != nullptr) endpoint->last->queue_next = thread;
+    else endpoint->first = thread;
+    endpoint->last = thread;
+}
+
+void endpoint_remove(struct endpoint *endpoint, struct thread *thread)
+{
+    assert(thread->endpoint == endpoint);
+    if (thread->queue_previous != nullptr) thread->queue_previous->queue_next = thread->queue_next;
+    else endpoint->first = thread->queue_next;
+    if (thread->queue_next != nullptr) thread->queue_next->queue_previous = thread->queue_previous;
+    else endpoint->last = thread->queue_previous;
+    if (endpoint->first == nullptr) endpoint->queue_is_receivers = false; /* invariant 1 */
+    thread->queue_next = thread->queue_previous = nullptr;
+    thread->endpoint = nullptr;
+}

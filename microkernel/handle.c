@@ -1,0 +1,43 @@
+/* Handle rows: find, fill, empty. See handle.h.
+ *
+ * The table is direct-mapped: one compare decides, there is nothing to search. Two handles of the same row push each other out, and the pager fills
+ * again; which numbers it gives out is its business. */
+#include "handle.h"
+
+#include <assert.h>
+
+#include "endpoint.h"
+#include "space.h"
+
+struct handle_row *handle_row_of(struct space *space, uint32_t handle)
+{
+    return &space->rows[handle % HANDLE_ROWS];
+}
+
+struct handle_row *handle_find(struct space *space, uint64_t handle)
+{
+    struct handle_row *row = &space->rows[handle % HANDLE_ROWS];
+    return row->handle == handle && handle != HANDLE_NONE ? row : nullptr;
+}
+
+void handle_fill(struct handle_row *row, uint32_t handle, struct endpoint *endpoint, uint32_t rights, uint64_t badge)
+{
+    assert(handle != HANDLE_NONE && endpoint->is_used);
+    handle_empty(row);
+    row->endpoint = endpoint;
+    row->badge = badge;
+    row->handle = handle;
+    row->rights = rights;
+    row->next = endpoint->rows;
+    row->link = &endpoint->rows;
+    if (row->next != nullptr) row->next->link = &row->next;
+    endpoint->rows = row;
+}
+
+void handle_empty(struct handle_row *row)
+{
+    if (row->endpoint == nullptr) return;
+    *row->link = row->next;
+    if (row->next != nullptr) row->next->link = row->link;
+    *row = (struct handle_row){ 0 };
+}

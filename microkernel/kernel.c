@@ -1,0 +1,71 @@
+/* The kernel's doors: faults, timer, and the way out. See kernel.h.
+ *
+ * A fault becomes a message to the pager of the space, exactly like a call: it is kept in the thread until it is answered. A fault of the first pager has
+ * nobody to go to: it is a crash, told with everything known, and the machine ends. */
+#include "kernel.h"
+
+#include <assert.h>
+
+#include "abi/boot_info.h"
+#include "counter.h"
+#include "log.h"
+#include "message.h"
+#include "schedule.h"
+#include "space.h"
+
+void kernel_leave(void)
+{
+    if (processor.current == nullptr) schedule_idle();
+    struct thread *next = processor.current;
+    assert(next->state == THREAD_RUNNING);
+    if (processor.loaded == next) return;
+    arch_thread_switch(next);
+    processor.loaded = next;
+}
+
+/* The first pager broke: nobody can answer its faults. */
+[[noreturn]] static void pager_crashed(const struct thread *thread, enum fault_kind kind, uint64_t vector, uint64_t error, uint64_t address)
+{
+    log_line("kernel", "pager crashed kind=%u vector=%lu error=0x%lx addr=0x%lx ip=0x%lx sp=0x%lx", (unsigned)kind, (unsigned long)vector,
+             (unsigned long)error, (unsigned long)address, (unsigned long)arch_context_instruction(thread), (unsigned long)arch_context_stack(thread));
+    arch_machine_end(1);
+}
+
+void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address)
+{
+    assert(thread == processor.current && thread->state == THREAD_RUNNING);
+    struct handle_row *pager = &thread->space->pager;
+    if (thread->space->is_pager && pager->endpoint == nullptr) pager_crashed(thread, kind, vector, error, address);
+    thread->fault.kind = kind;
+    thread->fault.word[0] = access | vector << 8 | error << 32;
+    thread->fault.word[1] = address;
+    thread->fault.word[2] = arch_context_instruction(thread);
+    thread->fault.word[3] = arch_context_stack(thread);
+    thread->fault.word[4] = thread->label;
+    thread->fault.word[5] = log_trace & TRACE_FAULTS ? arch_cycles() : 0;
+    thread->badge = pager->badge;
+    if (pager->endpoint == nullptr) {
+        log_line("kernel", "fault without pager label=0x%lx addr=0x%lx", (unsigned long)thread->label, (unsigned long)address);
+        thread->state = THREAD_STOPPED;
+        schedule_switch(nullptr);
+        return;
+    }
+    thread->request = REQUEST_FAULT;
+    message_send(thread, pager->endpoint);
+}
+
+void kernel_on_exception(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address)
+{
+    counter_add(COUNTER_ENTRIES, 1);
+    kernel_on_fault(thread, kind, access, vector, error, address);
+    kernel_leave();
+}
+
+void kernel_on_timer(bool from_user)
+{
+    schedule_on_timer();
+    if (!from_user) return; /* the idle loop looks at the queues itself */
+    counter_add(COUNTER_ENTRIES, 1);
+    counter_add(COUNTER_INTERRUPTS, 1);
+    kernel_leave();
+}

@@ -1,0 +1,174 @@
+/* Messages: deliver, receive, release. See message.h.
+ *
+ * Words are copied once, from the saved registers of one thread to those of the other; a longer part is copied once, from message buffer to message
+ * buffer, and only the copy is looked at.
+ *
+ * Invariants:
+ *  1. A token is good while its thread is WAITING with that sequence number for that server; every way out of WAITING ends it. */
+#include "message.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "schedule.h"
+
+constexpr unsigned ARGUMENT_BADGE = 0;
+constexpr unsigned ARGUMENT_TAG = 1;
+constexpr unsigned ARGUMENT_WORDS = 2;
+constexpr unsigned ARGUMENT_TOKEN = 8;
+constexpr unsigned END_STEP = 32;
+
+static uint64_t incarnation_bits(const struct thread *receiver)
+{
+    return (uint64_t)(receiver->space->incarnation & 0xffff) << TAG_INCARNATION_SHIFT;
+}
+
+static void deliver_fault(const struct thread *sender, struct thread *receiver)
+{
+    uint64_t *argument = receiver->context.call.argument;
+    argument[ARGUMENT_TAG] = sender->fault.kind | TAG_FAULT | incarnation_bits(receiver);
+    for (unsigned i = 0; i < MESSAGE_WORDS; i++) argument[ARGUMENT_WORDS + i] = sender->fault.word[i];
+}
+
+static void deliver_call(const struct thread *sender, struct thread *receiver)
+{
+    const uint64_t *from = sender->context.call.argument;
+    uint64_t *argument = receiver->context.call.argument;
+    uint64_t tag = from[ARGUMENT_TAG] & TAG_SENDER_MASK;
+    uint32_t length = tag_length(tag);
+    if (length != 0) memcpy(receiver->buffer_pointer, sender->buffer_pointer, length);
+    argument[ARGUMENT_TAG] = tag | incarnation_bits(receiver);
+    for (unsigned i = 0; i < MESSAGE_WORDS; i++) argument[ARGUMENT_WORDS + i] = from[ARGUMENT_WORDS + i];
+}
+
+/* True when the request can be handed to the receiver: a part in the buffer needs a buffer at both ends. */
+static bool fits(const struct thread *sender, const struct thread *receiver)
+{
+    return sender->request == REQUEST_FAULT || tag_length(sender->context.call.argument[ARGUMENT_TAG]) == 0 || receiver->buffer_pointer != nullptr;
+}
+
+/* Hands the sender's request to the receiver; the sender waits for the answer. The receiver's state is the caller's business. */
+static void deliver(struct thread *sender, struct thread *receiver)
+{
+    if (sender->request == REQUEST_FAULT) deliver_fault(sender, receiver);
+    else deliver_call(sender, receiver);
+    receiver->context.call.number = STATUS_OK;
+    receiver->context.call.argument[ARGUMENT_BADGE] = sender->badge;
+    receiver->context.call.argument[ARGUMENT_TOKEN] = (uint64_t)sender->sequence << 32 | sender->frame.number;
+
+    struct space *server = receiver->space;
+    sender->state = THREAD_WAITING;
+    sender->server = server;
+    sender->caller_next = server->callers;
+    sender->caller_link = &server->callers;
+    if (server->callers != nullptr) server->callers->caller_link = &sender->caller_next;
+    server->callers = sender;
+    assert(thread_check(sender));
+}
+
+static void deliver_bits(struct thread *receiver, struct endpoint *endpoint)
+{
+    struct call_registers *call = &receiver->context.call;
+    memset(call->argument, 0, sizeof call->argument);
+    call->number = STATUS_OK;
+    call->argument[ARGUMENT_TAG] = TAG_NOTIFICATION | incarnation_bits(receiver);
+    call->argument[ARGUMENT_WORDS] = endpoint->bits;
+    endpoint->bits = 0;
+}
+
+void message_send(struct thread *sender, struct endpoint *endpoint)
+{
+    assert(sender == processor.current && sender->request != REQUEST_NONE);
+    struct thread *receiver = endpoint->queue_is_receivers ? endpoint->first : nullptr;
+    if (receiver != nullptr && !fits(sender, receiver)) {
+        sender->request = REQUEST_NONE;
+        sender->context.call.number = STATUS_BAD_BUFFER;
+        return;
+    }
+
+    // Commit: nothing below may fail.
+    sender->sequence++;
+    if (receiver == nullptr) {
+        sender->state = THREAD_SENDING;
+        endpoint_push(endpoint, sender, false);
+        schedule_switch(nullptr);
+        return;
+    }
+    endpoint_remove(endpoint, receiver);
+    deliver(sender, receiver);
+    schedule_switch(receiver);
+}
+
+/* The first queued sender whose request fits; those before it are answered BAD_BUFFER. */
+static struct thread *next_sender(struct endpoint *endpoint, const struct thread *receiver)
+{
+    while (!endpoint->queue_is_receivers && endpoint->first != nullptr) {
+        struct thread *sender = endpoint->first;
+        endpoint_remove(endpoint, sender);
+        if (fits(sender, receiver)) return sender;
+        sender->state = THREAD_STOPPED;
+        sender->request = REQUEST_NONE;
+        sender->context.call.number = STATUS_BAD_BUFFER;
+        schedule_ready(sender);
+    }
+    return nullptr;
+}
+
+bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wait, struct thread *heir)
+{
+    assert(receiver == processor.current);
+    bool received = true;
+    if (endpoint->bits != 0) {
+        deliver_bits(receiver, endpoint);
+    } else {
+        struct thread *sender = next_sender(endpoint, receiver);
+        if (sender != nullptr) deliver(sender, receiver);
+        else received = false;
+    }
+    if (received || !wait) {
+        if (heir != nullptr) schedule_wake(heir);
+        return received;
+    }
+    receiver->state = THREAD_RECEIVING;
+    endpoint_push(endpoint, receiver, true);
+    schedule_switch(heir);
+    return true;
+}
+
+struct thread *message_find_caller(const struct thread *receiver, uint64_t token)
+{
+    struct thread *caller = thread_find(token_thread(token));
+    if (caller == nullptr || caller->state != THREAD_WAITING || caller->sequence != token_sequence(token)) return nullptr;
+    return caller->server == receiver->space ? caller : nullptr;
+}
+
+void message_release(struct thread *caller)
+{
+    assert(caller->state == THREAD_WAITING);
+    thread_stop(caller);
+}
+
+enum status message_end_callers(struct space *server)
+{
+    for (unsigned step = 0; step < END_STEP; step++) {
+        struct thread *caller = server->callers;
+        if (caller == nullptr) return STATUS_OK;
+        bool was_call = caller->request == REQUEST_CALL;
+        thread_stop(caller);
+        if (was_call) {
+            caller->context.call.number = STATUS_PEER_ENDED;
+            schedule_ready(caller);
+        }
+    }
+    return STATUS_AGAIN;
+}
+
+void message_notify(struct endpoint *endpoint, uint64_t bits)
+{
+    endpoint->bits |= bits;
+    if (endpoint->bits == 0 || !endpoint->queue_is_receivers) return;
+    struct thread *receiver = endpoint->first;
+    endpoint_remove(endpoint, receiver);
+    deliver_bits(receiver, endpoint);
+    schedule_wake(receiver);
+}

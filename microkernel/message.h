@@ -1,0 +1,35 @@
+/* Messages: how a request reaches its receiver and how the answer comes back.
+ *
+ *   caller                       endpoint                      receiver
+ *   call, or a fault  --------> nobody waits: SENDING queue
+ *                     --------> somebody waits ------------->  receives badge, tag, words, token
+ *   WAITING (in server's callers list)
+ *                     <------------------------------------   reply with the token: once, by a thread of the receiving space
+ *
+ * Nothing here is undone half-way: everything that can be wrong is found before the first change. */
+#ifndef QUIRE_MESSAGE_H
+#define QUIRE_MESSAGE_H
+
+#include "endpoint.h"
+#include "space.h"
+#include "thread.h"
+
+/* Sends the running thread's request (thread->request, badge set) to the endpoint and goes on with whoever comes next. */
+void message_send(struct thread *sender, struct endpoint *endpoint);
+
+/* Waits at the endpoint for the running thread; bits and queued senders are received at once. With `wait` false: false when there is nothing. */
+bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wait, struct thread *heir);
+
+/* The stopped caller that a token names, if the receiver may answer it; else nullptr. */
+struct thread *message_find_caller(const struct thread *receiver, uint64_t token);
+
+/* Takes a caller out of its server's list; it is STOPPED afterwards, its request answered. */
+void message_release(struct thread *caller);
+
+/* Answers every caller that waits for a reply from the space with PEER_ENDED, in bounded steps. AGAIN until done. */
+enum status message_end_callers(struct space *server);
+
+/* Sets notification bits at the endpoint. */
+void message_notify(struct endpoint *endpoint, uint64_t bits);
+
+#endif

@@ -1,0 +1,138 @@
+/* Scheduling: one ready queue for each priority. See schedule.h.
+ *
+ * Invariants:
+ *  1. A bit of ready_priorities is set exactly when that queue holds a thread.
+ *  2. The timer runs whenever a thread waits in a queue, so that nobody holds the processor against an equal for longer than a slice. */
+#include "schedule.h"
+
+#include <assert.h>
+
+#include "frame.h"
+
+struct ready_queue {
+    struct thread *first;
+    struct thread *last;
+};
+
+struct processor processor;
+static struct ready_queue ready[PRIORITY_LIMIT];
+static uint32_t ready_priorities;
+
+static void queue_push(struct thread *thread, bool at_front)
+{
+    struct ready_queue *queue = &ready[thread->priority];
+    thread->queue_next = at_front ? queue->first : nullptr;
+    thread->queue_previous = at_front ? nullptr : queue->last;
+    if (queue->first == nullptr) {
+        queue->first = queue->last = thread;
+    } else if (at_front) {
+        queue->first->queue_previous = thread;
+        queue->first = thread;
+    } else {
+        queue->last->queue_next = thread;
+        queue->last = thread;
+    }
+    ready_priorities |= 1u << thread->priority;
+    thread->state = THREAD_READY;
+    if (!processor.is_timer_running) { /* invariant 2 */
+        processor.is_timer_running = true;
+        arch_timer_start(SLICE_NANOSECONDS);
+    }
+}
+
+static void queue_remove(struct thread *thread)
+{
+    struct ready_queue *queue = &ready[thread->priority];
+    if (thread->queue_previous != nullptr) thread->queue_previous->queue_next = thread->queue_next;
+    else queue->first = thread->queue_next;
+    if (thread->queue_next != nullptr) thread->queue_next->queue_previous = thread->queue_previous;
+    else queue->last = thread->queue_previous;
+    thread->queue_next = thread->queue_previous = nullptr;
+    if (queue->first == nullptr) ready_priorities &= ~(1u << thread->priority);
+}
+
+/* The highest ready priority, or -1. */
+static int best_priority(void)
+{
+    return ready_priorities == 0 ? -1 : 31 - __builtin_clz(ready_priorities);
+}
+
+static void run(struct thread *thread)
+{
+    thread->state = THREAD_RUNNING;
+    processor.current = thread;
+}
+
+void schedule_ready(struct thread *thread)
+{
+    queue_push(thread, false);
+}
+
+void schedule_wake(struct thread *thread)
+{
+    struct thread *current = processor.current;
+    if (current != nullptr && thread->priority > current->priority) {
+        queue_push(current, true);
+        run(thread);
+    } else {
+        queue_push(thread, false);
+    }
+}
+
+void schedule_remove(struct thread *thread)
+{
+    assert(thread->state == THREAD_READY);
+    queue_remove(thread);
+    thread->state = THREAD_STOPPED;
+}
+
+void schedule_switch(struct thread *heir)
+{
+    int best = best_priority();
+    if (heir != nullptr && (int)heir->priority >= best) {
+        run(heir);
+        return;
+    }
+    if (heir != nullptr) queue_push(heir, true);
+    if (best < 0) {
+        processor.current = nullptr;
+        return;
+    }
+    struct thread *next = ready[best].first;
+    queue_remove(next);
+    run(next);
+}
+
+void schedule_yield(void)
+{
+    struct thread *current = processor.current;
+    if (ready[current->priority].first == nullptr) return;
+    queue_push(current, false);
+    processor.current = nullptr;
+    schedule_switch(nullptr);
+}
+
+void schedule_on_timer(void)
+{
+    processor.is_timer_running = false;
+    if (ready_priorities == 0) return;
+    struct thread *current = processor.current;
+    if (current != nullptr) {
+        queue_push(current, false);
+        schedule_switch(nullptr);
+    } else {
+        processor.is_timer_running = true;
+        arch_timer_start(SLICE_NANOSECONDS);
+    }
+}
+
+void schedule_idle(void)
+{
+    while (ready_priorities == 0) {
+        if (frame_prepare()) continue;
+        processor.is_idle = true;
+        arch_idle();
+        processor.is_idle = false;
+    }
+    schedule_switch(nullptr);
+}

@@ -1,0 +1,114 @@
+/* Threads: made, stopped, ended. See thread.h for the states.
+ *
+ * Everything that a thread can be part of is left in constant time: queues are doubly linked, lists keep the pointer that points at them. */
+#include "thread.h"
+
+#include <assert.h>
+
+#include "endpoint.h"
+#include "frame.h"
+#include "schedule.h"
+#include "space.h"
+
+/* Holds a message buffer like a mapping does: it cannot be freed while the thread lives. */
+static enum status buffer_hold(frame_t buffer)
+{
+    if (!frame_is(buffer, FRAME_KIND_USER) || buffer.number >= arch_direct_frames()) return STATUS_BAD_FRAME;
+    struct frame_info *info = frame_find(buffer);
+    if (info->count == FRAME_COUNT_LIMIT) return STATUS_TOO_MANY_MAPPINGS;
+    if (info->flags & FRAME_DIRTY) frame_clean(buffer, info);
+    info->count++;
+    return STATUS_OK;
+}
+
+enum status thread_create(struct space *space, uint64_t label, frame_t buffer, uint32_t priority, bool has_vectors, struct thread **thread)
+{
+    assert(priority < PRIORITY_LIMIT);
+    frame_t frame;
+    enum status status = frame_allocate(0, FRAME_KIND_THREAD, &frame);
+    if (status != STATUS_OK) return status;
+    if (buffer.number != FRAME_NONE) {
+        status = buffer_hold(buffer);
+        if (status != STATUS_OK) {
+            enum status undone = frame_free(frame, 0, FRAME_KIND_THREAD);
+            assert(undone == STATUS_OK);
+            (void)undone;
+            return status;
+        }
+    }
+
+    // Commit: nothing below may fail.
+    struct thread *made = arch_frame_pointer(frame);
+    made->frame = frame;
+    made->space = space;
+    made->label = label;
+    made->priority = (uint8_t)priority;
+    made->has_vectors = has_vectors;
+    made->buffer = buffer;
+    if (buffer.number != FRAME_NONE) made->buffer_pointer = arch_frame_pointer(buffer);
+    made->space_next = space->threads;
+    made->space_link = &space->threads;
+    if (space->threads != nullptr) space->threads->space_link = &made->space_next;
+    space->threads = made;
+    space->count_threads++;
+    if (has_vectors) arch_vectors_initialise(made);
+    assert(thread_check(made));
+    *thread = made;
+    return STATUS_OK;
+}
+
+void thread_stop(struct thread *thread)
+{
+    assert(thread_check(thread) && thread->state != THREAD_RUNNING);
+    switch (thread->state) {
+    case THREAD_READY:
+        schedule_remove(thread);
+        break;
+    case THREAD_SENDING:
+    case THREAD_RECEIVING:
+        endpoint_remove(thread->endpoint, thread);
+        break;
+    case THREAD_WAITING:
+        *thread->caller_link = thread->caller_next;
+        if (thread->caller_next != nullptr) thread->caller_next->caller_link = thread->caller_link;
+        thread->caller_next = nullptr;
+        thread->caller_link = nullptr;
+        thread->server = nullptr;
+        break;
+    case THREAD_STOPPED:
+    case THREAD_RUNNING:
+        break;
+    }
+    thread->state = THREAD_STOPPED;
+    thread->request = REQUEST_NONE;
+    assert(thread_check(thread));
+}
+
+void thread_destroy(struct thread *thread)
+{
+    thread_stop(thread);
+    arch_vectors_forget(thread);
+    if (processor.loaded == thread) processor.loaded = nullptr;
+    *thread->space_link = thread->space_next;
+    if (thread->space_next != nullptr) thread->space_next->space_link = thread->space_link;
+    thread->space->count_threads--;
+    if (thread->buffer.number != FRAME_NONE) frame_find(thread->buffer)->count--;
+    enum status status = frame_free(thread->frame, 0, FRAME_KIND_THREAD);
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
+struct thread *thread_find(uint64_t frame)
+{
+    if (frame > UINT32_MAX || !frame_is((frame_t){ (uint32_t)frame }, FRAME_KIND_THREAD)) return nullptr;
+    return arch_frame_pointer((frame_t){ (uint32_t)frame });
+}
+
+bool thread_check(const struct thread *thread)
+{
+    bool in_endpoint = thread->state == THREAD_SENDING || thread->state == THREAD_RECEIVING;
+    bool has_request = thread->state == THREAD_SENDING || thread->state == THREAD_WAITING;
+    return in_endpoint == (thread->endpoint != nullptr) && (thread->state == THREAD_WAITING) == (thread->caller_link != nullptr)
+           && (thread->state == THREAD_WAITING) == (thread->server != nullptr) && has_request == (thread->request != REQUEST_NONE)
+           && (thread->state == THREAD_READY || in_endpoint || (thread->queue_next == nullptr && thread->queue_previous == nullptr));
+}
