@@ -1,0 +1,115 @@
+/* Command lines of modules. */
+#include <criterion/criterion.h>
+
+#include "module_line.h"
+#include "put_bytes.h"
+
+static enum status parse(const char *text, struct module_line *line, struct refusal *refusal)
+{
+    return module_line_parse(text, strlen(text) + 1, line, refusal);
+}
+
+Test(module_line, good_lines)
+{
+    const struct {
+        const char *text;
+        enum module_kind kind;
+        const char *name;
+        uint32_t arguments;
+    } lines[] = {
+        { "hello", MODULE_PROGRAM, "hello", 0 },
+        { "  hello  ", MODULE_PROGRAM, "hello", 0 },
+        { "program:hello", MODULE_PROGRAM, "hello", 0 },
+        { "program+wx:jit -v", MODULE_PROGRAM_WX, "jit", 1 },
+        { "image:server", MODULE_IMAGE, "server", 0 },
+        { "data:words.txt", MODULE_DATA, "words.txt", 0 },
+        { "data:usr/share/dict/a_b-c+d", MODULE_DATA, "usr/share/dict/a_b-c+d", 0 },
+        { "hello one  two   three", MODULE_PROGRAM, "hello", 3 },
+        { "hello image:x a=b 'q q'", MODULE_PROGRAM, "hello", 4 },
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct module_line line;
+        struct refusal refusal;
+        cr_assert_eq(parse(lines[i].text, &line, &refusal), STATUS_OK, "%s: %s", lines[i].text, refusal.reason);
+        cr_assert_eq(line.kind, lines[i].kind, "%s", lines[i].text);
+        cr_assert(text_span_is(line.name, lines[i].name), "%s", lines[i].text);
+        cr_assert_eq(line.count_arguments, lines[i].arguments, "%s", lines[i].text);
+    }
+}
+
+Test(module_line, bad_lines)
+{
+    const struct {
+        const char *text;
+        enum status status;
+        const char *reason;
+        uint64_t where;
+    } lines[] = {
+        { "", STATUS_BAD_LENGTH, "module has no name", 0 },
+        { "   ", STATUS_BAD_LENGTH, "module has no name", 0 },
+        { "data:", STATUS_BAD_LENGTH, "module has no name", 5 },
+        { "data: words", STATUS_BAD_LENGTH, "module has no name", 5 },
+        { ":x", STATUS_BAD_ARGUMENT, "unknown kind of module", 0 },
+        { " dat:x", STATUS_BAD_ARGUMENT, "unknown kind of module", 1 },
+        { "Data:x", STATUS_BAD_ARGUMENT, "unknown kind of module", 0 },
+        { "program+w:x", STATUS_BAD_ARGUMENT, "unknown kind of module", 0 },
+        { "program+wxx:x", STATUS_BAD_ARGUMENT, "unknown kind of module", 0 },
+        { "data:a:b", STATUS_BAD_ARGUMENT, "character in the name of the module", 6 },
+        { "hel\"lo", STATUS_BAD_ARGUMENT, "character in the name of the module", 3 },
+        { "a=b", STATUS_BAD_ARGUMENT, "character in the name of the module", 1 },
+        { "a\nb", STATUS_BAD_ARGUMENT, "character in the name of the module", 1 },
+        { "a\377", STATUS_BAD_ARGUMENT, "character in the name of the module", 1 },
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        static const struct module_line EMPTY;
+        struct module_line line;
+        struct refusal refusal;
+        cr_assert_eq(parse(lines[i].text, &line, &refusal), lines[i].status, "%s", lines[i].text);
+        cr_assert_str_eq(refusal.reason, lines[i].reason, "%s", lines[i].text);
+        cr_assert_eq(refusal.where, lines[i].where, "%s: %llu", lines[i].text, (unsigned long long)refusal.where);
+        cr_assert_eq(memcmp(&line, &EMPTY, sizeof(line)), 0);
+    }
+}
+
+Test(module_line, length_of_the_name)
+{
+    char text[MODULE_NAME_BYTES + 8] = "data:";
+    struct module_line line;
+    struct refusal refusal;
+    memset(text + 5, 'n', MODULE_NAME_BYTES);
+    cr_assert_eq(parse(text, &line, &refusal), STATUS_OK);
+    text[5 + MODULE_NAME_BYTES] = 'n';
+    cr_assert_eq(parse(text, &line, &refusal), STATUS_BAD_LENGTH);
+    cr_assert_str_eq(refusal.reason, "name of the module is too long");
+}
+
+Test(module_line, arguments_in_order)
+{
+    struct module_line line;
+    struct refusal refusal;
+    struct text_span argument;
+    cr_assert_eq(parse("wordcount  words.txt -n 20 ", &line, &refusal), STATUS_OK);
+    struct text_span rest = line.arguments;
+    cr_assert(module_line_next(&rest, &argument) && text_span_is(argument, "words.txt"));
+    cr_assert(module_line_next(&rest, &argument) && text_span_is(argument, "-n"));
+    cr_assert(module_line_next(&rest, &argument) && text_span_is(argument, "20"));
+    cr_assert_not(module_line_next(&rest, &argument));
+    cr_assert_not(module_line_next(&rest, &argument));
+    cr_assert_eq(line.count_arguments, 3);
+}
+
+Test(module_line, ends_at_the_size)
+{
+    struct module_line line;
+    struct refusal refusal;
+    cr_assert_eq(module_line_parse("data:words more", 8, &line, &refusal), STATUS_OK);
+    cr_assert(text_span_is(line.name, "wor"));
+    cr_assert_eq(module_line_parse("x", 0, &line, &refusal), STATUS_BAD_LENGTH);
+}
+
+Test(module_line, names_of_kinds)
+{
+    cr_assert_str_eq(module_kind_name(MODULE_PROGRAM_WX), "program+wx");
+    cr_assert_str_eq(module_kind_name(MODULE_DATA), "data");
+    cr_assert_str_eq(module_kind_name(MODULE_KINDS), "unknown");
+}
