@@ -20,7 +20,8 @@ set(kernel_folders microkernel arch/host libimage)
 set(pager_folders pager tests/sim libimage)
 
 quire_sources(kernel_sources microkernel/*.c arch/host/*.c)
-quire_sources(shared_sources libc-min/freestanding/*.c libimage/*.c)
+# Of the processor's port, the readers of boot information: they are plain C over bytes.
+quire_sources(shared_sources libc-min/freestanding/*.c libimage/*.c arch/x86/boot_source.c arch/x86/multiboot2.c arch/x86/pvh.c)
 list(FILTER shared_sources EXCLUDE REGEX "/freestanding/(memory|strings?)\\.c$")
 quire_sources(pager_sources pager/*.c tests/sim/*.c)
 list(FILTER pager_sources EXCLUDE REGEX "/pager/(main|kernel_machine)\\.c$")
@@ -38,11 +39,12 @@ quire_host_library(host_kernel kernel_folders ${kernel_sources})
 quire_host_library(host_shared kernel_folders ${shared_sources})
 quire_host_library(host_pager pager_folders ${pager_sources})
 
-# A test whose name begins with pager_ (or test_pager_, fuzz_pager_) sees the pager's headers first; every other one the kernel's.
+# A test whose name begins with pager_ or sim_ (after test_ or fuzz_) is of the pager; every other one is of the kernel and the libraries.
 function(quire_host_executable target source)
     add_executable(${target} ${source})
-    target_link_libraries(${target} PRIVATE quire_host host_kernel host_pager host_shared)
-    if(target MATCHES "^((unit|test|fuzz)_)*(pager|sim)_")
+    target_link_libraries(${target} PRIVATE quire_host host_kernel host_shared)
+    if(target MATCHES "^((test|fuzz)_)?(pager|sim)_")
+        target_link_libraries(${target} PRIVATE host_pager)
         target_include_directories(${target} PRIVATE ${pager_folders} ${kernel_folders} ${CMAKE_SOURCE_DIR})
     else()
         target_include_directories(${target} PRIVATE ${kernel_folders} ${pager_folders} ${CMAKE_SOURCE_DIR})
