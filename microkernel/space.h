@@ -6,7 +6,7 @@
  *
  * Every range operation handles at most STEP_PAGES pages, says in *done how many pages of the span it has dealt with, and answers AGAIN when
  * some are left. Holes are skipped a whole table at a time, so *done of unmap and protect may pass STEP_PAGES. What a step needs is reserved before it
- * changes anything: on any status but OK and AGAIN nothing has changed and *done is 0.
+ * changes anything: on any status but OK and AGAIN nothing has changed and no result is written.
  *
  * Large leaves are used where addresses, frames and length allow. Each frame of 4 KiB counts its mappings, also inside a large leaf.
  *

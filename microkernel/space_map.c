@@ -124,7 +124,6 @@ static void part_map(const struct part *part, frame_t first, uint32_t attributes
 enum status space_map(struct space *space, struct user_span span, frame_t first, uint32_t attributes, uint64_t *done)
 {
     assert(attributes_check(attributes) == STATUS_OK);
-    *done = 0;
     struct plan plan;
     enum status status = plan_make(&plan, space, span, first.number);
     if (status != STATUS_OK) return status;
@@ -137,11 +136,12 @@ enum status space_map(struct space *space, struct user_span span, frame_t first,
     // Commit: nothing below may fail.
     for (unsigned i = 0; i < plan.count_parts; i++) {
         part_enter(&plan.parts[i], space, &reserve);
-        part_map(&plan.parts[i], (frame_t){ first.number + (uint32_t)*done }, attributes);
-        *done += plan.parts[i].count_pages;
+        part_map(&plan.parts[i], first, attributes);
+        first.number += plan.parts[i].count_pages;
     }
     assert(reserve.count == 0);
-    return *done == span.count_pages ? STATUS_OK : STATUS_AGAIN;
+    *done = plan.count_pages;
+    return plan.count_pages == span.count_pages ? STATUS_OK : STATUS_AGAIN;
 }
 
 /* --- Fresh frames --- */
@@ -196,7 +196,6 @@ static void part_fill(const struct part *part, struct fresh *fresh, uint32_t att
 enum status space_fill(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done)
 {
     assert(attributes_check(attributes) == STATUS_OK);
-    *done = 0;
     struct plan plan;
     enum status status = plan_make(&plan, space, span, UINT64_MAX);
     if (status != STATUS_OK) return status;
@@ -214,8 +213,8 @@ enum status space_fill(struct space *space, struct user_span span, uint32_t attr
     for (unsigned i = 0; i < plan.count_parts; i++) {
         part_enter(&plan.parts[i], space, &reserve);
         part_fill(&plan.parts[i], &fresh, attributes);
-        *done += plan.parts[i].count_pages;
     }
     assert(reserve.count == 0 && fresh.first == CHAIN_END);
-    return *done == span.count_pages ? STATUS_OK : STATUS_AGAIN;
+    *done = plan.count_pages;
+    return plan.count_pages == span.count_pages ? STATUS_OK : STATUS_AGAIN;
 }

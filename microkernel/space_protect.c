@@ -43,25 +43,26 @@ static enum status visit_protect(struct visit *visit, struct space *space, uint3
 enum status space_protect(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done, uint64_t *changed)
 {
     assert(attributes_check(attributes) == STATUS_OK);
-    *done = 0;
-    *changed = 0;
     struct gather gather;
     gather_begin(&gather);
     enum status status = STATUS_OK;
+    uint64_t count_done = 0, count_changed = 0;
     unsigned budget = STEP_PAGES;
-    while (*done < span.count_pages && budget > 0) {
+    while (count_done < span.count_pages && budget > 0) {
         struct visit visit;
-        visit_begin(&visit, space, span, *done, budget);
+        visit_begin(&visit, space, span, count_done, budget);
         if (visit.is_hole) {
             budget -= HOLE_COST < budget ? HOLE_COST : budget;
         } else {
-            status = visit_protect(&visit, space, attributes, changed, &gather);
+            status = visit_protect(&visit, space, attributes, &count_changed, &gather);
             if (status != STATUS_OK) break;
             budget -= (unsigned)visit.count_pages;
         }
-        *done += visit.count_pages;
+        count_done += visit.count_pages;
     }
     gather_end(&gather, space);
-    if (*done == span.count_pages) return STATUS_OK;
-    return *done > 0 ? STATUS_AGAIN : status; /* as in space_unmap */
+    if (count_done == 0) return status; /* as in space_unmap */
+    *done = count_done;
+    *changed = count_changed;
+    return count_done == span.count_pages ? STATUS_OK : STATUS_AGAIN;
 }

@@ -87,9 +87,9 @@ enum status space_unmap(struct space *space, struct user_span span, uint64_t fla
         done += visit.count_pages;
     }
     gather_end(&gather, space);
+    if (done == 0) return status; /* what stopped a step that had begun is met again, and told, by the next one */
     *result = (struct unmap_result){ done, unmapped, gather.freed_frames };
-    if (done == span.count_pages) return STATUS_OK;
-    return done > 0 ? STATUS_AGAIN : status; /* the next call meets what stopped this one, with nothing done */
+    return done == span.count_pages ? STATUS_OK : STATUS_AGAIN;
 }
 
 /* The first page with an entry, in address order; false when the user half is empty. */

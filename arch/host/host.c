@@ -158,6 +158,11 @@ uint64_t arch_cycles(void)
     return cycles += 100;
 }
 
+uint64_t arch_cycles_per_second(void)
+{
+    return 1'000'000'000;
+}
+
 uint64_t arch_cycles_to_nanoseconds(uint64_t count)
 {
     return count;

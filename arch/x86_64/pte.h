@@ -67,6 +67,9 @@ static inline pte_t pte_protect(pte_t leaf, uint32_t attributes, unsigned level)
 /* The first piece, one level lower, of a large leaf of `level`; pte_next() gives the others. */
 static inline pte_t pte_split(pte_t leaf, unsigned level) { return level == 1 ? leaf & ~PTE_LARGE : leaf; }
 
+/* Equal but for what the processor notes in them. */
+static inline bool pte_is_same(pte_t one, pte_t other) { return ((one ^ other) & ~(PTE_ACCESSED | PTE_DIRTY)) == 0; }
+
 /* True when only bits are set that the functions above set, or the processor: for the checker. */
 static inline bool pte_is_well_formed(pte_t entry, unsigned level, bool is_leaf)
 {

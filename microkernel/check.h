@@ -1,0 +1,16 @@
+/* The checker: walks everything that the kernel holds and says whether its invariants hold. Kernels built for tests only.
+ *
+ * The numbers are those of the invariants: 1 present entries, 2 map counts, 3 bitmap tiers, 4 the sum of all frames, 5 rights and limits, 6 tables,
+ * 8 handle rows, 9 threads and queues. 7, 10, 11 and 12 are not the kernel's to check: ledger, charges, translation buffer, stacks. */
+#ifndef QUIRE_CHECK_H
+#define QUIRE_CHECK_H
+
+#include <stdint.h>
+
+#ifdef QUIRE_TEST
+/* The number of the first invariant that does not hold, after a log line `check: ...` with the details; 0 when all hold. Its time grows with memory:
+ * not for the paths of a call. Changes nothing that outlives it. */
+uint32_t check_run(void);
+#endif
+
+#endif

@@ -1,0 +1,252 @@
+/* Random operations on two spaces that share frames, against the naive model.
+ *
+ * Ranges of any length, also over the ends of tables of every level and with alignments that make large leaves. One space is active, and a program
+ * reads its pages at random, so every missing invalidation shows. */
+#include "space_model.h"
+
+constexpr unsigned OPERATIONS = 480;
+constexpr unsigned SEEDS = 10;
+
+/* What one operation works on. */
+struct target {
+    unsigned s, window, page, count;
+    struct user_span span;
+};
+
+static const uint32_t attribute_choices[] = {
+    ATTRIBUTE_READ, ATTRIBUTE_WRITE, ATTRIBUTE_EXECUTE, ATTRIBUTE_UNCACHED | ATTRIBUTE_WRITE, ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE | ATTRIBUTE_WRITE_EXECUTE,
+};
+static uint32_t random_attributes(void) { return attribute_choices[random_below(sizeof attribute_choices / sizeof attribute_choices[0])]; }
+
+/* Lengths: one page, some, up to two steps and more, or whole lowest tables (for large leaves). Sixty operations in turn stay in one window. */
+static struct target random_target(unsigned operation)
+{
+    struct target target = { .s = (unsigned)random_below(MODEL_SPACES), .window = operation / 60 % MODEL_WINDOWS };
+    target.page = (unsigned)random_below(MODEL_PAGES);
+    unsigned limits[] = { 1, 8, 100, MODEL_PAGES };
+    unsigned choice = (unsigned)random_below(5);
+    if (choice < 4) {
+        unsigned left = MODEL_PAGES - target.page;
+        target.count = 1 + (unsigned)random_below(limits[choice] < left ? limits[choice] : left);
+    } else {
+        unsigned to_table = (unsigned)(-(model_windows[target.window] >> PAGE_SHIFT) & 511);
+        target.page = to_table + 512 * (unsigned)random_below(2);
+        target.count = 512;
+    }
+    cr_assert_eq(user_span_check(model_address(target.window, target.page), target.count, &target.span), STATUS_OK);
+    return target;
+}
+
+static bool target_has_entry(const struct target *target, unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++)
+        if (model.pages[target->s][target->window][target->page + i].frame != 0) return true;
+    return false;
+}
+
+static struct user_span span_from(const struct target *target, uint64_t done)
+{
+    return (struct user_span){ { target->span.first.address + done * PAGE_BYTES }, target->count - done };
+}
+
+static unsigned step_of(const struct target *target, unsigned done)
+{
+    return target->count - done < STEP_PAGES ? target->count - done : (unsigned)STEP_PAGES;
+}
+
+/* What frames_check must say of a step. */
+static enum status frames_expected(uint64_t first, unsigned count)
+{
+    for (uint64_t i = first; i < first + count; i++)
+        if (i >= MODEL_FRAMES || !model.is_user[i]) return STATUS_BAD_FRAME;
+    return STATUS_OK;
+}
+
+static void try_map(const struct target *target)
+{
+    uint32_t attributes = random_attributes();
+    uint32_t first = model.pool + (uint32_t)random_below(MODEL_POOL);
+    if (random_below(3) == 0) first = model.pool + 512 * (uint32_t)random_below(4);
+    if (random_below(20) == 0) first = (uint32_t)random_below(MODEL_FRAMES + 100);
+    for (unsigned done = 0; done < target->count;) {
+        unsigned step = step_of(target, done);
+        enum status expected = target_has_entry(target, done, step) ? STATUS_ALREADY_MAPPED : frames_expected(first + done, step);
+        if (expected == STATUS_OK && done + step < target->count) expected = STATUS_AGAIN;
+        uint64_t done_now = 0;
+        enum status status = space_map(model.spaces[target->s], span_from(target, done), (frame_t){ first + done }, attributes, &done_now);
+        cr_assert_eq(status, expected, "map: %s, expected %s", status_name(status), status_name(expected));
+        cr_assert_eq(done_now, expected == STATUS_OK || expected == STATUS_AGAIN ? step : 0);
+        if (done_now == 0) return;
+        for (unsigned i = done; i < done + step; i++)
+            model_set(target->s, target->window, target->page + i, first + i, attributes);
+        done += step;
+    }
+}
+
+/* Learns the frames of a fill: each one nobody's before, and zero. Then writes to it. */
+static void fill_learn(const struct target *target, unsigned first, unsigned count, uint32_t attributes)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        struct host_translation found;
+        cr_assert(host_walk(model.spaces[target->s]->root, target->span.first.address + i * PAGE_BYTES, &found));
+        uint32_t frame = found.frame.number;
+        cr_assert(!model.is_user[frame] && frame_is_zero(frame), "frame %u has an owner or old content", frame);
+        memset(arch_frame_pointer(found.frame), (int)(i | 1), PAGE_BYTES);
+        model.is_user[frame] = true;
+        model_set(target->s, target->window, target->page + i, frame, attributes);
+    }
+}
+
+static void try_fill(const struct target *target)
+{
+    uint32_t attributes = random_attributes();
+    for (unsigned done = 0; done < target->count;) {
+        unsigned step = step_of(target, done);
+        enum status expected = target_has_entry(target, done, step) ? STATUS_ALREADY_MAPPED : done + step < target->count ? STATUS_AGAIN : STATUS_OK;
+        uint64_t done_now;
+        enum status status = space_fill(model.spaces[target->s], span_from(target, done), attributes, &done_now);
+        cr_assert_eq(status, expected, "fill: %s, expected %s", status_name(status), status_name(expected));
+        if (expected == STATUS_ALREADY_MAPPED) return;
+        cr_assert_eq(done_now, step);
+        fill_learn(target, done, step, attributes);
+        done += step;
+    }
+}
+
+static void try_unmap(const struct target *target)
+{
+    uint64_t flags = random_below(2) ? UNMAP_FREE : UNMAP_KEEP;
+    for (uint64_t done = 0; done < target->count;) {
+        struct unmap_result result;
+        enum status status = space_unmap(model.spaces[target->s], span_from(target, done), flags, &result);
+        cr_assert(result.done_pages > 0 && result.done_pages <= target->count - done);
+        cr_assert_eq(status, done + result.done_pages == target->count ? STATUS_OK : STATUS_AGAIN);
+        uint64_t unmapped = 0, freed = 0;
+        for (uint64_t i = done; i < done + result.done_pages; i++) {
+            unsigned page = target->page + (unsigned)i;
+            if (model.pages[target->s][target->window][page].frame == 0) continue;
+            unmapped++;
+            freed += model_clear(target->s, target->window, page, flags & UNMAP_FREE);
+        }
+        cr_assert_eq(result.unmapped_pages, unmapped);
+        cr_assert_eq(result.freed_frames, freed);
+        cr_assert_leq(unmapped, STEP_PAGES);
+        done += result.done_pages;
+    }
+}
+
+static void try_protect(const struct target *target)
+{
+    uint32_t attributes = random_attributes();
+    for (uint64_t done = 0; done < target->count;) {
+        uint64_t done_now, changed, expected = 0;
+        enum status status = space_protect(model.spaces[target->s], span_from(target, done), attributes, &done_now, &changed);
+        cr_assert(done_now > 0 && done_now <= target->count - done);
+        cr_assert_eq(status, done + done_now == target->count ? STATUS_OK : STATUS_AGAIN);
+        for (uint64_t i = done; i < done + done_now; i++) {
+            struct model_page *page = &model.pages[target->s][target->window][target->page + i];
+            if (page->frame == 0 || page->attributes == attributes) continue;
+            expected++;
+            page->attributes = attributes;
+        }
+        cr_assert_eq(changed, expected);
+        done += done_now;
+    }
+}
+
+static void try_page(const struct target *target)
+{
+    struct model_page *page = &model.pages[target->s][target->window][target->page];
+    uint32_t attributes = random_attributes();
+    bool is_mapped = page->frame != 0;
+    if (random_below(2)) {
+        uint32_t frame = model.pool + (uint32_t)random_below(MODEL_POOL + 10);
+        enum status expected = !model.is_user[frame] ? STATUS_BAD_FRAME : is_mapped ? STATUS_ALREADY_MAPPED : STATUS_OK;
+        cr_assert_eq(space_map_page(model.spaces[target->s], target->span.first, (frame_t){ frame }, attributes), expected);
+        if (expected == STATUS_OK) model_set(target->s, target->window, target->page, frame, attributes);
+    } else {
+        frame_t frame;
+        enum status status = space_fill_page(model.spaces[target->s], target->span.first, attributes, &frame);
+        cr_assert_eq(status, is_mapped ? STATUS_ALREADY_MAPPED : STATUS_OK);
+        if (status == STATUS_OK) {
+            fill_learn(target, 0, 1, attributes);
+            cr_assert_eq(page->frame, frame.number);
+        }
+    }
+}
+
+static void try_query(const struct target *target)
+{
+    struct translation translation;
+    const struct model_page *page = &model.pages[target->s][target->window][target->page];
+    enum status status = space_query(model.spaces[target->s], target->span.first, &translation);
+    cr_assert_eq(status, page->frame == 0 ? STATUS_NOT_MAPPED : STATUS_OK);
+    unsigned level;
+    enum page_state state = space_locate(model.spaces[target->s], target->span.first, &level);
+    cr_assert_eq(state == PAGE_PRESENT || state == PAGE_LARGE, status == STATUS_OK);
+    if (status != STATUS_OK) return;
+    cr_assert_eq(translation.frame.number, page->frame);
+    cr_assert_eq(translation.attributes & ATTRIBUTES_ALL, page->attributes);
+    cr_assert_eq(translation.page_bytes, (uint64_t)1 << pte_shift(level));
+}
+
+/* A program of the active space reads pages at random; what it reads is what the model says. */
+static void read_some(unsigned window)
+{
+    for (unsigned i = 0; i < 24; i++) {
+        unsigned page = (unsigned)random_below(MODEL_PAGES);
+        uint32_t frame = model.pages[0][window][page].frame;
+        void *read = host_load(model_address(window, page));
+        cr_assert_eq(read, frame == 0 ? nullptr : arch_frame_pointer((frame_t){ frame }));
+    }
+}
+
+/* A large leaf where one fits: makes room first. */
+static void try_large(const struct target *target)
+{
+    if (target->count != 512) return;
+    try_unmap(target);
+    for (uint32_t first = model.pool; first < model.pool + MODEL_POOL; first += 512) {
+        if (frames_expected(first, 512) != STATUS_OK) continue;
+        uint64_t done;
+        uint32_t attributes = random_attributes();
+        cr_assert_eq(space_map(model.spaces[target->s], target->span, (frame_t){ first }, attributes, &done), STATUS_OK);
+        for (unsigned i = 0; i < 512; i++)
+            model_set(target->s, target->window, target->page + i, first + i, attributes);
+        struct translation translation;
+        cr_assert_eq(space_query(model.spaces[target->s], target->span.first, &translation), STATUS_OK);
+        cr_assert_eq(translation.page_bytes, 512 * PAGE_BYTES);
+        return;
+    }
+}
+
+static void (*const operations[])(const struct target *) = {
+    try_map, try_fill, try_page, try_query, try_unmap, try_unmap, try_protect, try_large,
+};
+
+static void run_seed(uint64_t seed)
+{
+    cr_log_info("seed %lu", seed);
+    model_begin(seed);
+    host_activate(model.spaces[0]->root);
+    for (unsigned i = 0; i < OPERATIONS; i++) {
+        struct target target = random_target(i);
+        unsigned operation = (unsigned)random_below(sizeof operations / sizeof operations[0]);
+        read_some(target.window);
+        uint64_t free_before = counters[COUNTER_TABLES_FREED], flushes = host_count(HOST_FLUSHES), invalidations = host_count(HOST_INVALIDATIONS);
+        operations[operation](&target);
+        bool is_quiet = target.s != 0 || operation < 4; /* not active, or nothing but new entries */
+        if (is_quiet) cr_assert(host_count(HOST_FLUSHES) == flushes && host_count(HOST_INVALIDATIONS) == invalidations);
+        if (operation < 4) cr_assert_eq(counters[COUNTER_TABLES_FREED], free_before);
+        cr_assert_null(host_tlb_stale(), "operation %u left a stale translation", operation);
+        model_compare_window(target.s, target.window);
+        if (i % 16 == 0) model_compare();
+    }
+    model_end();
+}
+
+Test(space_random, against_the_model)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        run_seed(seed);
+}
