@@ -12,11 +12,12 @@ if(QUIRE_HOST STREQUAL "fuzz")
 else()
     target_compile_options(quire_host INTERFACE -fsanitize=${sanitizers})
 endif()
-target_compile_options(quire_host INTERFACE -fno-sanitize-recover=all -fno-omit-frame-pointer -idirafter ${CMAKE_SOURCE_DIR}/libc-min/include)
+target_compile_options(quire_host INTERFACE -fno-sanitize-recover=all -fno-omit-frame-pointer
+    -idirafter ${CMAKE_SOURCE_DIR}/libc-min/include -idirafter ${CMAKE_SOURCE_DIR}/libipc/include)
 target_compile_definitions(quire_host INTERFACE QUIRE_ON_HOST=1 QUIRE_TEST=1 _DEFAULT_SOURCE)
 target_link_options(quire_host INTERFACE -fsanitize=${sanitizers} -fuse-ld=lld)
 
-set(kernel_folders microkernel arch/host libimage)
+set(kernel_folders microkernel arch/host libimage arch/x86)
 set(pager_folders pager tests/sim libimage)
 
 quire_sources(kernel_sources microkernel/*.c arch/host/*.c)
