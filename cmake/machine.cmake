@@ -89,12 +89,15 @@ endfunction()
 quire_each_program(programs quire_add_program)
 
 # Sources whose name begins with pager_ stand in for the pager: the kernel loads them as the first module.
+# They share tests/kit.
+quire_sources(kit_sources tests/kit/*.c)
 function(quire_add_for_tests prefix folder name)
-    set(library program_library)
     if(name MATCHES "^pager_")
-        set(library pager_library)
+        quire_elf(${prefix}-${name} ${folder}/${name} pager_library ${ARGN} ${kit_sources})
+        target_include_directories(${prefix}-${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/kit)
+    else()
+        quire_elf(${prefix}-${name} ${folder}/${name} program_library ${ARGN})
     endif()
-    quire_elf(${prefix}-${name} ${folder}/${name} ${library} ${ARGN})
 endfunction()
 
 function(quire_add_test_program name)
