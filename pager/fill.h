@@ -1,0 +1,46 @@
+/* Fills: how the pages of a segment come to be. One record of functions each, in a file of its own.
+ *
+ *   fill_image         the file's bytes, zeroes after them: all at once, when the program is started (fill_image.c)
+ *   fill_zero_at_once  zeroes: at once, when the segment is moved (fill_zero.c)
+ *   fill_zero_touched  zeroes: each page when it is touched (fill_zero.c)
+ *   fill_module        the frames of a module themselves, read-only: each page when it is touched (fill_module.c)
+ *   fill_frame         one frame that the pager made: at once (fill_frame.c)
+ *
+ * `set` brings all pages of [first, limit), which lies in the segment and has none; on any status but OK it has changed nothing. nullptr: pages come by
+ * `touch`. `touch` says what a page without an entry needs; nullptr: its pages are always there, so that a fault for one means "try again". */
+#ifndef QUIRE_PAGER_FILL_H
+#define QUIRE_PAGER_FILL_H
+
+#include "kernel.h"
+#include "segment.h"
+
+struct pager;
+
+/* What `set` takes pages from, beside the segment itself. */
+struct fill_source {
+    frame_id_t first_frame; /* fill_image: of the module; fill_frame: the frame */
+    uint64_t file_offset;   /* fill_image: of the segment's first byte; whole pages */
+    uint64_t file_bytes;    /* fill_image: from there on, then zeroes */
+};
+
+struct fill {
+    const char *name;
+    enum status (*set)(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, const struct fill_source *source);
+    void (*touch)(const struct pager *pager, const struct segment *segment, uint64_t page, frame_id_t *frame);
+    uint64_t unmap_flags;     /* UNMAP_FREE: the frames are the segment's; UNMAP_KEEP: somebody else's */
+    uint8_t protections;      /* mask of PROTECTION_... that such pages may have */
+};
+
+extern const struct fill fill_image;
+extern const struct fill fill_zero_at_once;
+extern const struct fill fill_zero_touched;
+extern const struct fill fill_module;
+extern const struct fill fill_frame;
+
+/* Takes the pages of a range out of a space, from below, in the kernel's bounded steps, until `pages` entries are gone; *gone counts them. NO_MEMORY (a
+ * large page has to be split): only where the range begins or ends inside a large page. */
+enum status fill_unmap(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags, uint64_t pages, uint64_t *gone);
+/* Takes back what `set` has brought so far. */
+void fill_undo(space_id_t space, uint64_t first, uint64_t limit);
+
+#endif

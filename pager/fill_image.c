@@ -1,0 +1,45 @@
+/* Fills from an image: a copy of the file's bytes, zeroes after them. See fill.h.
+ *
+ * Frames arrive with old content, so a page that the file does not cover wholly is zeroed first. The file's bytes begin on a page, so a page takes them from
+ * one frame of the module. */
+#include <assert.h>
+
+#include "fill.h"
+
+/* One page with its content, mapped. */
+static enum status image_page(space_id_t space, uint64_t address, uint32_t attributes, frame_id_t from, uint32_t bytes)
+{
+    frame_id_t frame;
+    enum status status = seam_frame_allocate(&frame);
+    if (status != STATUS_OK) return status;
+    if (bytes < PAGE_BYTES) status = seam_frame_zero(frame);
+    if (status == STATUS_OK && bytes > 0) status = seam_frame_copy(frame, 0, from, 0, bytes);
+    uint64_t done = 0;
+    if (status == STATUS_OK) status = seam_space_map(space, address, frame, 1, attributes, &done);
+    if (status == STATUS_OK) return STATUS_OK;
+    enum status undone = seam_frame_free(frame);
+    assert(undone == STATUS_OK);
+    (void)undone;
+    return status;
+}
+
+static enum status fill_image_set(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, const struct fill_source *source)
+{
+    assert(source != nullptr && source->file_offset % PAGE_BYTES == 0);
+    for (uint64_t at = first; at < limit; at += PAGE_BYTES) {
+        uint64_t offset = at - segment->first;
+        uint64_t bytes = source->file_bytes > offset ? source->file_bytes - offset : 0;
+        frame_id_t from = { source->first_frame.number + ((source->file_offset + offset) >> PAGE_SHIFT) };
+        enum status status = image_page(space, at, segment_attributes(segment), from, (uint32_t)(bytes < PAGE_BYTES ? bytes : PAGE_BYTES));
+        if (status != STATUS_OK) {
+            fill_undo(space, first, at);
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+const struct fill fill_image = {
+    .name = "image", .set = fill_image_set, .touch = nullptr, .unmap_flags = UNMAP_FREE,
+    .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
+};

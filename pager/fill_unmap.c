@@ -1,0 +1,29 @@
+/* Taking pages away again, for every fill. See fill.h.
+ *
+ * The kernel works in bounded steps and says how far it got. The segment knows how many pages are there, so a sparse range is not walked to its end. */
+#include <assert.h>
+
+#include "fill.h"
+
+enum status fill_unmap(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags, uint64_t pages, uint64_t *gone)
+{
+    *gone = 0;
+    while (first < limit && *gone < pages) {
+        struct seam_unmapped step = { 0 };
+        enum status status = seam_space_unmap(space, first, layout_pages(first, limit), flags, &step);
+        if (status != STATUS_OK && status != STATUS_AGAIN) return status;
+        assert(step.done_pages > 0);
+        *gone += step.unmapped_pages;
+        first += step.done_pages << PAGE_SHIFT;
+    }
+    return STATUS_OK;
+}
+
+void fill_undo(space_id_t space, uint64_t first, uint64_t limit)
+{
+    if (first == limit) return;
+    uint64_t gone = 0;
+    enum status status = fill_unmap(space, first, limit, UNMAP_FREE, layout_pages(first, limit), &gone);
+    assert(status == STATUS_OK && gone == layout_pages(first, limit));
+    (void)status;
+}

@@ -1,0 +1,44 @@
+/* Fills with zeroes, at once or page by page. See fill.h.
+ *
+ * The kernel takes and zeroes the frames itself: at once by space_fill, which may use large pages; touched pages by resolve with FRAME_FRESH, so that a fault
+ * costs no call of its own. */
+#include <assert.h>
+
+#include "fill.h"
+
+static enum status fill_zero_set(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit,
+                                 [[maybe_unused]] const struct fill_source *source)
+{
+    /* What cannot succeed is not begun: the frames are there, or nothing is touched. */
+    uint64_t free = 0;
+    uint64_t total = 0;
+    seam_frame_count(&free, &total);
+    if (layout_pages(first, limit) > free) return STATUS_NO_MEMORY;
+    uint64_t at = first;
+    while (at < limit) {
+        uint64_t done = 0;
+        enum status status = seam_space_fill(space, at, layout_pages(at, limit), segment_attributes(segment), &done);
+        if (status != STATUS_OK && status != STATUS_AGAIN) {
+            fill_undo(space, first, at);
+            return status;
+        }
+        at += done << PAGE_SHIFT;
+    }
+    return STATUS_OK;
+}
+
+static void fill_zero_touch([[maybe_unused]] const struct pager *pager, [[maybe_unused]] const struct segment *segment,
+                            [[maybe_unused]] uint64_t page, frame_id_t *frame)
+{
+    *frame = (frame_id_t){ FRAME_FRESH };
+}
+
+const struct fill fill_zero_at_once = {
+    .name = "zero-at-once", .set = fill_zero_set, .touch = nullptr, .unmap_flags = UNMAP_FREE,
+    .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
+};
+
+const struct fill fill_zero_touched = {
+    .name = "zero-touched", .set = nullptr, .touch = fill_zero_touch, .unmap_flags = UNMAP_FREE,
+    .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
+};

@@ -1,0 +1,68 @@
+/* The seam: all that the pager asks of the kernel, one function for each table call that it uses.
+ *
+ * On the machine (kernel_machine.c) these are system calls. On the host (tests/sim/) they act on the portable kernel's own frames and page tables, so the
+ * same pager runs there under sanitizers. The functions are named seam_..., because libipc's stubs for the same calls are named kernel_....
+ * Statuses are those of the call (abi/syscall.def); results are written only on OK and AGAIN. */
+#ifndef QUIRE_PAGER_KERNEL_H
+#define QUIRE_PAGER_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/call.h"
+#include "abi/memory.h"
+#include "abi/message.h"
+#include "abi/status.h"
+
+/* The kernel's names for its objects. 0 is none. */
+typedef struct { uint64_t number; } frame_id_t;
+typedef struct { uint64_t number; } space_id_t;
+typedef struct { uint64_t number; } thread_id_t;
+typedef struct { uint64_t number; } endpoint_id_t;
+
+struct seam_unmapped {
+    uint64_t done_pages;
+    uint64_t unmapped_pages;
+    uint64_t freed_frames;
+};
+
+enum status seam_frame_allocate(frame_id_t *frame);
+enum status seam_frame_free(frame_id_t frame);
+enum status seam_frame_copy(frame_id_t to, uint32_t to_offset, frame_id_t from, uint32_t from_offset, uint32_t length_bytes);
+enum status seam_frame_zero(frame_id_t frame);
+void seam_frame_count(uint64_t *free, uint64_t *total);
+
+enum status seam_space_create(endpoint_id_t pager, uint64_t badge, space_id_t *space);
+enum status seam_space_destroy(space_id_t space);
+enum status seam_space_map(space_id_t space, uint64_t address, frame_id_t first, uint64_t count_pages, uint32_t attributes, uint64_t *done_pages);
+enum status seam_space_fill(space_id_t space, uint64_t address, uint64_t count_pages, uint32_t attributes, uint64_t *done_pages);
+enum status seam_space_unmap(space_id_t space, uint64_t address, uint64_t count_pages, uint64_t flags, struct seam_unmapped *unmapped);
+enum status seam_space_protect(space_id_t space, uint64_t address, uint64_t count_pages, uint32_t attributes, uint64_t *done_pages,
+                               uint64_t *changed_pages);
+enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame);
+
+enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t buffer, uint32_t priority, uint64_t flags, thread_id_t *thread);
+enum status seam_thread_destroy(thread_id_t thread);
+enum status seam_thread_start(thread_id_t thread, uint64_t instruction, uint64_t stack, uint64_t argument);
+
+enum status seam_endpoint_create(endpoint_id_t *endpoint);
+enum status seam_endpoint_destroy(endpoint_id_t endpoint);
+enum status seam_handle_map(space_id_t space, uint32_t handle, endpoint_id_t endpoint, uint64_t rights, uint64_t badge);
+enum status seam_handle_unmap(space_id_t space, uint32_t handle);
+
+/* One page of the pager's own memory at a page address of its window (boot_info.image_limit and up). Taken pages are zeroed. NO_MEMORY. */
+enum status seam_page_take(void *address);
+void seam_page_give(void *address);
+
+/* Lets the pager read a module's frames: a view of `count_pages` consecutive frames, until it is closed. At most one is open. NO_MEMORY. */
+enum status seam_view_open(frame_id_t first, uint64_t count_pages, const void **view);
+void seam_view_close(const void *view, uint64_t count_pages);
+
+/* Leaves a notification bit at the pager's own endpoint, so that its next wait ends at once. */
+void seam_wake_self(void);
+/* Writes one line to the serial log; on the machine the text goes through the message buffer and what was there is lost. */
+void seam_log(const char *text, size_t length_bytes);
+/* The processor's cycle counter. */
+uint64_t seam_cycles(void);
+
+#endif

@@ -1,0 +1,169 @@
+/* The seam on the machine: each function is one system call. See kernel.h.
+ *
+ * The pager's own memory comes from the same calls, in its own space. Views of modules lie above the window of the slots. */
+#include "kernel_machine.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <quire/kernel_calls.h>
+
+#include "kernel.h"
+#include "pager.h"
+#include "report.h"
+
+/* From the boot information, before anything else is called. */
+static uint64_t own_space;
+static char *buffer;
+static uint64_t view_address;
+
+[[noreturn]] void assert_failed(const char *condition, const char *file, int line);
+
+void kernel_machine_initialise(const struct boot_info *boot)
+{
+    own_space = boot->space;
+    buffer = (char *)(uintptr_t)boot->buffer_address;
+    view_address = (boot->image_limit + PAGER_WINDOW_BYTES) / LAYOUT_UNIT * LAYOUT_UNIT + LAYOUT_UNIT;
+}
+
+enum status seam_frame_allocate(frame_id_t *frame) { return kernel_frame_allocate(0, &frame->number); }
+enum status seam_frame_free(frame_id_t frame) { return kernel_frame_free(frame.number, 0); }
+enum status seam_frame_zero(frame_id_t frame) { return kernel_frame_zero(frame.number); }
+
+enum status seam_frame_copy(frame_id_t to, uint32_t to_offset, frame_id_t from, uint32_t from_offset, uint32_t length_bytes)
+{
+    return kernel_frame_copy(to.number, to_offset, from.number, from_offset, length_bytes);
+}
+
+void seam_frame_count(uint64_t *free, uint64_t *total)
+{
+    enum status status = kernel_frame_count(free, total);
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
+enum status seam_space_create(endpoint_id_t pager, uint64_t badge, space_id_t *space)
+{
+    return kernel_space_create(pager.number, badge, &space->number);
+}
+
+enum status seam_space_destroy(space_id_t space) { return kernel_space_destroy(space.number); }
+
+enum status seam_space_map(space_id_t space, uint64_t address, frame_id_t first, uint64_t count_pages, uint32_t attributes, uint64_t *done_pages)
+{
+    return kernel_space_map(space.number, address, first.number, count_pages, attributes, done_pages);
+}
+
+enum status seam_space_fill(space_id_t space, uint64_t address, uint64_t count_pages, uint32_t attributes, uint64_t *done_pages)
+{
+    return kernel_space_fill(space.number, address, count_pages, attributes, done_pages);
+}
+
+enum status seam_space_unmap(space_id_t space, uint64_t address, uint64_t count_pages, uint64_t flags, struct seam_unmapped *unmapped)
+{
+    return kernel_space_unmap(space.number, address, count_pages, flags, &unmapped->done_pages, &unmapped->unmapped_pages, &unmapped->freed_frames);
+}
+
+enum status seam_space_protect(space_id_t space, uint64_t address, uint64_t count_pages, uint32_t attributes, uint64_t *done_pages,
+                               uint64_t *changed_pages)
+{
+    return kernel_space_protect(space.number, address, count_pages, attributes, done_pages, changed_pages);
+}
+
+enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame)
+{
+    uint32_t attributes;
+    uint64_t page_bytes;
+    return kernel_space_query(space.number, address, &frame->number, &attributes, &page_bytes);
+}
+
+enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t frame, uint32_t priority, uint64_t flags, thread_id_t *thread)
+{
+    return kernel_thread_create(space.number, label, frame.number, priority, flags, &thread->number);
+}
+
+enum status seam_thread_destroy(thread_id_t thread) { return kernel_thread_destroy(thread.number); }
+
+enum status seam_thread_start(thread_id_t thread, uint64_t instruction, uint64_t stack, uint64_t argument)
+{
+    return kernel_thread_start(thread.number, instruction, stack, argument);
+}
+
+enum status seam_endpoint_create(endpoint_id_t *endpoint) { return kernel_endpoint_create(&endpoint->number); }
+enum status seam_endpoint_destroy(endpoint_id_t endpoint) { return kernel_endpoint_destroy(endpoint.number); }
+
+enum status seam_handle_map(space_id_t space, uint32_t handle, endpoint_id_t endpoint, uint64_t rights, uint64_t badge)
+{
+    return kernel_handle_map(space.number, handle, endpoint.number, rights, badge);
+}
+
+enum status seam_handle_unmap(space_id_t space, uint32_t handle) { return kernel_handle_unmap(space.number, handle); }
+
+enum status seam_page_take(void *address)
+{
+    uint64_t done;
+    return kernel_space_fill(own_space, (uintptr_t)address, 1, ATTRIBUTE_WRITE, &done);
+}
+
+void seam_page_give(void *address)
+{
+    uint64_t done, unmapped, freed;
+    enum status status = kernel_space_unmap(own_space, (uintptr_t)address, 1, UNMAP_FREE, &done, &unmapped, &freed);
+    assert(status == STATUS_OK && freed == 1);
+    (void)status;
+}
+
+enum status seam_view_open(frame_id_t first, uint64_t count_pages, const void **view)
+{
+    uint64_t at = 0;
+    while (at < count_pages) {
+        uint64_t done = 0;
+        enum status status =
+            kernel_space_map(own_space, view_address + (at << PAGE_SHIFT), first.number + at, count_pages - at, ATTRIBUTE_READ, &done);
+        if (status != STATUS_OK && status != STATUS_AGAIN) {
+            seam_view_close(nullptr, at);
+            return status;
+        }
+        at += done;
+    }
+    *view = (const void *)view_address;
+    return STATUS_OK;
+}
+
+void seam_view_close([[maybe_unused]] const void *view, uint64_t count_pages)
+{
+    uint64_t at = 0;
+    while (at < count_pages) {
+        uint64_t done, unmapped, freed;
+        enum status status = kernel_space_unmap(own_space, view_address + (at << PAGE_SHIFT), count_pages - at, UNMAP_KEEP, &done, &unmapped, &freed);
+        assert(status == STATUS_OK || status == STATUS_AGAIN);
+        (void)status;
+        at += done;
+    }
+}
+
+void seam_wake_self(void)
+{
+    enum status status = notify(HANDLE_PAGER, 1);
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
+void seam_log(const char *text, size_t length_bytes)
+{
+    assert(length_bytes <= MESSAGE_BUFFER_BYTES);
+    memcpy(buffer, text, length_bytes);
+    enum status status = kernel_log((uint32_t)length_bytes);
+    (void)status; /* an empty line is refused, and not missed */
+}
+
+uint64_t seam_cycles(void) { return __builtin_readcyclecounter(); }
+
+void assert_failed(const char *condition, const char *file, int line)
+{
+    constexpr uint32_t code = 3;
+    report("pager: assert file=%s line=%d condition=%s", file, line, condition);
+    enum status status = kernel_machine_end(code);
+    (void)status;
+    for (;;) yield();
+}

@@ -1,0 +1,52 @@
+/* The pager's loop: an action, the next message, the next action.
+ *
+ * Everything that decides is behind pager_handle(); this file only carries actions to the kernel and messages back. The kernel sets up the stack and hands
+ * over the boot information. */
+#include <quire/kernel_calls.h>
+
+#include "kernel_machine.h"
+#include "pager.h"
+
+static struct pager pager;
+
+[[noreturn]] void _start(const struct boot_info *boot);
+
+/* Does what the action says and waits for the next message; the status of the call that did both. */
+static enum status loop_step(const struct pager_action *action, struct message *message)
+{
+    switch (action->kind) {
+    case ACTION_RESOLVE:
+        message->token = action->token;
+        return kernel_resolve(HANDLE_PAGER, action->page, action->frame, action->count_pages, message);
+    case ACTION_REPLY:
+        *message = (struct message){ .tag = action->tag, .token = action->token };
+        __builtin_memcpy(message->word, action->word, sizeof(message->word));
+        return reply_receive(HANDLE_PAGER, message);
+    case ACTION_WAIT:
+        return receive(HANDLE_PAGER, RECEIVE_WAIT, message);
+    case ACTION_END:
+        return kernel_machine_end(action->code);
+    }
+    return STATUS_BAD_ARGUMENT;
+}
+
+void _start(const struct boot_info *boot)
+{
+    struct pager_action action = { .kind = ACTION_END, .code = 2 };
+    kernel_machine_initialise(boot);
+    if (pager_initialise(&pager, boot) == STATUS_OK) pager_start(&pager, &action);
+    for (;;) {
+        struct message message = { 0 };
+        enum status status = loop_step(&action, &message);
+        if (status == STATUS_OK) {
+            struct pager_message received = { .badge = message.badge, .tag = message.tag, .token = message.token };
+            __builtin_memcpy(received.word, message.word, sizeof(received.word));
+            pager_handle(&pager, &received, &action);
+        } else if (action.kind == ACTION_RESOLVE) {
+            struct pager_action refused = action;
+            pager_resolve_failed(&pager, &refused, status, &action);
+        } else {
+            action = (struct pager_action){ .kind = ACTION_WAIT }; /* whom it answered has ended meanwhile */
+        }
+    }
+}

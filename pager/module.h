@@ -1,0 +1,32 @@
+/* Modules: the files that were loaded with the kernel, by name.
+ *
+ * Their frames are the pager's and stay so: images are copied from, data is mapped read-only. */
+#ifndef QUIRE_PAGER_MODULE_H
+#define QUIRE_PAGER_MODULE_H
+
+#include "abi/boot_info.h"
+#include "kernel.h"
+#include "layout.h"
+#include "module_line.h"
+
+struct pager;
+
+struct module {
+    frame_id_t first_frame;
+    uint64_t size_bytes;
+    enum module_kind kind;
+    struct text_span name;
+    struct text_span arguments; /* of the command line, for programs started at boot */
+};
+
+static inline uint64_t module_pages(const struct module *module)
+{
+    return layout_page_up(module->size_bytes) >> PAGE_SHIFT;
+}
+
+/* Reads the rows of the boot information; lines that cannot be read are logged and left out. BAD_BOOT_INFO. */
+enum status module_read_all(struct pager *pager);
+/* The row of a name, or nullptr. */
+const struct module *module_find(const struct pager *pager, struct text_span name);
+
+#endif

@@ -1,0 +1,135 @@
+/* The pager: from boot information to the first programs, and from message to action. See pager.h. */
+#include "pager.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "arguments.h"
+#include "fault.h"
+#include "report.h"
+#include "request.h"
+
+/* --- The start --- */
+
+static void pager_read_arguments(struct pager *pager)
+{
+    const char *line = pager->boot->text + pager->boot->arguments_offset;
+    size_t size = BOOT_TEXT_BYTES - pager->boot->arguments_offset;
+    struct text_span value;
+    uint64_t kibibytes;
+    pager->ends_machine = arguments_find(line, size, "end", &value) && text_span_is(value, "exit");
+    pager->stack_bytes = LAYOUT_STACK_USUAL;
+    if (!arguments_find(line, size, "stack", &value)) return;
+    if (arguments_number(value, &kibibytes) == STATUS_OK && kibibytes <= LAYOUT_STACK_MOST >> 10 && kibibytes >= LAYOUT_STACK_LEAST >> 10)
+        pager->stack_bytes = layout_page_up(kibibytes << 10);
+    else
+        report("pager: argument refused key=stack value=%.*s", (int)value.count, value.first);
+}
+
+enum status pager_initialise(struct pager *pager, const struct boot_info *boot)
+{
+    if (boot->magic != BOOT_INFO_MAGIC || boot->version != ABI_VERSION) return STATUS_BAD_BOOT_INFO;
+    if (boot->arguments_offset >= BOOT_TEXT_BYTES) return STATUS_BAD_BOOT_INFO;
+    if (boot->buffer_address == 0 || (boot->buffer_address | boot->image_limit) % PAGE_BYTES != 0) return STATUS_BAD_BOOT_INFO;
+    if (memchr(boot->text + boot->arguments_offset, '\0', BOOT_TEXT_BYTES - boot->arguments_offset) == nullptr) return STATUS_BAD_BOOT_INFO;
+    pager->boot = boot;
+    pager->buffer = (char *)(uintptr_t)boot->buffer_address;
+    pager->buffer_frame = (frame_id_t){ boot->buffer_frame };
+    pager->endpoint = (endpoint_id_t){ boot->endpoint };
+    pager->trace = boot->trace;
+    pager->slots = (char *)(uintptr_t)boot->image_limit;
+    enum status status = module_read_all(pager);
+    if (status == STATUS_OK) pager_read_arguments(pager);
+    return status;
+}
+
+/* Puts a module's name and its command line's arguments together as process_create() takes them; 0: too long. */
+static uint32_t pager_boot_text(const struct module *module, char *text)
+{
+    struct text_span rest = module->arguments;
+    struct text_span piece = module->name;
+    uint32_t used = 0;
+    do {
+        if (piece.count >= START_TEXT_BYTES - used) return 0;
+        memcpy(text + used, piece.first, piece.count);
+        used += (uint32_t)piece.count;
+        text[used++] = '\0';
+    } while (module_line_next(&rest, &piece));
+    return used;
+}
+
+static void pager_start_module(struct pager *pager, const struct module *module)
+{
+    uint32_t bytes = pager_boot_text(module, pager->text);
+    struct process *process = nullptr;
+    enum status status = bytes == 0 ? STATUS_BAD_LENGTH : process_create(pager, module, pager->text, bytes, &process);
+    if (status == STATUS_OK) {
+        process->is_from_boot = true;
+        return;
+    }
+    pager->has_failed = true;
+    report("process: not started name=%.*s status=%s", (int)module->name.count, module->name.first, status_name(status));
+}
+
+/* The last program has ended: says so, and ends the machine if that was asked for. */
+static void pager_idle(const struct pager *pager, struct pager_action *action)
+{
+    uint64_t free = 0;
+    uint64_t total = 0;
+    seam_frame_count(&free, &total);
+    report("pager: idle processes=0 faults=%llu free=%llu", (unsigned long long)pager->count_faults, (unsigned long long)free);
+    if (pager->ends_machine) *action = (struct pager_action){ .kind = ACTION_END, .code = pager->has_failed ? 1 : 0 };
+}
+
+void pager_start(struct pager *pager, struct pager_action *action)
+{
+    *action = (struct pager_action){ .kind = ACTION_WAIT };
+    report("pager: started incarnation=%u modules=%u", pager->boot->incarnation, pager->count_modules);
+    for (uint32_t i = 0; i < pager->count_modules; i++) {
+        const struct module *module = &pager->modules[i];
+        if (module->kind == MODULE_PROGRAM || module->kind == MODULE_PROGRAM_WX) pager_start_module(pager, module);
+    }
+    if (pager->count_running == 0) pager_idle(pager, action);
+}
+
+/* --- Messages --- */
+
+/* Answers that became due while another message was handled go out one with each action; a notification to ourselves brings the next action at once. */
+static void pager_answer_ready(struct pager *pager, struct pager_action *action)
+{
+    struct process *process = pager->ready_first;
+    if (process != nullptr && action->kind == ACTION_WAIT) {
+        struct wait *wait = &process->wait;
+        assert(wait->kind == WAIT_READY);
+        *action = (struct pager_action){ .kind = ACTION_REPLY, .token = wait->token, .tag = wait->tag, .word = { wait->word[0], wait->word[1] } };
+        pager->ready_first = wait->next_ready;
+        if (pager->ready_first == nullptr) pager->ready_last = nullptr;
+        *wait = (struct wait){ 0 };
+    }
+    if (pager->ready_first == nullptr || pager->is_waking) return;
+    pager->is_waking = true;
+    seam_wake_self();
+}
+
+/* What every message ends with. */
+static void pager_finish(struct pager *pager, bool was_running, struct pager_action *action)
+{
+    if (pager->ready_first != nullptr) pager_answer_ready(pager, action);
+    if (was_running && pager->count_running == 0) pager_idle(pager, action);
+}
+
+void pager_resolve_failed(struct pager *pager, const struct pager_action *refused, enum status status, struct pager_action *action)
+{
+    fault_resolve_refused(pager, refused, status, action);
+    pager_finish(pager, true, action);
+}
+
+void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
+{
+    *action = (struct pager_action){ .kind = ACTION_WAIT };
+    bool was_running = pager->count_running > 0;
+    if (message->tag & TAG_FAULT) fault_handle(pager, message, action);
+    else if (message->tag & TAG_NOTIFICATION) pager->is_waking = false;
+    else request_handle(pager, message, action);
+    pager_finish(pager, was_running, action);
+}

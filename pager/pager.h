@@ -1,0 +1,83 @@
+/* The pager: what a message means, and what is to be done about it.
+ *
+ * A deterministic state machine. pager_handle() takes one message and says in one action what the loop does next; on the way it reaches the kernel through
+ * kernel.h only. The same messages give the same actions and the same calls, on the machine and on the host.
+ *
+ *   message --> pager_handle --> ACTION_RESOLVE  map a page for a stopped thread, then wait      (resolve: the only kernel entry of a fault)
+ *                            --> ACTION_REPLY    answer a caller, then wait                      (reply_receive)
+ *                            --> ACTION_WAIT     nobody to answer now                            (reply_receive without a token)
+ *                            --> ACTION_END      the last program has ended and the machine ends with it
+ *
+ * A resolve that the kernel refuses comes back through pager_resolve_failed(), which says what to do instead. */
+#ifndef QUIRE_PAGER_H
+#define QUIRE_PAGER_H
+
+#include "abi/boot_info.h"
+#include "kernel.h"
+#include "module.h"
+#include "process.h"
+
+struct pager_message {
+    uint64_t badge;
+    uint64_t tag;
+    uint64_t word[MESSAGE_WORDS];
+    uint64_t token;
+};
+
+enum pager_action_kind : uint8_t { ACTION_WAIT, ACTION_REPLY, ACTION_RESOLVE, ACTION_END };
+
+struct pager_action {
+    enum pager_action_kind kind;
+    uint64_t token;               /* REPLY, RESOLVE: whom */
+    uint64_t tag;                 /* REPLY */
+    uint64_t word[MESSAGE_WORDS]; /* REPLY */
+    uint64_t page;                /* RESOLVE: page address | attributes */
+    uint64_t frame;               /* RESOLVE: frame or FRAME_FRESH */
+    uint64_t count_pages;         /* RESOLVE */
+    uint64_t badge;               /* RESOLVE: of the process, for pager_resolve_failed() */
+    uint32_t code;                /* END: 0 is success */
+};
+
+struct pager {
+    const struct boot_info *boot;
+    char *buffer;                 /* the message buffer */
+    frame_id_t buffer_frame;
+    endpoint_id_t endpoint;
+    uint64_t trace;               /* TRACE_... */
+    bool ends_machine;            /* end=exit */
+    uint64_t stack_bytes;         /* limit of a program's stack */
+
+    struct module modules[BOOT_MODULES];
+    uint32_t count_modules;
+
+    char *slots;                  /* PROCESS_LIMIT slots of SLOT_BYTES in the pager's window */
+    struct process *process[PROCESS_LIMIT]; /* by slot; nullptr: free */
+    uint32_t next_slot;           /* where the search for a free one begins */
+    uint32_t next_number;
+    uint32_t count_running;
+    struct process *ready_first;  /* WAIT_READY, in order */
+    struct process *ready_last;
+    bool is_waking;               /* a notification of our own is on its way */
+
+    uint64_t count_faults;        /* resolved */
+    bool has_failed;              /* a program of the boot did not exit with status 0 */
+    char text[MESSAGE_BUFFER_BYTES]; /* the message's part in the buffer, copied before anything else uses the buffer */
+};
+
+/* Bytes of the pager's window, from boot_info.image_limit up. The slots come first. */
+constexpr uint64_t PAGER_WINDOW_BYTES = PROCESS_LIMIT * SLOT_BYTES;
+
+/* Checks the boot information and makes an empty state. BAD_BOOT_INFO. `pager` is all zero. */
+enum status pager_initialise(struct pager *pager, const struct boot_info *boot);
+/* Starts the programs that came with the kernel; says what the loop does first. */
+void pager_start(struct pager *pager, struct pager_action *action);
+
+void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action);
+/* The kernel refused the action, an ACTION_RESOLVE, with `status`. */
+void pager_resolve_failed(struct pager *pager, const struct pager_action *refused, enum status status, struct pager_action *action);
+
+/* The ledger holds: every invariant of segments, processes, handles and services. With `with_tables` also: the kernel's page tables have exactly the
+ * pages that the segments count. Returns nullptr, or the first thing that does not hold. */
+const char *pager_check(const struct pager *pager, bool with_tables);
+
+#endif

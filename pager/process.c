@@ -1,0 +1,203 @@
+/* Processes: slots, badges, and the end of a process. See process.h; process_start.c makes them.
+ *
+ * Ending works on whatever is there, so that a start that fails half way is undone by the same lines. Order: first nothing runs in it any more (thread), then
+ * what others see of it goes (services, handles), then its memory, then its slot. */
+#include "process.h"
+
+#include <assert.h>
+
+#include "fill.h"
+#include "output.h"
+#include "pager.h"
+#include "process_start.h"
+#include "report.h"
+
+/* Badge: slot of the process in bits 0-11, slot of the handle's holder in 12-23, type in 24, number of the process in 32-63. */
+constexpr unsigned BADGE_HOLDER_SHIFT = 12;
+constexpr uint64_t BADGE_SLOT_MASK = 0xfff;
+constexpr uint64_t BADGE_IS_HANDLE = 1 << 24;
+constexpr unsigned BADGE_NUMBER_SHIFT = 32;
+static_assert(PROCESS_LIMIT <= BADGE_SLOT_MASK + 1);
+
+uint64_t process_badge(const struct process *process)
+{
+    return process->index | (uint64_t)process->number << BADGE_NUMBER_SHIFT;
+}
+
+uint64_t process_handle_badge(const struct process *process, const struct process *holder)
+{
+    return process_badge(process) | (uint64_t)holder->index << BADGE_HOLDER_SHIFT | BADGE_IS_HANDLE;
+}
+
+static struct process *process_at(const struct pager *pager, uint64_t index)
+{
+    return index < PROCESS_LIMIT ? pager->process[index] : nullptr;
+}
+
+struct badge_parts process_of_badge(const struct pager *pager, uint64_t badge)
+{
+    struct badge_parts none = { nullptr, nullptr };
+    struct process *process = process_at(pager, badge & BADGE_SLOT_MASK);
+    if (process == nullptr || process->number != badge >> BADGE_NUMBER_SHIFT) return none;
+    if (badge == process_badge(process)) return process->state == PROCESS_RUNNING ? (struct badge_parts){ process, nullptr } : none;
+    struct process *holder = process_at(pager, badge >> BADGE_HOLDER_SHIFT & BADGE_SLOT_MASK);
+    if (holder == nullptr || holder->state != PROCESS_RUNNING || badge != process_handle_badge(process, holder)) return none;
+    return (struct badge_parts){ process, holder };
+}
+
+/* --- Slots --- */
+
+enum status process_slot_take(struct pager *pager, struct process **process)
+{
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        uint32_t index = (pager->next_slot + i) % PROCESS_LIMIT;
+        if (pager->process[index] != nullptr) continue;
+        char *slot = pager->slots + index * SLOT_BYTES;
+        enum status status = seam_page_take(slot);
+        if (status != STATUS_OK) return status;
+
+        // Commit: nothing below may fail.
+        struct process *made = (struct process *)slot;
+        made->index = index;
+        made->number = ++pager->next_number;
+        made->segments.rows = (struct segment *)(slot + SLOT_SEGMENTS);
+        made->holdings.rows = (struct holding *)(slot + SLOT_HOLDINGS);
+        made->services.rows = (struct service *)(slot + SLOT_SERVICES);
+        pager->process[index] = made;
+        pager->next_slot = (index + 1) % PROCESS_LIMIT;
+        *process = made;
+        return STATUS_OK;
+    }
+    return STATUS_LIMIT;
+}
+
+static void process_slot_give(struct pager *pager, struct process *process)
+{
+    pager->process[process->index] = nullptr;
+    seam_page_give(process);
+}
+
+/* --- The end --- */
+
+static void process_empty_memory(struct process *process)
+{
+    struct segment_table *table = &process->segments;
+    while (table->count > 0) {
+        const struct segment *last = &table->rows[table->count - 1];
+        uint64_t gone = 0;
+        enum status status = fill_unmap(process->space, last->first, last->limit, last->fill->unmap_flags, last->pages, &gone);
+        assert(status == STATUS_OK && gone == last->pages);
+        (void)status;
+        table->count--;
+    }
+    segment_table_release(table);
+}
+
+void process_undo(struct pager *pager, struct process *process)
+{
+    enum status status;
+    if (process->thread.number != 0) {
+        status = seam_thread_destroy(process->thread);
+        assert(status == STATUS_OK);
+    }
+    service_release_all(process);
+    holding_release_all(pager, process);
+    process_empty_memory(process);
+    if (process->space.number != 0) {
+        do status = seam_space_destroy(process->space);
+        while (status == STATUS_AGAIN);
+        assert(status == STATUS_OK);
+    }
+    process->thread = (thread_id_t){ 0 };
+    process->space = (space_id_t){ 0 };
+    process->state = PROCESS_ENDED;
+    process->wait = (struct wait){ 0 };
+    if (process->references == 0) process_slot_give(pager, process);
+}
+
+static void process_unready(struct pager *pager, struct process *process)
+{
+    struct process *previous = nullptr;
+    for (struct process *at = pager->ready_first; at != nullptr; previous = at, at = at->wait.next_ready) {
+        if (at != process) continue;
+        if (previous != nullptr) previous->wait.next_ready = at->wait.next_ready;
+        else pager->ready_first = at->wait.next_ready;
+        if (pager->ready_last == at) pager->ready_last = previous;
+        return;
+    }
+}
+
+static void process_tell_waiters(struct pager *pager, const struct process *ended)
+{
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        struct process *process = pager->process[i];
+        if (process == nullptr || process->wait.kind != WAIT_PROCESS || process->wait.process_index != ended->index) continue;
+        process_wake(pager, process, STATUS_OK, ended->reason, ended->value);
+    }
+}
+
+void process_end(struct pager *pager, struct process *process, enum process_end reason, uint64_t value)
+{
+    assert(process->state == PROCESS_RUNNING);
+    output_flush(process);
+    report("process: ended pid=%u name=%s reason=%s value=0x%llx pages=%llu", process->number, process->name, process_end_name(reason),
+           (unsigned long long)value, (unsigned long long)process_charge(process));
+    if (process->wait.kind == WAIT_READY) process_unready(pager, process);
+    process->wait = (struct wait){ 0 };
+    process->reason = reason;
+    process->value = value;
+    if (process->is_from_boot && (reason != PROCESS_EXITED || value != 0)) pager->has_failed = true;
+    pager->count_running--;
+    process_tell_waiters(pager, process);
+    process_undo(pager, process);
+}
+
+void process_release(struct pager *pager, struct process *process)
+{
+    assert(process->references > 0);
+    process->references--;
+    if (process->references == 0 && process->state == PROCESS_ENDED) process_slot_give(pager, process);
+}
+
+/* --- Waiting --- */
+
+void process_wake(struct pager *pager, struct process *process, enum status status, uint64_t word0, uint64_t word1)
+{
+    struct wait *wait = &process->wait;
+    assert(wait->kind == WAIT_NAME || wait->kind == WAIT_PROCESS);
+    wait->kind = WAIT_READY;
+    wait->tag = tag_make(status, 0);
+    wait->word[0] = word0;
+    wait->word[1] = word1;
+    wait->next_ready = nullptr;
+    if (pager->ready_last != nullptr) pager->ready_last->wait.next_ready = process;
+    else pager->ready_first = process;
+    pager->ready_last = process;
+}
+
+/* --- What it costs, what it is called --- */
+
+uint64_t process_charge(const struct process *process)
+{
+    constexpr uint64_t objects = 3; /* control page and root of the space, thread */
+    uint64_t charge = objects + 1;  /* record */
+    for (uint32_t i = 0; i < process->segments.count; i++) charge += segment_charge(&process->segments.rows[i]);
+    charge += layout_page_up(process->segments.capacity * sizeof(struct segment)) >> PAGE_SHIFT;
+    charge += layout_page_up(process->holdings.capacity * sizeof(struct holding)) >> PAGE_SHIFT;
+    return charge + process->services.has_page;
+}
+
+const char *process_end_name(enum process_end reason)
+{
+    switch (reason) {
+    case PROCESS_EXITED: return "exited";
+    case PROCESS_BAD_ADDRESS: return "bad-address";
+    case PROCESS_PROTECTION: return "protection";
+    case PROCESS_STACK_OVERFLOW: return "stack-overflow";
+    case PROCESS_EXCEPTION: return "exception";
+    case PROCESS_OUT_OF_MEMORY: return "out-of-memory";
+    case PROCESS_FAULT_LOOP: return "fault-loop";
+    case PROCESS_BAD_IMAGE: return "bad-image";
+    }
+    return "unknown";
+}

@@ -1,0 +1,111 @@
+/* Processes: a space, a thread, segments, handles, services, and what they are charged.
+ *
+ *              process_create                 process_end                     last process handle closed
+ *   (no slot) ----------------> PROCESS_RUNNING -----------> PROCESS_ENDED -----------------------------> (no slot)
+ *                                                     \----> (no slot), when nobody holds a handle for it
+ *
+ * A process lives in a slot of the pager's window: its record in the first page, then room for its tables, whose pages are taken when they are needed. Its
+ * number is never used again; the badge of its messages names slot and number, so that a message of a process that has ended is recognised.
+ *
+ * Invariants (pager_check):
+ *  1. A running process has a space and a thread; an ended one has its record only.
+ *  2. `references` counts the process handles of others that name it.
+ *  3. WAIT_... other than WAIT_NOTHING keeps the token of the call that waits. */
+#ifndef QUIRE_PAGER_PROCESS_H
+#define QUIRE_PAGER_PROCESS_H
+
+#include "holding.h"
+#include "kernel.h"
+#include "module.h"
+#include "segment.h"
+#include "service.h"
+
+struct pager;
+
+enum process_state : uint8_t { PROCESS_RUNNING, PROCESS_ENDED };
+enum wait_kind : uint8_t { WAIT_NOTHING, WAIT_NAME, WAIT_PROCESS, WAIT_READY };
+
+constexpr uint32_t PROCESS_LIMIT = 1024;  /* at a time */
+constexpr size_t PROCESS_NAME_BYTES = 64;
+constexpr size_t OUTPUT_LINE_BYTES = 200; /* as logged, escapes counted */
+constexpr uint64_t PROCESS_THREAD = 1;    /* number of its only thread in the log */
+
+/* A call that waits for its answer. */
+struct wait {
+    enum wait_kind kind;
+    uint64_t token;
+    uint32_t process_index;      /* WAIT_PROCESS */
+    struct service_name name;    /* WAIT_NAME */
+    uint64_t tag;                /* WAIT_READY: the answer */
+    uint64_t word[2];
+    struct process *next_ready;
+};
+
+struct process {
+    uint32_t index;  /* of the slot */
+    uint32_t number; /* in the log; from 1, never again */
+    enum process_state state;
+    bool is_write_execute; /* its autogen segment may be writable and executable at once */
+    bool is_from_boot;     /* started with the machine, not by another process */
+    space_id_t space;
+    thread_id_t thread;
+
+    struct segment_table segments;
+    uint64_t break_first;   /* brk: [break_first, break_address) */
+    uint64_t break_address;
+    uint64_t autogen_low;   /* autogen: [autogen_low, LAYOUT_AUTOGEN_TOP) */
+    uint32_t autogen_protection;
+
+    struct holding_table holdings;
+    struct service_table services;
+    struct wait wait;
+
+    uint64_t fault_address; /* of the latest fault that mapped nothing */
+    uint32_t fault_repeats;
+
+    enum process_end reason;
+    uint64_t value;
+    uint32_t references;
+
+    char name[PROCESS_NAME_BYTES + 1];
+    uint32_t line_bytes;
+    bool line_continues;
+    char line[OUTPUT_LINE_BYTES];
+};
+static_assert(sizeof(struct process) <= PAGE_BYTES);
+
+/* Where things lie in a slot. */
+constexpr uint64_t SLOT_SEGMENTS = PAGE_BYTES;
+constexpr uint64_t SLOT_HOLDINGS = SLOT_SEGMENTS + (SEGMENT_LIMIT * sizeof(struct segment) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+constexpr uint64_t SLOT_SERVICES = SLOT_HOLDINGS + (HOLDING_LIMIT * sizeof(struct holding) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+constexpr uint64_t SLOT_BYTES = 16 * PAGE_BYTES;
+static_assert(SLOT_SERVICES + SERVICE_LIMIT * sizeof(struct service) <= SLOT_BYTES);
+
+/* Badges. Type 0: a message of the process itself; type 1: a call to a handle that `holder` has for the process. */
+uint64_t process_badge(const struct process *process);
+uint64_t process_handle_badge(const struct process *process, const struct process *holder);
+struct badge_parts {
+    struct process *process; /* running, or ended where a handle names it; nullptr: stale */
+    struct process *holder;  /* of the handle; nullptr: a message of the process itself */
+};
+struct badge_parts process_of_badge(const struct pager *pager, uint64_t badge);
+
+/* Most bytes of a program's name and arguments with their NULs: they share the message buffer with struct start_info. */
+constexpr uint32_t START_TEXT_BYTES = MESSAGE_BUFFER_BYTES - sizeof(struct start_info);
+
+/* Starts a module's image as a process. `text`: its name and arguments, each with its NUL. Every status leaves all as it was. */
+enum status process_create(struct pager *pager, const struct module *module, const char *text, uint32_t text_bytes, struct process **process);
+/* Ends a process: everything it had is given back, who waited for it is answered, others go on. */
+void process_end(struct pager *pager, struct process *process, enum process_end reason, uint64_t value);
+/* One process handle less: an ended process that nobody can ask about any more gives its record back. */
+void process_release(struct pager *pager, struct process *process);
+
+/* Answers the call that a process waits in; the reply goes out with one of the next actions. */
+void process_wake(struct pager *pager, struct process *process, enum status status, uint64_t word0, uint64_t word1);
+
+/* Pages charged: mapped pages with the bound of their tables, kernel objects, and the pager's own pages for the process. */
+uint64_t process_charge(const struct process *process);
+
+const char *process_end_name(enum process_end reason);
+
+#endif

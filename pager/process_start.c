@@ -1,0 +1,135 @@
+/* Starting a process: the image is checked as a whole, then the process is put together, then its thread runs.
+ *
+ * Every step leaves a record that process_undo() can take apart, so there is one way back from each of them. The thread starts last: no message of a process
+ * comes before all of it is there. */
+#include "process_start.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "elf.h"
+#include "fill.h"
+#include "report.h"
+
+static enum status start_read_image(const struct module *module, struct image *image)
+{
+    if (module->size_bytes == 0 || module->kind == MODULE_DATA) return STATUS_BAD_IMAGE;
+    const void *view;
+    uint64_t pages = module_pages(module);
+    enum status status = seam_view_open(module->first_frame, pages, &view);
+    if (status != STATUS_OK) return status;
+    struct refusal refusal = { 0 };
+    status = image_parse(view, module->size_bytes, LAYOUT_IMAGE_LIMIT, image, &refusal);
+    seam_view_close(view, pages);
+    if (status != STATUS_OK)
+        report("process: refused name=%.*s status=%s where=%llu reason=\"%s\"", (int)module->name.count, module->name.first, status_name(status),
+               (unsigned long long)refusal.where, refusal.reason);
+    return status;
+}
+
+/* Adds a segment of a kind with the usual protection and fill of the kind. */
+static enum status start_add(struct process *process, enum segment_kind kind, uint64_t first, uint64_t limit, const struct fill_source *source)
+{
+    const struct segment_rules *rules = segment_rules_of(kind);
+    struct segment segment = { .first = first, .limit = limit, .fill = rules->fill, .kind = kind, .protection = rules->protection };
+    enum status status = segment_reserve(&process->segments, 1);
+    if (status == STATUS_OK && segment.fill->set != nullptr) {
+        status = segment.fill->set(process->space, &segment, first, limit, source);
+        segment.pages = layout_pages(first, limit);
+    }
+    if (status == STATUS_OK) segment_insert(&process->segments, &segment);
+    return status;
+}
+
+static enum status start_add_image(struct process *process, const struct module *module, const struct image *image)
+{
+    static const enum segment_kind kinds[IMAGE_KINDS] = {
+        [IMAGE_CODE] = SEGMENT_CODE, [IMAGE_DATA] = SEGMENT_DATA, [IMAGE_RODATA] = SEGMENT_RODATA,
+    };
+    for (uint32_t i = 0; i < image->count_segments; i++) {
+        const struct image_segment *part = &image->segments[i];
+        struct fill_source source = { module->first_frame, part->file_offset, part->file_bytes };
+        uint64_t limit = part->address + (image_segment_pages(part) << PAGE_SHIFT);
+        enum status status = start_add(process, kinds[part->kind], part->address, limit, &source);
+        if (status != STATUS_OK) return status;
+    }
+    process->break_first = process->break_address = image->image_limit;
+    process->autogen_low = LAYOUT_AUTOGEN_TOP;
+    process->autogen_protection = PROTECTION_WRITE | (process->is_write_execute ? PROTECTION_EXECUTE : PROTECTION_READ);
+    return STATUS_OK;
+}
+
+/* The message buffer with the start information: written in the pager's own buffer and copied. */
+static enum status start_add_buffer(const struct pager *pager, struct process *process, const char *text, uint32_t text_bytes, frame_id_t *buffer)
+{
+    struct start_info *info = (struct start_info *)pager->buffer;
+    assert(text_bytes > 0 && text_bytes <= START_TEXT_BYTES && text[text_bytes - 1] == '\0');
+    enum status status = seam_frame_allocate(buffer);
+    if (status != STATUS_OK) return status;
+    *info = (struct start_info){ .magic = START_MAGIC, .text_bytes = text_bytes, .process = process->number };
+    for (uint32_t i = 0; i < text_bytes; i++) info->argument_count += text[i] == '\0';
+    memcpy(info + 1, text, text_bytes);
+    status = seam_frame_zero(*buffer);
+    if (status == STATUS_OK) status = seam_frame_copy(*buffer, 0, pager->buffer_frame, 0, (uint32_t)sizeof(*info) + text_bytes);
+    struct fill_source source = { .first_frame = *buffer };
+    if (status == STATUS_OK) status = start_add(process, SEGMENT_BUFFER, LAYOUT_BUFFER_FIRST, LAYOUT_BUFFER_FIRST + PAGE_BYTES, &source);
+    if (status == STATUS_OK) return STATUS_OK;
+    enum status undone = seam_frame_free(*buffer);
+    assert(undone == STATUS_OK);
+    (void)undone;
+    return status;
+}
+
+static enum status start_build(const struct pager *pager, struct process *process, const struct module *module, const struct image *image,
+                               const char *text, uint32_t text_bytes)
+{
+    enum status status = seam_space_create(pager->endpoint, process_badge(process), &process->space);
+    if (status == STATUS_OK) status = start_add_image(process, module, image);
+    if (status == STATUS_OK) status = start_add(process, SEGMENT_STACK, LAYOUT_STACK_TOP - pager->stack_bytes, LAYOUT_STACK_TOP, nullptr);
+    frame_id_t buffer;
+    if (status == STATUS_OK) status = start_add_buffer(pager, process, text, text_bytes, &buffer);
+    if (status == STATUS_OK)
+        status = seam_thread_create(process->space, PROCESS_THREAD, buffer, PRIORITY_PROGRAM, THREAD_VECTORS, &process->thread);
+    if (status == STATUS_OK) status = seam_handle_map(process->space, HANDLE_PAGER, pager->endpoint, RIGHT_CALL, process_badge(process));
+    /* An entry point is a function that nobody called: a return address is on its stack, here the zero of a fresh page. */
+    if (status == STATUS_OK) status = seam_thread_start(process->thread, image->entry, LAYOUT_STACK_TOP - sizeof(uint64_t), LAYOUT_BUFFER_FIRST);
+    return status;
+}
+
+static void start_trace(const struct pager *pager, const struct process *process)
+{
+    report("process: started pid=%u name=%s space=0x%llx thread=0x%llx pages=%llu", process->number, process->name,
+           (unsigned long long)process->space.number, (unsigned long long)process->thread.number, (unsigned long long)process_charge(process));
+    if (!(pager->trace & TRACE_PROCESSES)) return;
+    for (uint32_t i = 0; i < process->segments.count; i++) {
+        const struct segment *segment = &process->segments.rows[i];
+        report("process: segment pid=%u kind=%s first=0x%llx limit=0x%llx protection=%u pages=%llu fill=%s", process->number,
+               segment_rules_of(segment->kind)->name, (unsigned long long)segment->first, (unsigned long long)segment->limit, segment->protection,
+               (unsigned long long)segment->pages, segment->fill->name);
+    }
+}
+
+enum status process_create(struct pager *pager, const struct module *module, const char *text, uint32_t text_bytes, struct process **process)
+{
+    struct image image;
+    enum status status = start_read_image(module, &image);
+    if (status != STATUS_OK) return status;
+    struct process *made;
+    status = process_slot_take(pager, &made);
+    if (status != STATUS_OK) return status;
+    size_t name_bytes = module->name.count < PROCESS_NAME_BYTES ? module->name.count : PROCESS_NAME_BYTES;
+    memcpy(made->name, module->name.first, name_bytes);
+    made->is_write_execute = module->kind == MODULE_PROGRAM_WX;
+    status = start_build(pager, made, module, &image, text, text_bytes);
+    if (status != STATUS_OK) {
+        process_undo(pager, made);
+        return status;
+    }
+
+    // Commit: nothing below may fail.
+    made->state = PROCESS_RUNNING;
+    pager->count_running++;
+    start_trace(pager, made);
+    *process = made;
+    return STATUS_OK;
+}

@@ -1,0 +1,130 @@
+/* Requests: from message to handler, and the reply. See request.h. */
+#include "request.h"
+
+#include <string.h>
+
+#include "output.h"
+#include "report.h"
+
+/* One row of protocol.def, one handler. A process handle takes process_wait only, HANDLE_PAGER everything else. */
+static enum status request_dispatch(struct pager *pager, uint32_t label, const struct request *request, struct answer *answer)
+{
+    if ((request->target != nullptr) != (label == PROTOCOL_process_wait)) return STATUS_BAD_CALL;
+    switch (label) {
+#define PROTOCOL(number, name, in, out, text) \
+    case PROTOCOL_##name: return request_##name(pager, request, answer);
+#include "protocol.def"
+#undef PROTOCOL
+    default: return STATUS_BAD_CALL;
+    }
+}
+
+static void request_reply(struct pager_action *action, uint64_t token, enum status status, const struct answer *answer)
+{
+    *action = (struct pager_action){ .kind = ACTION_REPLY, .token = token, .tag = tag_make(status, 0) };
+    if (status == STATUS_OK) memcpy(action->word, answer->word, sizeof(action->word));
+}
+
+void request_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
+{
+    struct answer answer = { 0 };
+    struct badge_parts parts = process_of_badge(pager, message->badge);
+    struct process *caller = parts.holder != nullptr ? parts.holder : parts.process;
+    uint32_t length = tag_length(message->tag);
+    if (caller == nullptr || length > MESSAGE_BUFFER_BYTES) {
+        request_reply(action, message->token, caller == nullptr ? STATUS_STALE : STATUS_BAD_LENGTH, &answer);
+        return;
+    }
+    /* The kernel stops a caller until it is answered, so that two requests at once of one thread cannot come; if they do, the second is refused. */
+    if (caller->wait.kind != WAIT_NOTHING) {
+        request_reply(action, message->token, STATUS_BAD_STATE, &answer);
+        return;
+    }
+    if (length > 0) memcpy(pager->text, pager->buffer, length);
+    struct request request = {
+        .caller = caller, .target = parts.holder != nullptr ? parts.process : nullptr, .word = message->word,
+        .text = pager->text, .text_bytes = length, .token = message->token,
+    };
+    uint32_t number = caller->number;
+    enum status status = request_dispatch(pager, tag_label(message->tag), &request, &answer);
+    if (pager->trace & TRACE_CALLS) report_request(number, message, status, answer.is_deferred, answer.word[0]);
+    if (!answer.is_deferred) request_reply(action, message->token, status, &answer);
+}
+
+/* --- The process itself --- */
+
+enum status request_exit(struct pager *pager, const struct request *request, struct answer *answer)
+{
+    answer->is_deferred = true;
+    process_end(pager, request->caller, PROCESS_EXITED, request->word[0]);
+    return STATUS_OK;
+}
+
+enum status request_write([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+{
+    if (request->text_bytes == 0 || request->text_bytes > OUTPUT_WRITE_BYTES) return STATUS_BAD_LENGTH;
+    output_write(request->caller, request->text, request->text_bytes);
+    return STATUS_OK;
+}
+
+enum status request_process_self([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
+{
+    answer->word[0] = request->caller->number;
+    answer->word[1] = process_charge(request->caller);
+    return STATUS_OK;
+}
+
+enum status request_system_info(struct pager *pager, [[maybe_unused]] const struct request *request, struct answer *answer)
+{
+    seam_frame_count(&answer->word[0], &answer->word[1]);
+    answer->word[2] = pager->count_running;
+    answer->word[3] = pager->count_faults;
+    return STATUS_OK;
+}
+
+/* --- Other processes --- */
+
+/* Text of process_start: name and arguments, each with its NUL, none empty as a name. */
+static enum status request_start_text(const struct request *request, struct text_span *name)
+{
+    if (request->text_bytes == 0 || request->text_bytes > START_TEXT_BYTES) return STATUS_BAD_LENGTH;
+    if (request->text[request->text_bytes - 1] != '\0') return STATUS_BAD_ARGUMENT;
+    *name = (struct text_span){ request->text, strlen(request->text) };
+    return name->count > 0 ? STATUS_OK : STATUS_BAD_ARGUMENT;
+}
+
+enum status request_process_start(struct pager *pager, const struct request *request, struct answer *answer)
+{
+    struct text_span name;
+    enum status status = request_start_text(request, &name);
+    if (status != STATUS_OK) return status;
+    const struct module *module = module_find(pager, name);
+    if (module == nullptr) return STATUS_NOT_FOUND;
+    uint32_t slot;
+    status = holding_reserve(request->caller, &slot);
+    if (status != STATUS_OK) return status;
+    struct process *started;
+    status = process_create(pager, module, request->text, request->text_bytes, &started);
+    if (status != STATUS_OK) return status;
+
+    // Commit: nothing below may fail.
+    started->references++;
+    struct holding holding = {
+        .kind = HOLDING_PROCESS, .process_index = (uint16_t)started->index, .process_number = started->number, .rights = RIGHT_CALL,
+    };
+    answer->word[0] = holding_insert(request->caller, slot, holding);
+    return STATUS_OK;
+}
+
+enum status request_process_wait([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
+{
+    const struct process *target = request->target;
+    if (target->state == PROCESS_ENDED) {
+        answer->word[0] = target->reason;
+        answer->word[1] = target->value;
+        return STATUS_OK;
+    }
+    request->caller->wait = (struct wait){ .kind = WAIT_PROCESS, .token = request->token, .process_index = target->index };
+    answer->is_deferred = true;
+    return STATUS_OK;
+}

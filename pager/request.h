@@ -1,0 +1,32 @@
+/* Requests: the messages of protocol.def, decoded, and their handlers.
+ *
+ * A handler is named request_NAME after its row. It returns the reply's status and fills the reply's words; everything in a request comes from outside and is
+ * checked by the handler that uses it. Words are reported only when the status is OK. */
+#ifndef QUIRE_PAGER_REQUEST_H
+#define QUIRE_PAGER_REQUEST_H
+
+#include "pager.h"
+
+struct request {
+    struct process *caller;  /* whose request it is */
+    struct process *target;  /* the process of the handle it was sent to; nullptr: HANDLE_PAGER */
+    const uint64_t *word;    /* MESSAGE_WORDS */
+    const char *text;        /* the part in the message buffer */
+    uint32_t text_bytes;
+    uint64_t token;
+};
+
+struct answer {
+    uint64_t word[MESSAGE_WORDS];
+    bool is_deferred; /* no reply now: the caller waits, or has ended */
+};
+
+#define PROTOCOL(number, name, in, out, text) \
+    enum status request_##name(struct pager *pager, const struct request *request, struct answer *answer);
+#include "protocol.def"
+#undef PROTOCOL
+
+/* Handles a message that is not a fault. */
+void request_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action);
+
+#endif

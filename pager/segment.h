@@ -1,0 +1,90 @@
+/* Segments: ranges of a process with one meaning each.
+ *
+ * What a kind of segment may do is one row of a table (kinds.c); how its pages come is one record of functions (fill.h). Code asks these and never tests
+ * for a kind. The segments of a process are an array sorted by address, in pages of the process's slot that are taken when it grows.
+ *
+ * Invariants (segment_table_check):
+ *  1. first < limit, both whole pages within the user range; segments are sorted and disjoint.
+ *  2. The kinds lie in the order of enum segment_kind.
+ *  3. pages <= pages of the range. Exactly the pages mapped in the range are counted, whatever brought them.
+ *  4. protection is within what the kind and the fill allow. */
+#ifndef QUIRE_PAGER_SEGMENT_H
+#define QUIRE_PAGER_SEGMENT_H
+
+#include "kernel.h"
+#include "layout.h"
+#include "protocol.h"
+
+struct fill;
+struct process;
+
+enum growth : uint8_t { GROWS_NOT, GROWS_UP, GROWS_DOWN };
+
+/* One row of the table of kinds. */
+struct segment_rules {
+    const char *name;        /* in the log */
+    const struct fill *fill; /* the usual one */
+    uint8_t protection;      /* the usual one */
+    uint8_t protections;     /* mask of PROTECTION_... that it may ever have */
+    enum growth grows;
+    bool is_immutable;       /* refuses unmap and protect */
+    bool merges;             /* with a neighbour that differs in nothing */
+    uint64_t guard_bytes;    /* below it: a fault there is an overflow of this segment */
+};
+
+const struct segment_rules *segment_rules_of(enum segment_kind kind);
+
+struct segment {
+    uint64_t first;
+    uint64_t limit;
+    uint64_t pages;          /* mapped, charged to the process */
+    const struct fill *fill;
+    uint32_t module;         /* fills from a module: its row */
+    uint32_t module_page;    /* and the page of the module that `first` shows */
+    enum segment_kind kind;
+    uint32_t protection;     /* PROTECTION_... */
+};
+
+constexpr uint32_t SEGMENT_LIMIT = 512; /* of a process */
+
+struct segment_table {
+    struct segment *rows; /* sorted; in the process's slot */
+    uint32_t count;
+    uint32_t capacity;    /* rows whose pages are there */
+};
+
+/* The segment that holds an address, or nullptr. */
+struct segment *segment_find(const struct segment_table *table, uint64_t address);
+/* The row of the first segment that ends above an address; table->count when there is none. */
+uint32_t segment_index_above(const struct segment_table *table, uint64_t address);
+/* The first segment of a kind, or nullptr. */
+struct segment *segment_find_kind(const struct segment_table *table, enum segment_kind kind);
+/* The segment nearest to an address outside all of them; nullptr when there are none. */
+const struct segment *segment_nearest(const struct segment_table *table, uint64_t address);
+/* Lowest address in [first, limit) where `bytes` are free: first fit, from segment to segment. False when there is none. */
+bool segment_find_free(const struct segment_table *table, uint64_t first, uint64_t limit, uint64_t bytes, uint64_t *address);
+/* Bytes that the segments within [first, limit) take. */
+uint64_t segment_bytes(const struct segment_table *table, uint64_t first, uint64_t limit);
+
+/* Makes sure that `count` insertions will not fail. NO_MEMORY, LIMIT. */
+enum status segment_reserve(struct segment_table *table, uint32_t count);
+/* Inserts into a reserved row; the range is free. */
+void segment_insert(struct segment_table *table, const struct segment *segment);
+void segment_remove(struct segment_table *table, uint32_t index);
+/* Cuts row `index` at an address inside it, with `pages` mapped in the lower part; a row is reserved. */
+void segment_split(struct segment_table *table, uint32_t index, uint64_t at, uint64_t pages);
+/* Joins row `index` to its neighbours where they differ in nothing. */
+void segment_merge(struct segment_table *table, uint32_t index);
+/* Gives the table's pages back; it is empty. */
+void segment_table_release(struct segment_table *table);
+
+/* What a segment is charged: its pages, and an upper bound of the page tables they need (each page needs at most one of its own, and the range at
+ * most so many), on every level below the root. */
+uint64_t segment_charge(const struct segment *segment);
+
+/* The attributes of the segment's pages. */
+uint32_t segment_attributes(const struct segment *segment);
+
+bool segment_table_check(const struct segment_table *table);
+
+#endif
