@@ -5,12 +5,14 @@ A terminal sees Ninja's progress; a pipe sees one line. When it fails, both see 
 import contextlib
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import time
 
 from project import BUILD, DEFAULT_PRESET, Failure, TOP, say
 
+STEP = re.compile(r'\[\w+ \d+/\d+\]|-- ')  # Ninja's and CMake's lines of progress
 PRESETS = ('x86_64', 'release', 'debug', 'host', 'fuzz')
 
 
@@ -66,7 +68,7 @@ def run_quietly(command, preset):
     else:
         result = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', env=environment)
         if result.returncode != 0:
-            sys.stderr.write(result.stdout)
+            sys.stderr.write(''.join(line for line in result.stdout.splitlines(True) if not STEP.match(line)))
     if result.returncode != 0:
         raise Failure(f'the build of {preset} failed; the messages are above')
     say(f'built {preset} in {time.monotonic() - began:.1f} s')

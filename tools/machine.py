@@ -3,6 +3,7 @@
 The kernel ends the machine through the debug-exit device; QEMU then exits with 2 * code + 1. Only SUCCESS is success: a guest that
 resets (a triple fault) makes QEMU exit with 0, and that is a failure here.
 """
+import contextlib
 import os
 import select
 import signal
@@ -77,6 +78,9 @@ class Outcome:
     seconds: float
 
 
+# Machines that run now; a tool that gives up ends them all.
+running = set()
+
 ENDINGS = {SUCCESS: 'success', PANIC: 'panic', FAILED: 'failed', 0: 'reset'}
 
 
@@ -89,6 +93,7 @@ def run(machine, timeout=None, echo=False, log=None, until=None):
                                    stdin=None if echo and sys.stdin.isatty() else subprocess.DEVNULL)
     except FileNotFoundError as error:
         raise Failure(f'{error.filename} is not installed: ./quire doctor tells what is missing') from None
+    running.add(process)
     began = time.monotonic()
     terminal = termios.tcgetattr(sys.stdin) if echo and sys.stdin.isatty() else None
     output, errors = bytearray(), bytearray()
@@ -98,6 +103,7 @@ def run(machine, timeout=None, echo=False, log=None, until=None):
         ending = 'interrupted'
     finally:
         end(process)
+        running.discard(process)
         if terminal:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, terminal)
     if log:
@@ -140,3 +146,10 @@ def end(process):
             process.wait()
     process.stdout.close()
     process.stderr.close()
+
+
+def end_running():
+    """Ends every machine that another thread waits for; their run() returns."""
+    for process in list(running):
+        with contextlib.suppress(OSError):
+            process.terminate()

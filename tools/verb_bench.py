@@ -1,0 +1,91 @@
+"""Measures in guest instructions, beside the numbers to beat.
+
+Boots the release kernel with tests/bench/pager_bench as its pager, on one emulated processor where the cycle counter advances by one with each
+instruction (-icount shift=0,sleep=off), so the numbers are the same on every machine and in every run. They are medians of at least 1,000 samples,
+user stubs included. kernel_text is the size of .text of the release kernel. Anchors and goals stand in tools/anchors.json.
+
+Exit status 0 when everything was measured, whether or not the goals are met; else 1.
+"""
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import serial_log
+from build import build
+from bundle import write_bundle
+from machine import DEBUG_EXIT_ARGUMENT, Machine, run
+from module import Module
+from project import BUILD, Failure, TOP, say, shown
+
+ICOUNT = ['-icount', 'shift=0,sleep=off', '-rtc', 'base=2020-01-01,clock=vm']
+TIMEOUT = 300
+
+
+def add(parser):
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write [{"name", "value", "unit", "anchor"}...] there; the value is the median')
+
+
+def results_of(lines):
+    """name: (minimum, median, unit, samples) of each line `bench: result name=... min=... median=... unit=... samples=...`."""
+    return {line.values['name']: (line.number('min'), line.number('median'), line.values['unit'], line.number('samples'))
+            for line in lines if line.subsystem == 'bench' and line.event == 'result'}
+
+
+def text_bytes(kernel):
+    """Size of .text, as llvm-size counts it."""
+    output = subprocess.run(['llvm-size-19', '-A', str(kernel)], text=True, stdout=subprocess.PIPE, check=True).stdout
+    sizes = [int(line.split()[1]) for line in output.splitlines() if line.startswith('.text')]
+    if not sizes:
+        raise Failure(f'{shown(kernel)} has no section .text')
+    return sum(sizes)
+
+
+def measure(folder):
+    """Boots the benchmark; its results."""
+    pager = folder / 'bench' / 'pager_bench'
+    if not pager.exists():
+        raise Failure('the build made no bench/pager_bench: see tests/bench/')
+    with tempfile.TemporaryDirectory(prefix='quire-bench-') as scratch:
+        bundle = Path(scratch) / 'bundle'
+        write_bundle([Module(pager, 'pager')], bundle)
+        machine = Machine(door='pvh', kernel=folder / 'kernel', bundle=bundle, arguments=DEBUG_EXIT_ARGUMENT, extra=ICOUNT)
+        outcome = run(machine, TIMEOUT, log=BUILD / 'bench.log')
+    lines = serial_log.parse(outcome.output)
+    if outcome.ending != 'success':
+        tail = '\n'.join([*(line.raw for line in lines[-20:]), *serial_log.places(lines, folder / 'kernel'), outcome.errors])
+        raise Failure(f'the benchmark ended by {outcome.ending} (QEMU status {outcome.status}); the log is {shown(BUILD / "bench.log")}; its end:\n{tail}')
+    return results_of(lines)
+
+
+def main(options):
+    folder = build('release')
+    say('measuring; this takes a moment')
+    results = measure(folder)
+    size = text_bytes(folder / 'kernel')
+    results['kernel_text'] = (size, size, 'bytes', 1)
+    anchors = json.loads((TOP / 'tools' / 'anchors.json').read_text())
+    known = {row['name'] for row in anchors}
+    missing = [row['name'] for row in anchors if row['name'] not in results]
+    rows = anchors + [{'name': name, 'anchor': None, 'goal': None, 'of': ''} for name in results if name not in known]
+    print_table(rows, results)
+    if options.json:
+        values = [{'name': row['name'], 'value': results[row['name']][1], 'unit': results[row['name']][2], 'anchor': row['anchor']}
+                  for row in rows if row['name'] in results]
+        options.json.write_text(json.dumps(values, indent=2) + '\n')
+        say(f'written to {shown(options.json)}')
+    if missing:
+        raise Failure(f'not measured: {", ".join(missing)}')
+    return 0
+
+
+def print_table(rows, results):
+    print(f'{"name":24}{"minimum":>12}{"median":>12}{"anchor":>12}{"goal":>12}  unit')
+    for row in rows:
+        if row['name'] not in results:
+            print(f'{row["name"]:24}{"-":>12}{"-":>12}{row["anchor"]:>12,}{row["goal"]:>12,}  not measured')
+            continue
+        least, median, unit, _ = results[row['name']]
+        verdict = '' if row['goal'] is None else 'goal met' if median <= row['goal'] else 'below the anchor' if median < row['anchor'] else 'above the anchor'
+        anchor, goal = (f'{row[key]:,}' if row[key] is not None else '-' for key in ('anchor', 'goal'))
+        print(f'{row["name"]:24}{least:>12,}{median:>12,}{anchor:>12}{goal:>12}  {unit:14}{verdict}')
