@@ -74,7 +74,7 @@ def arguments_seeds():
     yield 'quote', b'a="x b'
 
 
-SEEDS = {'fuzz_elf': elf_seeds, 'fuzz_bundle': bundle_seeds, 'fuzz_multiboot2': multiboot2_seeds, 'fuzz_pvh': pvh_seeds, 'fuzz_arguments': arguments_seeds}
+SEEDS = {'elf': elf_seeds, 'bundle': bundle_seeds, 'multiboot2': multiboot2_seeds, 'pvh': pvh_seeds, 'arguments': arguments_seeds}
 
 
 def main():
