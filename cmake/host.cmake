@@ -13,7 +13,7 @@ else()
     target_compile_options(quire_host INTERFACE -fsanitize=${sanitizers})
 endif()
 target_compile_options(quire_host INTERFACE -fno-sanitize-recover=all -fno-omit-frame-pointer
-    -idirafter ${CMAKE_SOURCE_DIR}/libc-min/include -idirafter ${CMAKE_SOURCE_DIR}/libipc/include)
+    -idirafter${CMAKE_SOURCE_DIR}/libc-min/include -idirafter${CMAKE_SOURCE_DIR}/libipc/include)
 target_compile_definitions(quire_host INTERFACE QUIRE_ON_HOST=1 QUIRE_TEST=1 _DEFAULT_SOURCE)
 target_link_options(quire_host INTERFACE -fsanitize=${sanitizers} -fuse-ld=lld)
 
