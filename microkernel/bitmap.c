@@ -19,14 +19,22 @@
 
 /* --- Upwards: the order set of a node has changed --- */
 
-/* What the parent's parent must learn. */
+/* Order sets that a child or a node has lost and gained: what its parent must learn. */
 struct change {
-    uint32_t lost;   /* order sets */
+    uint32_t lost;
     uint32_t gained;
 };
 
+/* What follows for a node when wholly free children come or go; `whole` is their order. */
+static struct change runs_change(uint64_t before, uint64_t after, unsigned whole)
+{
+    if (runs_are_same(before | after, before & after)) return (struct change){ 0, 0 };
+    uint32_t orders_before = runs_orders(before) << whole, orders_after = runs_orders(after) << whole;
+    return (struct change){ orders_before & ~orders_after, orders_after & ~orders_before };
+}
+
 /* Children `bits` of a node lost and gained orders; `whole` is their own order, the node's last mask. */
-static inline struct change masks_change(uint64_t *masks, unsigned whole, uint64_t bits, struct change child)
+[[gnu::noinline]] static struct change masks_change(uint64_t *masks, unsigned whole, uint64_t bits, struct change child)
 {
     struct change up = { 0, 0 };
     uint64_t before = masks[whole];
@@ -42,41 +50,53 @@ static inline struct change masks_change(uint64_t *masks, unsigned whole, uint64
     }
     uint64_t after = masks[whole];
     if (after == before) return up;
-    uint32_t orders_before = runs_orders(before) << whole, orders_after = runs_orders(after) << whole;
-    up.lost = (up.lost & ~(1u << whole)) | (orders_before & ~orders_after);
-    up.gained = (up.gained & ~(1u << whole)) | (orders_after & ~orders_before);
+    struct change runs = runs_change(before, after, whole);
+    up.lost = (up.lost & ~(1u << whole)) | runs.lost;
+    up.gained = (up.gained & ~(1u << whole)) | runs.gained;
     return up;
 }
 
-static void section_change(struct bitmap *bitmap, uint32_t section, uint64_t groups, struct change child)
+/* A section tells the top. */
+[[gnu::noinline]] static void section_tell(struct bitmap *bitmap, uint32_t section, struct change change)
 {
-    struct change up = masks_change(bitmap->sections[section].groups, ORDER_GROUP, groups, child);
-    up.lost = orders_to_slots(up.lost);
-    up.gained = orders_to_slots(up.gained);
-    if ((up.lost | up.gained) != 0) masks_change(bitmap->top, SLOT_SECTION, (uint64_t)1 << section, up);
+    struct change slots = { orders_to_slots(change.lost), orders_to_slots(change.gained) };
+    if ((slots.lost | slots.gained) != 0) masks_change(bitmap->top, SLOT_SECTION, (uint64_t)1 << section, slots);
 }
 
-static inline void group_change(struct bitmap *bitmap, uint32_t group, uint64_t lines, struct change child)
+/* A group tells its section. */
+[[gnu::noinline]] static void group_tell(struct bitmap *bitmap, uint32_t group, struct change change)
 {
-    struct change up = masks_change(bitmap->groups[group].lines, ORDER_LINE, lines, child);
-    if ((up.lost | up.gained) != 0) section_change(bitmap, group / 64, (uint64_t)1 << group % 64, up);
+    struct change up = masks_change(bitmap->sections[group / 64].groups, ORDER_GROUP, (uint64_t)1 << group % 64, change);
+    if ((up.lost | up.gained) != 0) section_tell(bitmap, group / 64, up);
+}
+
+/* A line tells its group, unless its order set is what it was. */
+[[gnu::noinline]] static void line_tell(struct bitmap *bitmap, uint32_t line, uint64_t before, uint64_t after)
+{
+    uint32_t orders_before = line_orders(before), orders_after = line_orders(after);
+    if (orders_before == orders_after) return;
+    struct change change = { orders_before & ~orders_after, orders_after & ~orders_before };
+    struct change up = masks_change(bitmap->groups[line / 64].lines, ORDER_LINE, (uint64_t)1 << line % 64, change);
+    if ((up.lost | up.gained) != 0) group_tell(bitmap, line / 64, up);
 }
 
 static inline void line_store(struct bitmap *bitmap, uint32_t line, uint64_t after)
 {
-    uint32_t orders_before = line_orders(bitmap->lines[line]), orders_after = line_orders(after);
+    uint64_t before = bitmap->lines[line];
+    assert(before != after);
     bitmap->lines[line] = after;
-    if (orders_before == orders_after) return;
-    struct change change = { orders_before & ~orders_after, orders_after & ~orders_before };
-    group_change(bitmap, line / 64, (uint64_t)1 << line % 64, change);
+    unsigned order = (63 - (unsigned)__builtin_clzll(before ^ after)) / 8; /* the highest that changed */
+    /* Most often: another word has that order still, and with it all lower ones, so the line has them too. */
+    if (order < ORDER_WORD && ((before & after) >> 8 * order & 0xff) != 0) return;
+    line_tell(bitmap, line, before, after);
 }
 
 /* The line is open (valid). */
-static inline void word_store(struct bitmap *bitmap, uint32_t word, uint64_t before, uint64_t after)
+static void word_store(struct bitmap *bitmap, uint32_t word, uint64_t before, uint64_t after)
 {
     bitmap->words[word] = after;
+    if (runs_are_same(before | after, before & after)) return;
     uint32_t orders_after = runs_orders(after);
-    if (runs_orders(before) == orders_after) return;
     uint64_t others = bitmap->lines[word / 8] & ~(LINE_COLUMN << word % 8);
     line_store(bitmap, word / 8, others | line_column(orders_after, word % 8));
 }
@@ -117,7 +137,7 @@ static inline uint64_t block_bits(uint32_t first, unsigned order)
 }
 
 /* Each of these marks a block of one class of orders: free when `insert`, which fails when a part of it is free already; else used. */
-static bool word_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
+[[gnu::noinline]] static bool word_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
 {
     uint32_t word = first / 64;
     uint64_t bits = block_bits(first % 64, order);
@@ -132,7 +152,7 @@ static bool word_mark(struct bitmap *bitmap, uint32_t first, unsigned order, boo
     return true;
 }
 
-static bool line_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
+[[gnu::noinline]] static bool line_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
 {
     uint32_t line = first >> ORDER_LINE;
     uint64_t words = block_bits(first >> ORDER_WORD & 7, order - ORDER_WORD);
@@ -148,25 +168,29 @@ static bool group_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bo
     uint32_t group = first >> ORDER_GROUP;
     uint64_t lines = block_bits(first >> ORDER_LINE & 63, order - ORDER_LINE);
     group_open(bitmap, group);
-    const struct bitmap_group *masks = &bitmap->groups[group];
-    if (insert && ((group_partly(masks) | masks->lines[ORDER_LINE]) & lines) != 0) return false;
-    struct change change = insert ? (struct change){ 0, 1u << ORDER_LINE } : (struct change){ 1u << ORDER_LINE, 0 };
-    group_change(bitmap, group, lines, change);
+    struct bitmap_group *masks = &bitmap->groups[group];
+    uint64_t before = masks->lines[ORDER_LINE];
+    if (insert && ((group_partly(masks) | before) & lines) != 0) return false;
+    masks->lines[ORDER_LINE] = before ^ lines;
+    struct change change = runs_change(before, before ^ lines, ORDER_LINE);
+    if ((change.lost | change.gained) != 0) group_tell(bitmap, group, change);
     return true;
 }
 
-static bool section_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
+[[gnu::noinline]] static bool section_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
 {
     uint32_t section = first >> ORDER_SECTION;
     uint64_t groups = block_bits(first >> ORDER_GROUP & 63, order - ORDER_GROUP);
-    const struct bitmap_section *masks = &bitmap->sections[section];
-    if (insert && ((section_partly(masks) | masks->groups[ORDER_GROUP]) & groups) != 0) return false;
-    struct change change = insert ? (struct change){ 0, 1u << ORDER_GROUP } : (struct change){ 1u << ORDER_GROUP, 0 };
-    section_change(bitmap, section, groups, change);
+    struct bitmap_section *masks = &bitmap->sections[section];
+    uint64_t before = masks->groups[ORDER_GROUP];
+    if (insert && ((section_partly(masks) | before) & groups) != 0) return false;
+    masks->groups[ORDER_GROUP] = before ^ groups;
+    struct change change = runs_change(before, before ^ groups, ORDER_GROUP);
+    if ((change.lost | change.gained) != 0) section_tell(bitmap, section, change);
     return true;
 }
 
-static bool block_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
+[[gnu::always_inline]] static inline bool block_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
 {
     if (order < ORDER_WORD) return word_mark(bitmap, first, order, insert);
     if (insert && bitmap->open_word >> (order - ORDER_WORD) == first >> order) { /* the open word lies in the block */
@@ -180,69 +204,55 @@ static bool block_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bo
 
 /* --- Search --- */
 
-/* Where a block is sought: whole units of a node's children at [0, limit >> shift), and the one child that the limit cuts. */
-static inline uint64_t units_below(uint32_t limit, unsigned shift)
+/* The limit of a search that has none: known when the code is compiled, so that nothing is asked about it. */
+constexpr uint32_t ANYWHERE = UINT32_MAX;
+
+static inline uint64_t units_below(uint32_t count)
 {
-    uint32_t count = limit >> shift;
     return count >= 64 ? ALL : ((uint64_t)1 << count) - 1;
 }
 
 /* The child with a block, by the masks of a node that begins at frame *base: one wholly below the limit, else the one that the limit cuts. */
 static inline bool child_choose(uint64_t mask, unsigned shift, uint32_t limit, uint32_t *base)
 {
-    uint32_t below = limit - *base;
-    uint64_t whole = mask & units_below(below, shift);
-    uint64_t candidates = whole != 0 ? whole : mask & ~units_below(below, shift) & units_below(below + ((1u << shift) - 1), shift);
-    if (candidates == 0) return false;
-    *base += (uint32_t)__builtin_ctzll(candidates) << shift;
+    if (limit != ANYWHERE) {
+        uint32_t count_below = (limit - *base) >> shift;
+        uint64_t below = mask & units_below(count_below);
+        if (below == 0) below = mask & units_below(count_below + 1);
+        mask = below;
+    }
+    if (mask == 0) return false;
+    *base += (uint32_t)__builtin_ctzll(mask) << shift;
     return true;
 }
 
-/* The first run of 2^run children whose first 2^order frames lie below the limit. */
+/* The first run of 2^run children, if its first 2^order frames lie below the limit. */
 static inline bool run_choose(uint64_t mask, unsigned shift, unsigned run, unsigned order, uint32_t limit, uint32_t *base)
 {
-    uint64_t runs = runs_find(mask, run);
+    uint64_t runs = run == 0 ? mask : runs_find(mask, run);
+    assert(limit != ANYWHERE || runs != 0);
     if (runs == 0) return false;
-    uint64_t first = *base + ((uint64_t)__builtin_ctzll(runs) << shift);
-    if (first + ((uint64_t)1 << order) > limit) return false;
-    *base = (uint32_t)first;
+    uint32_t first = *base + ((uint32_t)__builtin_ctzll(runs) << shift);
+    if (limit != ANYWHERE && (first >= limit || limit - first < 1u << order)) return false;
+    *base = first;
     return true;
 }
 
-/* Follows mask `slot` from the top to a block of at least 2^order frames. */
-static inline bool slot_search(const struct bitmap *bitmap, unsigned slot, unsigned order, uint32_t limit, uint32_t *first)
+/* Follows mask `slot` from the top down to the children whose runs make its blocks, and there to a block of at least 2^order frames. */
+[[gnu::always_inline]] static inline bool slot_search(const struct bitmap *bitmap, unsigned slot, unsigned order, uint32_t limit, uint32_t *base)
 {
-    uint32_t base = 0;
-    if (slot == SLOT_SECTION) {
-        if (!run_choose(bitmap->top[SLOT_SECTION], ORDER_SECTION, 0, order, limit, &base)) return false;
-        *first = base;
-        return true;
-    }
-    if (!child_choose(bitmap->top[slot], ORDER_SECTION, limit, &base)) return false;
-    const struct bitmap_section *section = &bitmap->sections[base >> ORDER_SECTION];
-    if (slot >= ORDER_GROUP) {
-        if (!run_choose(section->groups[ORDER_GROUP], ORDER_GROUP, slot - ORDER_GROUP, order, limit, &base)) return false;
-        *first = base;
-        return true;
-    }
-    if (!child_choose(section->groups[slot], ORDER_GROUP, limit, &base)) return false;
-    const struct bitmap_group *group = &bitmap->groups[base >> ORDER_GROUP];
-    if (slot >= ORDER_LINE) {
-        if (!run_choose(group->lines[ORDER_LINE], ORDER_LINE, slot - ORDER_LINE, order, limit, &base)) return false;
-        *first = base;
-        return true;
-    }
-    if (!child_choose(group->lines[slot], ORDER_LINE, limit, &base)) return false;
-    uint64_t line = bitmap->lines[base >> ORDER_LINE];
-    if (slot >= ORDER_WORD) {
-        if (!run_choose(line >> 48 & 0xff, ORDER_WORD, slot - ORDER_WORD, order, limit, &base)) return false;
-        *first = base;
-        return true;
-    }
-    if (!child_choose(line >> 8 * slot & 0xff, ORDER_WORD, limit, &base)) return false;
-    if (!run_choose(bitmap->words[base >> ORDER_WORD], 0, slot, order, limit, &base)) return false;
-    *first = base;
-    return true;
+    if (slot == SLOT_SECTION) return run_choose(bitmap->top[SLOT_SECTION], ORDER_SECTION, 0, order, limit, base);
+    if (!child_choose(bitmap->top[slot], ORDER_SECTION, limit, base)) return false;
+    const struct bitmap_section *section = &bitmap->sections[*base >> ORDER_SECTION];
+    if (slot >= ORDER_GROUP) return run_choose(section->groups[ORDER_GROUP], ORDER_GROUP, slot - ORDER_GROUP, order, limit, base);
+    if (!child_choose(section->groups[slot], ORDER_GROUP, limit, base)) return false;
+    const struct bitmap_group *group = &bitmap->groups[*base >> ORDER_GROUP];
+    if (slot >= ORDER_LINE) return run_choose(group->lines[ORDER_LINE], ORDER_LINE, slot - ORDER_LINE, order, limit, base);
+    if (!child_choose(group->lines[slot], ORDER_LINE, limit, base)) return false;
+    uint64_t line = bitmap->lines[*base >> ORDER_LINE];
+    if (slot >= ORDER_WORD) return run_choose(line >> 48, ORDER_WORD, slot - ORDER_WORD, order, limit, base);
+    if (!child_choose(line >> 8 * slot & 0xff, ORDER_WORD, limit, base)) return false;
+    return run_choose(bitmap->words[*base >> ORDER_WORD], 0, slot, order, limit, base);
 }
 
 /* The masks that may hold a block of an order: its own, then those of units wholly free, small ones first. */
@@ -251,18 +261,27 @@ static inline unsigned slot_next(unsigned slot)
     return slot < ORDER_WORD ? ORDER_WORD : slot < ORDER_LINE ? ORDER_LINE : slot < ORDER_GROUP ? ORDER_GROUP : SLOT_SECTION;
 }
 
-static bool block_search(const struct bitmap *bitmap, unsigned order, uint32_t limit, uint32_t *first)
+[[gnu::always_inline]] static inline bool block_search(const struct bitmap *bitmap, unsigned order, uint32_t limit, uint32_t *first)
 {
     for (unsigned slot = order;; slot = slot_next(slot)) {
-        if (bitmap->top[slot] != 0 && slot_search(bitmap, slot, order, limit, first)) return true;
+        uint32_t base = 0;
+        if (bitmap->top[slot] != 0 && slot_search(bitmap, slot, order, limit, &base)) {
+            *first = base;
+            return true;
+        }
         if (slot == SLOT_SECTION) return false;
     }
+}
+
+[[gnu::noinline]] static bool block_search_anywhere(const struct bitmap *bitmap, unsigned order, uint32_t *first)
+{
+    return block_search(bitmap, order, ANYWHERE, first);
 }
 
 /* --- The open word --- */
 
 /* Gives the open word back to the tiers. False: there was nothing to give. */
-static bool open_word_close(struct bitmap *bitmap)
+[[gnu::noinline]] static bool open_word_close(struct bitmap *bitmap)
 {
     uint32_t word = bitmap->open_word;
     uint64_t mask = bitmap->open_mask;
@@ -275,41 +294,59 @@ static bool open_word_close(struct bitmap *bitmap)
     return true;
 }
 
-/* Takes the best word for single frames out of the tiers. */
-static bool open_word_choose(struct bitmap *bitmap)
+/* Takes the best word for single frames out of the tiers: a partly free one of the same line, or else what the search finds. */
+[[gnu::noinline]] static bool open_word_choose(struct bitmap *bitmap)
 {
     assert(bitmap->open_mask == 0);
-    uint32_t first;
-    if (!block_search(bitmap, 0, BITMAP_FRAMES_LIMIT, &first)) return false;
-    uint32_t word = first / 64;
-    uint64_t mask = word_open(bitmap, word);
-    word_store(bitmap, word, mask, 0);
+    uint32_t word;
+    uint32_t line = bitmap->open_word / 8;
+    uint64_t partly = bitmap->open_word == BITMAP_NO_WORD ? 0 : bitmap->lines[line] & 0xff; /* invariant 2 */
+    if (partly != 0) {
+        word = line * 8 + (uint32_t)__builtin_ctzll(partly);
+    } else {
+        uint32_t first;
+        if (!block_search_anywhere(bitmap, 0, &first)) return false;
+        word = first / 64;
+        line = word / 8;
+        line_open(bitmap, line);
+    }
+    uint64_t masks = bitmap->lines[line];
     bitmap->open_word = word;
-    bitmap->open_mask = mask;
+    bitmap->open_mask = (masks >> word % 8 & 1) != 0 ? bitmap->words[word] : ALL;
+    line_store(bitmap, line, masks & ~(LINE_COLUMN << word % 8));
     return true;
 }
 
 /* --- Public --- */
 
-static bool block_allocate(struct bitmap *bitmap, unsigned order, uint32_t limit, uint32_t *first)
+[[gnu::always_inline]] static inline bool block_allocate(struct bitmap *bitmap, unsigned order, uint32_t limit, uint32_t *first)
 {
-    while (!block_search(bitmap, order, limit, first)) {
+    uint32_t base;
+    while (!block_search(bitmap, order, limit, &base)) {
         if (!open_word_close(bitmap)) return false;
     }
-    [[maybe_unused]] bool marked = block_mark(bitmap, *first, order, false);
+    [[maybe_unused]] bool marked = block_mark(bitmap, base, order, false);
     assert(marked);
     bitmap->count_free -= 1u << order;
+    *first = base;
     return true;
+}
+
+[[gnu::noinline]] static bool block_allocate_anywhere(struct bitmap *bitmap, unsigned order, uint32_t *first)
+{
+    return order < BITMAP_ORDERS && block_allocate(bitmap, order, ANYWHERE, first);
+}
+
+[[gnu::noinline]] static bool frame_allocate_chosen(struct bitmap *bitmap, uint32_t *first)
+{
+    return open_word_choose(bitmap) && bitmap_allocate(bitmap, 0, first);
 }
 
 bool bitmap_allocate(struct bitmap *bitmap, unsigned order, uint32_t *first)
 {
-    if (order != 0) return order < BITMAP_ORDERS && block_allocate(bitmap, order, BITMAP_FRAMES_LIMIT, first);
+    if (order != 0) return block_allocate_anywhere(bitmap, order, first);
     uint64_t mask = bitmap->open_mask;
-    if (mask == 0) {
-        if (!open_word_choose(bitmap)) return false;
-        mask = bitmap->open_mask;
-    }
+    if (mask == 0) return frame_allocate_chosen(bitmap, first);
     *first = bitmap->open_word * 64 + (uint32_t)__builtin_ctzll(mask);
     bitmap->open_mask = mask & (mask - 1);
     bitmap->count_free--;
@@ -327,12 +364,21 @@ bool bitmap_allocate_word(struct bitmap *bitmap, uint32_t *base, uint64_t *mask)
     *base = bitmap->open_word * 64;
     *mask = bitmap->open_mask;
     bitmap->count_free -= (uint32_t)__builtin_popcountll(*mask);
-    bitmap->open_word = BITMAP_NO_WORD;
     bitmap->open_mask = 0;
     return true;
 }
 
-bool bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order)
+/* A frame of a partly free word has become free, and its buddy was: the word may have a block of a higher order now. */
+[[gnu::noinline]] static bool frame_merge(struct bitmap *bitmap, uint32_t word, unsigned at)
+{
+    uint64_t masks = bitmap->lines[word / 8], others = masks & ~(LINE_COLUMN << word % 8);
+    unsigned order = pair_grow(bitmap->words[word], at);
+    if (order == ORDER_WORD) line_store(bitmap, word / 8, others | line_column(1u << ORDER_WORD, word % 8));
+    else if ((masks >> (8 * order + word % 8) & 1) == 0) line_store(bitmap, word / 8, others | line_column((2u << order) - 1, word % 8));
+    return true; /* else it has another block of that order, and so of all lower ones */
+}
+
+[[gnu::noinline]] static bool block_free(struct bitmap *bitmap, uint32_t first, unsigned order)
 {
     if (order >= BITMAP_ORDERS || first >= bitmap->count) return false;
     uint32_t size = 1u << order;
@@ -340,6 +386,18 @@ bool bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order)
     if (!block_mark(bitmap, first, order, true)) return false;
     bitmap->count_free += size;
     return true;
+}
+
+bool bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order)
+{
+    uint32_t word = first / 64;
+    if (order != 0 || first >= bitmap->count || word == bitmap->open_word) return block_free(bitmap, first, order);
+    /* One frame of a partly free word (invariant 2) is the common case; block_free looks at all others. */
+    uint64_t before = bitmap->words[word];
+    if ((bitmap->lines[word / 8] >> word % 8 & 1) == 0 || (before >> first % 64 & 1) != 0) return block_free(bitmap, first, order);
+    bitmap->words[word] = before | (uint64_t)1 << first % 64;
+    bitmap->count_free++;
+    return (before >> (first % 64 ^ 1) & 1) == 0 || frame_merge(bitmap, word, first % 64);
 }
 
 bool bitmap_insert_range(struct bitmap *bitmap, uint32_t first, uint32_t limit)

@@ -17,28 +17,55 @@ constexpr uint64_t ALL = UINT64_MAX;
 constexpr uint64_t LINE_COLUMN = 0x0001010101010101; /* one word's bit in each of the seven masks of a line */
 constexpr uint64_t LINE_WHOLE = 0x00ff000000000000;  /* all eight words wholly free */
 
-/* First bits of the aligned runs of 2^k set bits, each run of a mask marked at its first bit. */
-static inline uint64_t runs_find(uint64_t mask, unsigned k)
+/* From the first bits of the aligned runs of 2^order set bits those of 2^(order + 1). */
+static inline uint64_t runs_double(uint64_t runs, unsigned order)
 {
-    static const uint64_t aligned[] = { ALL, 0x5555555555555555, 0x1111111111111111, 0x0101010101010101, 0x0001000100010001, 0x0000000100000001, 1 };
-    for (unsigned i = 0; i < k; i++) mask &= mask >> (1u << i);
-    return mask & aligned[k];
+    static const uint64_t aligned[] = { 0x5555555555555555, 0x1111111111111111, 0x0101010101010101, 0x0001000100010001, 0x0000000100000001, 1 };
+    return runs & runs >> (1u << order) & aligned[order];
+}
+
+/* First bits of the aligned runs of 2^order set bits. */
+static inline uint64_t runs_find(uint64_t mask, unsigned order)
+{
+    for (unsigned i = 0; i < order; i++) mask = runs_double(mask, i);
+    return mask;
+}
+
+/* The order of the largest aligned run around unit `at`, when at least its pair is set. */
+static inline unsigned pair_grow(uint64_t mask, unsigned at)
+{
+    if ((mask >> (at & 60) & 0xf) != 0xf) return 1;
+    if ((mask >> (at & 56) & 0xff) != 0xff) return 2;
+    if ((mask >> (at & 48) & 0xffff) != 0xffff) return 3;
+    if ((mask >> (at & 32) & 0xffffffff) != 0xffffffff) return 4;
+    return mask == ALL ? 6 : 5;
 }
 
 /* The order set of 64 units: bits 0-5, or bit 6 alone when all are set. */
 static inline uint32_t runs_orders(uint64_t mask)
 {
     if (mask == ALL) return 1u << 6;
-    if (mask == 0) return 0;
-    uint64_t two = mask & mask >> 1 & 0x5555555555555555;
-    if (two == 0) return 1;
-    uint64_t four = two & two >> 2 & 0x1111111111111111;
-    if (four == 0) return 3;
-    uint64_t eight = four & four >> 4 & 0x0101010101010101;
-    if (eight == 0) return 7;
-    uint64_t sixteen = eight & eight >> 8 & 0x0001000100010001;
-    if (sixteen == 0) return 15;
-    return (sixteen & sixteen >> 16 & 0x0000000100000001) == 0 ? 31 : 63;
+    uint32_t orders = 0;
+    for (unsigned i = 0; mask != 0; i++) {
+        orders |= 1u << i;
+        mask = runs_double(mask, i);
+    }
+    return orders;
+}
+
+/* Whether two masks have the same order set, `smaller` being a part of `larger`. */
+static inline bool runs_are_same(uint64_t larger, uint64_t smaller)
+{
+    constexpr uint64_t even = 0x5555555555555555;
+    if (smaller == 0 || larger == ALL) return larger == smaller;
+    uint64_t with_buddy = (larger >> 1 & even) | (larger & even) << 1;
+    if (((larger ^ smaller) & with_buddy) == 0) return true; /* what differs is single units: no run is concerned */
+    for (unsigned i = 0; i < 5; i++) {
+        larger = runs_double(larger, i);
+        smaller = runs_double(smaller, i);
+        if (smaller == 0) return larger == 0;
+    }
+    return true;
 }
 
 /* The same of the 8 words of a line: bits 0-2, or bit 3 alone. */

@@ -92,25 +92,32 @@ static void use_image(void)
 
 /* --- The break --- */
 
+constexpr int64_t BRK_BYTES = 3 * PAGE_BYTES + 123;
+
 static void use_brk(void)
 {
-    constexpr int64_t SIZE = 3 * PAGE_BYTES + 123;
     uint64_t start, end, again;
-    expect_status(memory_brk(SIZE, &start), STATUS_OK, "brk up");
-    expect(is_zero(start, SIZE), "new memory above the break is zero");
-    memset((void *)(uintptr_t)start, 0xff, SIZE);
+    expect_status(memory_brk(BRK_BYTES, &start), STATUS_OK, "brk up");
+    expect(is_zero(start, BRK_BYTES), "new memory above the break is zero");
+    memset((void *)(uintptr_t)start, 0xff, BRK_BYTES);
     expect(segment_at(start).kind == SEGMENT_BRK, "what brk gives lies in the brk segment");
     expect(segment_at(start).protection == PROTECTION_WRITE, "brk is rw-");
 
     expect_status(memory_brk(1, &end), STATUS_OK, "brk up by one byte");
-    expect(end == start + SIZE, "the break moves by bytes");
-    expect_status(memory_brk(-SIZE - 1, &end), STATUS_OK, "brk down");
-    expect(end == start + SIZE + 1, "brk answers where the break was");
-    expect_status(memory_brk(SIZE, &again), STATUS_OK, "brk up again");
+    expect(end == start + BRK_BYTES, "the break moves by bytes");
+    expect_status(memory_brk(-BRK_BYTES - 1, &end), STATUS_OK, "brk down");
+    expect(end == start + BRK_BYTES + 1, "brk answers where the break was");
+    expect_status(memory_brk(BRK_BYTES, &again), STATUS_OK, "brk up again");
     expect(again == start, "the break came back to where it began");
     uint64_t first_page = (start + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-    expect(is_zero(first_page, start + SIZE - first_page), "pages given back are zero when they come again");
-    expect_status(memory_brk(-SIZE, &end), STATUS_OK, "brk down again");
+    expect(is_zero(first_page, start + BRK_BYTES - first_page), "pages given back are zero when they come again");
+}
+
+static void give_brk_back(void)
+{
+    uint64_t end;
+    expect_status(memory_brk(-BRK_BYTES, &end), STATUS_OK, "brk down again");
+    expect(segment_at(end - 1).kind != SEGMENT_BRK, "memory below the break is gone when the break is");
 }
 
 /* --- Code made at run time --- */
@@ -145,11 +152,21 @@ static void use_autogen(void)
     expect(make_and_run(lower, 7) == 7 && make_and_run(lowest, 43) == 43, "code made later runs, and what was made can be replaced");
 }
 
+static void give_autogen_back(void)
+{
+    uint64_t lowest, nothing;
+    expect_status(autogen_move(-3 * (int64_t)PAGE_BYTES, &lowest), STATUS_OK, "autogen down");
+    expect(segment_at(lowest - 1).kind != SEGMENT_AUTOGEN, "autogen gives back from below");
+    expect(autogen_move(-(int64_t)PAGE_BYTES, &nothing) != STATUS_OK, "autogen cannot shrink below nothing");
+}
+
 /* --- The mmap area --- */
 
-static void use_mmap(void)
+constexpr uint64_t PAGES = 16, TOUCHED = 5;
+
+/* Returns the address of what it mapped. */
+static uint64_t use_mmap(void)
 {
-    constexpr uint64_t PAGES = 16, TOUCHED = 5;
     uint64_t address, other;
     expect_status(memory_map(PAGES * PAGE_BYTES, PROTECTION_WRITE, &address), STATUS_OK, "map");
     expect(segment_at(address).kind == SEGMENT_MMAP, "it lies in an mmap segment");
@@ -167,7 +184,13 @@ static void use_mmap(void)
     expect(*(volatile uint64_t *)(uintptr_t)(address + 3 * PAGE_BYTES) == 1, "protecting keeps the content");
     expect_status(memory_map(PAGE_BYTES, PROTECTION_WRITE | PROTECTION_EXECUTE, &other), STATUS_WRITE_EXECUTE, "map writable and executable");
     expect_status(memory_map(0, PROTECTION_WRITE, &other), STATUS_BAD_LENGTH, "map of nothing");
+    return address;
+}
+
+static void give_mmap_back(uint64_t address)
+{
     expect_status(memory_unmap(address, PAGES * PAGE_BYTES), STATUS_OK, "unmap");
+    expect(segment_at(address).kind == 0, "unmapped memory is in no segment");
     expect(memory_unmap(address, PAGES * PAGE_BYTES) != STATUS_OK, "memory is given back once");
 }
 
@@ -204,9 +227,12 @@ int main(void)
     use_image();
     use_brk();
     use_autogen();
-    use_mmap();
+    uint64_t mapped = use_mmap();
     use_stack();
     print_table();
+    give_mmap_back(mapped);
+    give_autogen_back();
+    give_brk_back();
     if (broken == 0)
         printf("segments: ok\n");
     else

@@ -77,6 +77,18 @@ static uint64_t enable_apic(void)
     return base & APIC_ADDRESS;
 }
 
+/* The kernel's own image and the modules are not to be handed out. */
+static void reserve_loaded(void)
+{
+    uint64_t first = (uint64_t)(uintptr_t)image_first, limit = (uint64_t)(uintptr_t)image_limit;
+    boot_source_add_range(&source, first, limit, MEMORY_RESERVED);
+    for (size_t i = 0; i < source.count_modules; i++) {
+        const struct boot_source_module *module = &source.modules[i];
+        if (module->first < limit && first < module->limit) panic("boot: module lies in the kernel's image text=%s", module->text);
+        boot_source_add_range(&source, module->first, module->limit, MEMORY_RESERVED);
+    }
+}
+
 static void build_frames(void)
 {
     uint32_t count = paging_count_frames(&source);
@@ -90,17 +102,18 @@ static void build_frames(void)
 void boot_start(uint32_t magic, uint64_t physical, uint64_t cycles_at_entry)
 {
     serial_initialise();
+    uint64_t calibration = clock_calibrate();
     const char *door = read_source(magic, physical);
     set_exit_port();
     log_line("boot", "Quire x86_64 door=%s loader=\"%s\" arguments=\"%s\"", door, source.loader, source.arguments);
     cpu_detect();
-    boot_source_add_range(&source, (uint64_t)(uintptr_t)image_first, (uint64_t)(uintptr_t)image_limit, MEMORY_RESERVED);
+    reserve_loaded();
     paging_initialise(&source, enable_apic());
     cpu_initialise();
     build_frames();
     pic_mask();
     apic_initialise((volatile void *)DEVICE_WINDOW);
-    uint64_t calibration = clock_calibrate();
+    calibration += clock_calibrate_timer();
     log_line("cpu", "cycles-per-second=%lu", arch_cycles_per_second());
     kernel_start(&source, cycles_at_entry + calibration);
 }

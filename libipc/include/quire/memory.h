@@ -13,25 +13,28 @@
 
 /* Moves the break, the end of the zeroed memory above the program's image, by `delta_bytes` (any number, negative gives back) and delivers where it
  * was: after memory_brk(n) the bytes [previous, previous + n) are the caller's. Whole new pages are mapped at once, zeroed.
- * STATUS_NO_MEMORY, STATUS_LIMIT: nothing was changed. STATUS_BAD_ARGUMENT: below the start. */
+ * STATUS_NO_MEMORY, STATUS_LIMIT: nothing was changed. STATUS_BAD_ARGUMENT: below the start. STATUS_RANGE_WRAPS. */
 enum status memory_brk(int64_t delta_bytes, uint64_t *previous);
 
 /* Reserves `size_bytes` (rounded up to pages) of zeroed memory in the mmap area; each page is mapped when it is first touched. `protection` is a set
- * of PROTECTION_... bits. STATUS_BAD_LENGTH: zero. STATUS_WRITE_EXECUTE: both at once. STATUS_NO_MEMORY, STATUS_LIMIT. */
+ * of PROTECTION_... bits. STATUS_BAD_LENGTH: zero. STATUS_BAD_ARGUMENT: no such protection. STATUS_WRITE_EXECUTE: both at once. STATUS_LIMIT: the mmap area is full. */
 enum status memory_map(uint64_t size_bytes, uint32_t protection, uint64_t *address);
 
-/* Gives memory of the mmap area back. STATUS_NOT_FOUND: the range was not mapped by memory_map or module_map. STATUS_BAD_ALIGNMENT. */
+/* Gives memory of the mmap area back, any run of its pages. STATUS_NOT_MAPPED: some of it lies in no segment. STATUS_IMMUTABLE: some of it lies in a
+ * segment that is not the mmap area's. STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS; nothing was changed. */
 enum status memory_unmap(uint64_t address, uint64_t size_bytes);
 
-/* Changes the protection of memory of the mmap area, for pages already touched and for those to come. STATUS_NOT_FOUND, STATUS_BAD_ALIGNMENT,
- * STATUS_WRITE_EXECUTE; STATUS_IMMUTABLE: it holds a module. */
+/* Changes the protection of memory of the mmap area, for pages already touched and for those to come. STATUS_IMMUTABLE: it lies in another segment,
+ * or holds a module and would become writable. Otherwise as for memory_unmap and memory_map. */
 enum status memory_protect(uint64_t address, uint64_t size_bytes, uint32_t protection);
 
 /* Grows the segment for code made at run time downwards by `delta_bytes`, or shrinks it (negative), and delivers its lowest address. New memory is
- * zeroed and writable. STATUS_NO_MEMORY, STATUS_LIMIT; STATUS_BAD_STATE: the segment is executable now. */
+ * zeroed and has the protection that the segment has then: writable before the first flip. STATUS_NO_MEMORY, STATUS_LIMIT: nothing was changed.
+ * STATUS_BAD_ARGUMENT: smaller than nothing. STATUS_RANGE_WRAPS. */
 enum status autogen_move(int64_t delta_bytes, uint64_t *lowest);
 
-/* Makes the whole autogen segment executable and read-only, or writable and not executable. */
+/* Makes the whole autogen segment executable and read-only, or writable and not executable. In a program that was started with program+wx (see
+ * pager/protocol.h) the segment is both all the time, and this changes nothing. */
 enum status autogen_flip(bool executable);
 
 /* Maps a module of the boot loader, read-only, into the mmap area; pages are mapped when touched, and behind the last byte there are zeroes to the
