@@ -1,4 +1,4 @@
-/* Multiboot2: boot information built tag by tag, each tag damaged in each way, random damage; and the rules all doors share (boot_source.c). */
+/* Multiboot2: boot information built tag by tag, each tag damaged in each way, random damage. */
 #include <criterion/criterion.h>
 
 #include "arch/x86/boot_source.h"
@@ -322,18 +322,6 @@ Test(multiboot2, modules)
     }
 }
 
-Test(multiboot2, usable_memory_in_pieces)
-{
-    const struct map_row rows[] = { { 0x202000, 0x1000, 1 }, { 0x200000, 0x1800, 1 }, { 0x201000, 0x1000, 1 }, { 0x203000, 0x2000, 1 }, { 0x204fff, 1, 5 } };
-    begin();
-    add_module(0x200000, 0x204000, "pager");
-    add_memory_map(rows, 5, 24);
-    end();
-    cr_assert_eq(read_bytes(used), STATUS_OK, "%s", refusal.reason);
-    put_number(information, 8 + 12, 4, 0x204001);
-    expect_refusal("module lies in reserved memory");
-}
-
 Test(multiboot2, memory_map)
 {
     const struct {
@@ -482,59 +470,15 @@ Test(multiboot2, more_modules_than_fit)
     cr_assert_eq(source.left_out_modules, 3);
 }
 
-/* A full list gives up usable ranges, never reserved ones. */
-Test(multiboot2, more_ranges_than_fit)
-{
-    static struct map_row rows[BOOT_RANGES + 20];
-    for (size_t i = 0; i < BOOT_RANGES + 20; i++) rows[i] = (struct map_row){ 0x100000 + i * 0x1000, 0x1000, i < BOOT_RANGES ? 1 : 2 };
-    begin();
-    add_memory_map(rows, BOOT_RANGES + 20, 24);
-    end();
-    cr_assert_eq(read_bytes(used), STATUS_OK);
-    cr_assert_eq(source.count_ranges, BOOT_RANGES);
-    cr_assert_eq(source.left_out_ranges, 21, "20 of the map, 1 for the information itself");
-    size_t reserved = 0;
-    for (size_t i = 0; i < BOOT_RANGES; i++) reserved += source.ranges[i].kind == MEMORY_RESERVED;
-    cr_assert_eq(reserved, 21);
-    for (size_t i = 0; i < BOOT_RANGES + 20; i++) rows[i].type = i < 1 ? 1 : 2;
-    begin();
-    add_memory_map(rows, BOOT_RANGES + 20, 24);
-    end();
-    expect_refusal("no usable memory in the memory map");
-}
-
-Test(boot_source, module_beyond_the_last_frame)
-{
-    source = (struct boot_source){};
-    struct bytes text = bytes_make("m", 1);
-    cr_assert_eq(boot_source_add_module(&source, BOOT_PHYSICAL_LIMIT - 4096, BOOT_PHYSICAL_LIMIT, text, 0, &refusal), STATUS_OK);
-    cr_assert_eq(boot_source_add_module(&source, BOOT_PHYSICAL_LIMIT - 4096, BOOT_PHYSICAL_LIMIT + 1, text, 7, &refusal), STATUS_BAD_BOOT_INFO);
-    cr_assert_str_eq(refusal.reason, "module lies beyond the last frame");
-    cr_assert_eq(refusal.where, 7);
-    cr_assert_eq(source.count_modules, 1);
-}
-
-Test(boot_source, image_of_the_kernel_over_a_module)
-{
-    build();
-    cr_assert_eq(read_bytes(used), STATUS_OK);
-    boot_source_add_range(&source, 0x100000, 0x200000, MEMORY_RESERVED);
-    cr_assert_eq(boot_source_check(&source, &refusal), STATUS_OK);
-    boot_source_add_range(&source, 0x207ffe, 0x207fff, MEMORY_RESERVED);
-    cr_assert_eq(boot_source_check(&source, &refusal), STATUS_BAD_BOOT_INFO);
-    cr_assert_str_eq(refusal.reason, "module lies in reserved memory");
-    cr_assert_eq(refusal.where, 2);
-}
-
 Test(multiboot2, random_damage)
 {
     uint64_t state = 0x51554952450004;
     unsigned accepted = 0;
     cr_log_info("seed %#llx", (unsigned long long)state);
-    for (unsigned i = 0; i < 100000; i++) {
+    for (unsigned i = 0; i < 30000; i++) {
         build();
         damage(information, used, &state);
         accepted += read_bytes(used) == STATUS_OK;
     }
-    cr_assert(accepted > 1000 && accepted < 95000, "%u accepted: the damage tests nothing", accepted);
+    cr_assert(accepted > 1000 && accepted < 29000, "%u accepted: the damage tests nothing", accepted);
 }
