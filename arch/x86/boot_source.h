@@ -30,8 +30,8 @@ enum status boot_source_add_module(struct boot_source *source, uint64_t first, u
 void boot_source_copy_text(struct boot_source *source, char *to, size_t limit_bytes, struct bytes text);
 
 /* The last check, when everything has been added: there is usable memory; every module's pages lie in usable memory, outside reserved ranges, and in
- * no other module. The readers call it; the port calls it again when it has added its own reserved ranges (the kernel's image), so that no
- * module lies in them. BAD_BOOT_INFO; `where` is the module's number. */
+ * no other module. The readers call it. A port that has added reserved ranges of its own (the kernel's image) may call it again, before it reserves
+ * the modules themselves. BAD_BOOT_INFO; `where` is the module's number. */
 enum status boot_source_check(const struct boot_source *source, struct refusal *refusal);
 
 #endif

@@ -10,6 +10,7 @@
 #include "boot_source.h"
 
 constexpr uint64_t INFORMATION_BYTES = 8; /* u32 bytes of everything, u32 reserved (3.6.1) */
+constexpr uint64_t LIMIT_BYTES = (uint64_t)1 << 20; /* GRUB's is a few KiB; more is damage */
 constexpr uint64_t TAG_BYTES = 8;
 constexpr uint64_t TAG_ALIGN = 8;
 
@@ -147,7 +148,7 @@ static enum status read_all(struct reading *reading, struct bytes given)
     if (!bytes_contain(given, 0, INFORMATION_BYTES)) return refuse_tag(reading, "boot information is cut short");
     uint32_t total_bytes = bytes_u32(given, 0);
     if (total_bytes < INFORMATION_BYTES + TAG_BYTES) return refuse_tag(reading, "boot information is too short");
-    if (!bytes_contain(given, 0, total_bytes)) return refuse_tag(reading, "boot information is too long");
+    if (total_bytes > LIMIT_BYTES || !bytes_contain(given, 0, total_bytes)) return refuse_tag(reading, "boot information is too long");
     if (reading->physical > BOOT_PHYSICAL_LIMIT - total_bytes) return refuse_tag(reading, "boot information lies beyond the last frame");
 
     enum status status = walk(reading, bytes_slice(given, 0, total_bytes));

@@ -169,6 +169,14 @@ Test(multiboot2, head)
         put_number(information, 0, 4, totals[i].total);
         expect_refusal(totals[i].reason);
     }
+    static unsigned char large[(1 << 20) + 8];
+    build();
+    put_number(information, 0, 4, sizeof(large));
+    memcpy(large, information, ROOM);
+    cr_assert_eq(multiboot2_read(large, sizeof(large), PHYSICAL, &source, &refusal), STATUS_BAD_BOOT_INFO);
+    cr_assert_str_eq(refusal.reason, "boot information is too long");
+    put_number(large, 0, 4, sizeof(large) - 8);
+    cr_assert_eq(multiboot2_read(large, sizeof(large), PHYSICAL, &source, &refusal), STATUS_OK, "1 MiB exactly: %s", refusal.reason);
     cr_assert_eq(multiboot2_read(information, ROOM, PHYSICAL + 4, &source, &refusal), STATUS_BAD_BOOT_INFO);
     cr_assert_str_eq(refusal.reason, "boot information is misaligned");
     build();
