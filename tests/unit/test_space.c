@@ -1,0 +1,513 @@
+/* Spaces, one property at a time: checks of arguments, boundaries, what operations cost, large leaves, content of frames. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "check.h"
+#include "counter.h"
+#include "host.h"
+#include "space.h"
+
+constexpr uint64_t MACHINE_BYTES = (uint64_t)64 << 20;
+constexpr uint64_t MIDDLE = (uint64_t)7 << 30; /* an address in the middle of nothing, aligned for every level but the root's */
+
+static struct space *space;
+static uint64_t counted[COUNTERS];
+
+static void begin(void)
+{
+    host_initialise_frames(MACHINE_BYTES, 16);
+    cr_assert_eq(space_create(&space), STATUS_OK);
+}
+
+static void end(void)
+{
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+}
+
+TestSuite(space, .init = begin, .fini = end);
+
+static frame_t take(unsigned order)
+{
+    frame_t frame;
+    cr_assert_eq(frame_allocate(order, FRAME_KIND_USER, &frame), STATUS_OK);
+    return frame;
+}
+
+static struct user_span span_of(uint64_t address, uint64_t count_pages)
+{
+    struct user_span span;
+    cr_assert_eq(user_span_check(address, count_pages, &span), STATUS_OK);
+    return span;
+}
+
+static user_page_t page_of(uint64_t address) { return span_of(address, 1).first; }
+
+static void count_begin(void) { memcpy(counted, counters, sizeof counted); }
+static uint64_t count_of(enum counter counter) { return counters[counter] - counted[counter]; }
+
+static void map(uint64_t address, uint64_t count_pages, frame_t frame, uint32_t attributes)
+{
+    uint64_t done = 0;
+    cr_assert_eq(space_map(space, span_of(address, count_pages), frame, attributes, &done), STATUS_OK);
+    cr_assert_eq(done, count_pages);
+}
+
+static struct unmap_result unmap(uint64_t address, uint64_t count_pages, uint64_t flags)
+{
+    struct unmap_result result;
+    cr_assert_eq(space_unmap(space, span_of(address, count_pages), flags, &result), STATUS_OK);
+    cr_assert_eq(result.done_pages, count_pages);
+    return result;
+}
+
+/* --- Arguments from outside --- */
+
+Test(space, span_check)
+{
+    static const struct { uint64_t address, count; enum status expected; } rows[] = {
+        { USER_FIRST, 1, STATUS_OK },
+        { USER_LIMIT - PAGE_BYTES, 1, STATUS_OK },
+        { USER_FIRST, (USER_LIMIT - USER_FIRST) >> PAGE_SHIFT, STATUS_OK },
+        { USER_FIRST, 0, STATUS_BAD_LENGTH },
+        { USER_FIRST, ((USER_LIMIT - USER_FIRST) >> PAGE_SHIFT) + 1, STATUS_BAD_ADDRESS },
+        { USER_FIRST - PAGE_BYTES, 1, STATUS_BAD_ADDRESS },
+        { 0, 1, STATUS_BAD_ADDRESS },
+        { 0, 17, STATUS_BAD_ADDRESS },
+        { USER_FIRST + 1, 1, STATUS_BAD_ALIGNMENT },
+        { USER_LIMIT - 1, 1, STATUS_BAD_ALIGNMENT },
+        { USER_LIMIT, 1, STATUS_BAD_ADDRESS },
+        { USER_LIMIT - PAGE_BYTES, 2, STATUS_BAD_ADDRESS },
+        { (uint64_t)1 << 47, 1, STATUS_BAD_ADDRESS },            /* first non-canonical address */
+        { 0xffff'8000'0000'0000, 1, STATUS_BAD_ADDRESS },        /* the kernel's half */
+        { 0xffff'ffff'ffff'f000, 1, STATUS_RANGE_WRAPS },
+        { USER_FIRST, UINT64_MAX, STATUS_RANGE_WRAPS },
+        { USER_FIRST, (uint64_t)1 << 52, STATUS_RANGE_WRAPS },
+        { USER_FIRST, ((uint64_t)1 << 52) - 1, STATUS_RANGE_WRAPS },
+        { PAGE_BYTES, ((uint64_t)1 << 52) - 2, STATUS_BAD_ADDRESS },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct user_span span = { { 1 }, 0 };
+        enum status status = user_span_check(rows[i].address, rows[i].count, &span);
+        cr_assert_eq(status, rows[i].expected, "row %zu: %s", i, status_name(status));
+        bool is_set = span.first.address == rows[i].address && span.count_pages == rows[i].count;
+        cr_assert_eq(is_set, status == STATUS_OK, "row %zu", i);
+    }
+}
+
+Test(space, attributes_check)
+{
+    for (uint64_t attributes = 0; attributes < 256; attributes++) {
+        enum status expected = STATUS_OK;
+        if (attributes > 15) expected = STATUS_BAD_ARGUMENT;
+        else if ((attributes & 7) == 3) expected = STATUS_WRITE_EXECUTE;
+        cr_assert_eq(attributes_check(attributes), expected, "attributes %lu", attributes);
+    }
+    for (unsigned bit = 8; bit < 64; bit++)
+        cr_assert_eq(attributes_check((uint64_t)1 << bit), STATUS_BAD_ARGUMENT);
+}
+
+Test(space, hostile_frames)
+{
+    uint64_t done = 77;
+    frame_t none;
+    cr_assert_eq(frame_allocate(0, FRAME_KIND_KERNEL, &none), STATUS_OK);
+    frame_t user = take(0), last = { frame_count_table() - 1 };
+    const frame_t bad[] = { { 0 }, { 1 }, space->frame, space->root, none, last, { frame_count_table() }, { UINT32_MAX } };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        cr_assert_eq(space_map(space, span_of(MIDDLE, 1), bad[i], ATTRIBUTE_WRITE, &done), STATUS_BAD_FRAME);
+        cr_assert_eq(space_map(space, span_of(MIDDLE, UINT32_MAX), bad[i], ATTRIBUTE_WRITE, &done), STATUS_BAD_FRAME);
+        cr_assert_eq(space_map_page(space, page_of(MIDDLE), bad[i], ATTRIBUTE_WRITE), STATUS_BAD_FRAME);
+    }
+    cr_assert_eq(space_map(space, span_of(MIDDLE, 2), user, ATTRIBUTE_WRITE, &done), STATUS_BAD_FRAME, "the frame behind it is free");
+    cr_assert_eq(done, 77, "a failure writes no result");
+    cr_assert_eq(space->count_mapped + space->count_tables, 0);
+}
+
+/* --- Creation --- */
+
+Test(space, two_frames_for_an_empty_space)
+{
+    uint64_t free = frame_count_free();
+    struct space *other;
+    cr_assert_eq(space_create(&other), STATUS_OK);
+    cr_assert_eq(frame_count_free(), free - 2);
+    struct unmap_result result;
+    uint64_t done, changed;
+    cr_assert_eq(space_unmap(other, span_of(MIDDLE, 5000), UNMAP_FREE, &result), STATUS_OK);
+    cr_assert_eq(space_protect(other, span_of(MIDDLE, 5000), ATTRIBUTE_READ, &done, &changed), STATUS_OK);
+    cr_assert(result.unmapped_pages == 0 && result.freed_frames == 0 && changed == 0 && done == 5000);
+    cr_assert_eq(space_destroy(other), STATUS_OK);
+    cr_assert_eq(frame_count_free(), free);
+}
+
+/* --- Boundaries --- */
+
+Test(space, boundaries)
+{
+    static const uint64_t edges[] = {
+        USER_FIRST + PAGE_BYTES,         /* the lowest page, and the one behind */
+        (uint64_t)2 << 20,               /* the next lowest table */
+        (uint64_t)1 << 30,               /* the next directory */
+        (uint64_t)1 << 39,               /* the next entry of the root */
+        (uint64_t)0x7fff << 32,          /* high bits set */
+        USER_LIMIT - PAGE_BYTES,         /* the highest page */
+    };
+    frame_t frames = take(4);
+    for (uint32_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
+        frame_t first = { frames.number + 2 * i };
+        map(edges[i] - PAGE_BYTES, 2, first, ATTRIBUTE_WRITE);
+    }
+    for (uint32_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
+        for (uint32_t j = 0; j < 2; j++) {
+            struct host_translation found;
+            cr_assert(host_walk(space->root, edges[i] - PAGE_BYTES + j * PAGE_BYTES, &found));
+            cr_assert_eq(found.frame.number, frames.number + 2 * i + j);
+        }
+    }
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+    for (uint32_t i = 0; i < sizeof edges / sizeof edges[0]; i++)
+        cr_assert_eq(unmap(edges[i] - PAGE_BYTES, 2, UNMAP_FREE).freed_frames, 2);
+    cr_assert_eq(space->count_tables, 0);
+}
+
+Test(space, locate_gives_four_answers)
+{
+    unsigned level = 9;
+    cr_assert_eq(space_locate(space, page_of(MIDDLE), &level), PAGE_NO_TABLE);
+    cr_assert_eq(level, 3);
+    frame_t block = take(9);
+    map(MIDDLE, 512, block, ATTRIBUTE_READ);
+    map(MIDDLE + (512 << PAGE_SHIFT), 1, block, ATTRIBUTE_READ);
+    cr_assert_eq(space_locate(space, page_of(MIDDLE + 5 * PAGE_BYTES), &level), PAGE_LARGE);
+    cr_assert_eq(level, 1);
+    cr_assert_eq(space_locate(space, page_of(MIDDLE + (512 << PAGE_SHIFT)), &level), PAGE_PRESENT);
+    cr_assert_eq(level, 0);
+    cr_assert_eq(space_locate(space, page_of(MIDDLE + (513 << PAGE_SHIFT)), &level), PAGE_NOT_PRESENT);
+    cr_assert_eq(level, 0);
+    cr_assert_eq(space_locate(space, page_of(MIDDLE + ((uint64_t)1 << 21) * 2), &level), PAGE_NO_TABLE);
+    cr_assert_eq(level, 1);
+    cr_assert_eq(space_locate(space, page_of(MIDDLE + ((uint64_t)1 << 30)), &level), PAGE_NO_TABLE);
+    cr_assert_eq(level, 2);
+}
+
+/* --- What it costs --- */
+
+Test(space, mapping_writes_each_entry_once_and_forgets_nothing)
+{
+    host_activate(space->root);
+    frame_t block = take(9);
+    count_begin();
+    map(MIDDLE + PAGE_BYTES, 300, block, ATTRIBUTE_WRITE);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 3);
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 300 + 3);
+    uint64_t done;
+    cr_assert_eq(space_fill(space, span_of(MIDDLE + 400 * PAGE_BYTES, 200), ATTRIBUTE_WRITE, &done), STATUS_OK);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 4, "200 pages over the end of a table need one more");
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 500 + 4);
+    cr_assert_eq(count_of(COUNTER_FLUSHES) + count_of(COUNTER_INVALIDATIONS), 0);
+    cr_assert_eq(host_count(HOST_FLUSHES) + host_count(HOST_INVALIDATIONS), 0);
+}
+
+/* Unmaps `count` pages that a program has read; says what was invalidated and flushed. */
+static void unmap_cost(uint64_t count, bool is_active, uint64_t invalidations, uint64_t flushes)
+{
+    frame_t block = take(9);
+    map(MIDDLE, count, block, ATTRIBUTE_WRITE);
+    host_activate(is_active ? space->root : (frame_t){ 0 });
+    for (uint64_t i = 0; i < count; i++)
+        host_load(MIDDLE + i * PAGE_BYTES);
+    uint64_t before = host_count(HOST_INVALIDATIONS), flushes_before = host_count(HOST_FLUSHES);
+    count_begin();
+    cr_assert_eq(unmap(MIDDLE, count, UNMAP_KEEP).unmapped_pages, count);
+    cr_assert_eq(host_count(HOST_INVALIDATIONS) - before, invalidations);
+    cr_assert_eq(host_count(HOST_FLUSHES) - flushes_before, flushes);
+    cr_assert_eq(count_of(COUNTER_INVALIDATIONS), invalidations);
+    cr_assert_eq(count_of(COUNTER_FLUSHES), flushes);
+    cr_assert_eq(count_of(COUNTER_TABLES_FREED), 3, "the last page takes all tables with it");
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), count + 3);
+    cr_assert_null(host_tlb_stale());
+    cr_assert_eq(space->count_tables, 0);
+    cr_assert_eq(frame_free(block, 9, FRAME_KIND_USER), STATUS_OK);
+}
+
+Test(space, unmapping_invalidates_few_pages_and_flushes_for_many)
+{
+    unmap_cost(1, true, 1, 0);
+    unmap_cost(32, true, 32, 0);
+    unmap_cost(33, true, 0, 1);
+    unmap_cost(511, true, 0, 1);
+    unmap_cost(40, false, 0, 0);
+}
+
+Test(space, tables_go_with_their_last_page)
+{
+    frame_t block = take(9);
+    map(MIDDLE, 2, block, ATTRIBUTE_WRITE);
+    map(MIDDLE + ((uint64_t)4 << 20), 1, block, ATTRIBUTE_WRITE); /* another lowest table of the same directory */
+    cr_assert_eq(space->count_tables, 4);
+    count_begin();
+    unmap(MIDDLE, 1, UNMAP_KEEP);
+    cr_assert_eq(count_of(COUNTER_TABLES_FREED), 0);
+    unmap(MIDDLE + PAGE_BYTES, 1, UNMAP_KEEP);
+    cr_assert_eq(count_of(COUNTER_TABLES_FREED), 1);
+    unmap(MIDDLE + ((uint64_t)4 << 20), 1, UNMAP_KEEP);
+    cr_assert_eq(count_of(COUNTER_TABLES_FREED), 4);
+    cr_assert_eq(space->count_tables, 0);
+    cr_assert(frame_is(block, FRAME_KIND_USER) && frame_find(block)->count == 0, "UNMAP_KEEP keeps the frame");
+}
+
+Test(space, holes_cost_little)
+{
+    frame_t block = take(1);
+    map(USER_FIRST, 1, block, ATTRIBUTE_WRITE);
+    map(MIDDLE, 1, block, ATTRIBUTE_WRITE);
+    map(USER_LIMIT - PAGE_BYTES, 1, block, ATTRIBUTE_WRITE);
+    uint64_t count = (USER_LIMIT - USER_FIRST) >> PAGE_SHIFT, unmapped = 0;
+    unsigned steps = 0;
+    for (uint64_t done = 0; done < count; steps++) {
+        struct unmap_result result;
+        enum status status = space_unmap(space, span_of(USER_FIRST + (done << PAGE_SHIFT), count - done), UNMAP_KEEP, &result);
+        cr_assert(status == STATUS_OK || status == STATUS_AGAIN);
+        done += result.done_pages;
+        unmapped += result.unmapped_pages;
+    }
+    cr_assert_eq(unmapped, 3);
+    cr_assert_lt(steps, 200, "the whole user half took %u steps", steps);
+}
+
+Test(space, long_ranges_go_in_steps)
+{
+    struct user_span span = span_of(MIDDLE, 2000);
+    uint64_t total = 0;
+    unsigned steps = 0;
+    for (enum status status = STATUS_AGAIN; status == STATUS_AGAIN; steps++) {
+        uint64_t done = 0;
+        status = space_fill(space, span_of(span.first.address + (total << PAGE_SHIFT), span.count_pages - total), ATTRIBUTE_WRITE, &done);
+        cr_assert(status == STATUS_OK || status == STATUS_AGAIN);
+        cr_assert_leq(done, STEP_PAGES);
+        total += done;
+    }
+    cr_assert(total == 2000 && steps == 4);
+    cr_assert_eq(space->count_mapped, 2000);
+}
+
+/* --- Large leaves --- */
+
+Test(space, large_leaf_where_everything_is_aligned)
+{
+    frame_t block = take(10);
+    count_begin();
+    map(MIDDLE, 512, block, ATTRIBUTE_WRITE);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 2);
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 3);
+    map(MIDDLE + ((uint64_t)2 << 20), 512, (frame_t){ block.number + 1 }, ATTRIBUTE_WRITE);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 3, "frames not aligned: a table of small leaves");
+    struct translation translation;
+    cr_assert_eq(space_query(space, page_of(MIDDLE + 300 * PAGE_BYTES), &translation), STATUS_OK);
+    cr_assert_eq(translation.page_bytes, (uint64_t)2 << 20);
+    cr_assert_eq(translation.frame.number, block.number + 300);
+    cr_assert_eq(frame_find(translation.frame)->count, 2);
+    uint64_t done;
+    cr_assert_eq(space_map(space, span_of(MIDDLE, 512), block, ATTRIBUTE_WRITE, &done), STATUS_ALREADY_MAPPED);
+    cr_assert_eq(space_map(space, span_of(MIDDLE + 511 * PAGE_BYTES, 1), block, ATTRIBUTE_WRITE, &done), STATUS_ALREADY_MAPPED);
+    cr_assert_eq(space_map_page(space, page_of(MIDDLE + PAGE_BYTES), block, ATTRIBUTE_WRITE), STATUS_ALREADY_MAPPED);
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+    cr_assert_eq(unmap(MIDDLE, 512, UNMAP_FREE).freed_frames, 1, "the others are mapped a second time");
+}
+
+Test(space, part_of_a_large_leaf)
+{
+    host_activate(space->root);
+    frame_t block = take(9);
+    map(MIDDLE, 512, block, ATTRIBUTE_WRITE);
+    host_load(MIDDLE + 7 * PAGE_BYTES);
+    host_load(MIDDLE + 100 * PAGE_BYTES);
+    count_begin();
+    cr_assert_eq(unmap(MIDDLE + 7 * PAGE_BYTES, 1, UNMAP_FREE).freed_frames, 1);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 1);
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 512 + 1 + 1);
+    cr_assert_null(host_load(MIDDLE + 7 * PAGE_BYTES));
+    cr_assert_eq(host_load(MIDDLE + 100 * PAGE_BYTES), arch_frame_pointer((frame_t){ block.number + 100 }));
+    struct translation translation;
+    cr_assert_eq(space_query(space, page_of(MIDDLE + 100 * PAGE_BYTES), &translation), STATUS_OK);
+    cr_assert_eq(translation.page_bytes, PAGE_BYTES);
+    cr_assert_eq(translation.attributes & ~(uint32_t)ATTRIBUTE_DIRTY, ATTRIBUTE_WRITE | ATTRIBUTE_ACCESSED, "what was noted of the large leaf holds for each piece");
+}
+
+Test(space, protecting_a_large_leaf)
+{
+    frame_t block = take(9);
+    map(MIDDLE, 512, block, ATTRIBUTE_WRITE);
+    uint64_t done, changed;
+    count_begin();
+    cr_assert_eq(space_protect(space, span_of(MIDDLE + 5 * PAGE_BYTES, 1), ATTRIBUTE_WRITE, &done, &changed), STATUS_OK);
+    cr_assert(changed == 0 && count_of(COUNTER_ENTRIES_WRITTEN) == 0, "nothing differs: nothing is split");
+    cr_assert_eq(space_protect(space, span_of(MIDDLE, 512), ATTRIBUTE_READ, &done, &changed), STATUS_OK);
+    cr_assert(changed == 512 && count_of(COUNTER_ENTRIES_WRITTEN) == 1, "a whole one changes in place");
+    cr_assert_eq(space_protect(space, span_of(MIDDLE + 5 * PAGE_BYTES, 3), ATTRIBUTE_EXECUTE, &done, &changed), STATUS_OK);
+    cr_assert(changed == 3 && count_of(COUNTER_TABLES_ALLOCATED) == 1);
+    for (uint64_t i = 0; i < 512; i++) {
+        struct translation translation;
+        cr_assert_eq(space_query(space, page_of(MIDDLE + i * PAGE_BYTES), &translation), STATUS_OK);
+        cr_assert_eq(translation.attributes, i >= 5 && i < 8 ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ);
+    }
+}
+
+/* Leaves above the second level are not made by space_map; the algorithm takes them all the same. */
+Test(space, splitting_over_two_levels)
+{
+    host_initialise_frames((uint64_t)3 << 30, 16);
+    cr_assert_eq(space_create(&space), STATUS_OK);
+    frame_t block = take(18);
+    uint32_t count = 1u << 18;
+    map(MIDDLE, 1, block, ATTRIBUTE_WRITE); /* for the tables; then its directory is replaced by a leaf */
+    pte_t *root = arch_frame_pointer(space->root);
+    pte_t *upper = (pte_t *)arch_frame_pointer(pte_frame(root[pte_index(MIDDLE, 3)])) + pte_index(MIDDLE, 2);
+    frame_t directory = pte_frame(*upper), table = pte_frame(*(pte_t *)arch_frame_pointer(directory));
+    frame_find(directory)->count = frame_find(table)->count = 0;
+    cr_assert_eq(frame_free(directory, 0, FRAME_KIND_TABLE), STATUS_OK);
+    cr_assert_eq(frame_free(table, 0, FRAME_KIND_TABLE), STATUS_OK);
+    *upper = pte_make_leaf(block, ATTRIBUTE_WRITE, 2);
+    for (uint32_t i = 1; i < count; i++)
+        frame_find((frame_t){ block.number + i })->count = 1;
+    space->count_mapped = count;
+    space->count_tables = 1;
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+
+    count_begin();
+    cr_assert_eq(unmap(MIDDLE + 1000 * PAGE_BYTES, 100, UNMAP_KEEP).unmapped_pages, 100);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 3, "one directory, two tables: the range passes the end of one");
+    cr_assert_eq(unmap(MIDDLE + 2048 * PAGE_BYTES, 512, UNMAP_KEEP).unmapped_pages, 512);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 3, "a whole piece needs no table");
+    cr_assert_eq(space->count_mapped, count - 612);
+    struct translation translation;
+    cr_assert_eq(space_query(space, page_of(MIDDLE + 999 * PAGE_BYTES), &translation), STATUS_OK);
+    cr_assert_eq(translation.frame.number, block.number + 999);
+    cr_assert_eq(space_query(space, page_of(MIDDLE + 1100 * PAGE_BYTES), &translation), STATUS_OK);
+    cr_assert_eq(translation.frame.number, block.number + 1100);
+    cr_assert_eq(space_query(space, page_of(MIDDLE + 3000 * PAGE_BYTES), &translation), STATUS_OK);
+    cr_assert(translation.frame.number == block.number + 3000 && translation.page_bytes == (uint64_t)2 << 20);
+}
+
+/* --- Rights, content, counts --- */
+
+Test(space, protect_keeps_what_the_processor_noted)
+{
+    host_activate(space->root);
+    frame_t frame;
+    cr_assert_eq(space_fill_page(space, page_of(MIDDLE), ATTRIBUTE_WRITE, &frame), STATUS_OK);
+    cr_assert_eq(host_load(MIDDLE), arch_frame_pointer(frame));
+    uint64_t done, changed;
+    cr_assert_eq(space_protect(space, span_of(MIDDLE, 1), ATTRIBUTE_READ, &done, &changed), STATUS_OK);
+    cr_assert_null(host_tlb_stale());
+    struct translation translation;
+    cr_assert_eq(space_query(space, page_of(MIDDLE), &translation), STATUS_OK);
+    cr_assert_eq(translation.attributes, ATTRIBUTE_READ | ATTRIBUTE_ACCESSED);
+    cr_assert_eq(host_count(HOST_INVALIDATIONS), 1);
+    cr_assert_eq(space_protect(space, span_of(MIDDLE, 1), ATTRIBUTE_READ, &done, &changed), STATUS_OK);
+    cr_assert(changed == 0 && host_count(HOST_INVALIDATIONS) == 1, "nothing changed, nothing to forget");
+}
+
+Test(space, dirty_frames_are_cleaned_once)
+{
+    frame_t frames[3] = { take(0), take(0), take(0) };
+    for (unsigned i = 0; i < 3; i++) {
+        memset(arch_frame_pointer(frames[i]), 0xa5, PAGE_BYTES);
+        frame_find(frames[i])->flags = i == 1 ? 0 : FRAME_DIRTY; /* 1: content is meant, as in a module */
+    }
+    cr_assert_eq(space_map_page(space, page_of(MIDDLE), frames[0], ATTRIBUTE_WRITE), STATUS_OK);
+    map(MIDDLE + PAGE_BYTES, 1, frames[1], ATTRIBUTE_WRITE);
+    map(MIDDLE + 2 * PAGE_BYTES, 1, frames[2], ATTRIBUTE_WRITE);
+    const unsigned char *bytes[3];
+    for (unsigned i = 0; i < 3; i++)
+        bytes[i] = arch_frame_pointer(frames[i]);
+    cr_assert(bytes[0][0] == 0 && bytes[0][PAGE_BYTES - 1] == 0);
+    cr_assert(bytes[1][0] == 0xa5 && bytes[1][PAGE_BYTES - 1] == 0xa5);
+    cr_assert(bytes[2][0] == 0 && bytes[2][PAGE_BYTES - 1] == 0);
+    memset(arch_frame_pointer(frames[0]), 0x5a, PAGE_BYTES);
+    map(MIDDLE + 3 * PAGE_BYTES, 1, frames[0], ATTRIBUTE_READ);
+    cr_assert_eq(bytes[0][7], 0x5a, "a second mapping shows what the first one wrote");
+}
+
+Test(space, fresh_pages_hold_nothing_old)
+{
+    for (unsigned round = 0; round < 3; round++) {
+        uint64_t done;
+        cr_assert_eq(space_fill(space, span_of(MIDDLE, 500), ATTRIBUTE_WRITE, &done), STATUS_OK);
+        for (uint64_t i = 0; i < 500; i++) {
+            struct host_translation found;
+            cr_assert(host_walk(space->root, MIDDLE + i * PAGE_BYTES, &found));
+            const unsigned char *bytes = arch_frame_pointer(found.frame);
+            cr_assert(bytes[0] == 0 && memcmp(bytes, bytes + 1, PAGE_BYTES - 1) == 0);
+            memset(arch_frame_pointer(found.frame), 0xff, PAGE_BYTES);
+        }
+        cr_assert_eq(unmap(MIDDLE, 500, UNMAP_FREE).freed_frames, 500);
+    }
+}
+
+Test(space, map_counts_are_bounded)
+{
+    frame_t frame = take(0), other = take(0);
+    for (uint64_t i = 0; i < FRAME_COUNT_LIMIT; i++)
+        cr_assert_eq(space_map_page(space, page_of(MIDDLE + i * PAGE_BYTES), frame, ATTRIBUTE_READ), STATUS_OK);
+    uint64_t done, next = MIDDLE + FRAME_COUNT_LIMIT * PAGE_BYTES;
+    cr_assert_eq(space_map_page(space, page_of(next), frame, ATTRIBUTE_READ), STATUS_TOO_MANY_MAPPINGS);
+    cr_assert_eq(space_map(space, span_of(next, 1), frame, ATTRIBUTE_READ, &done), STATUS_TOO_MANY_MAPPINGS);
+    cr_assert_eq(frame_find(frame)->count, FRAME_COUNT_LIMIT);
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+    unmap(MIDDLE, 1, UNMAP_FREE);
+    cr_assert_eq(space_map_page(space, page_of(next), frame, ATTRIBUTE_READ), STATUS_OK);
+    cr_assert_eq(frame_find(other)->count, 0);
+}
+
+/* Kernel objects and tables stay below the end of the direct map; pages of programs may lie above, and are cleaned through a window. */
+Test(space, memory_beyond_the_direct_map)
+{
+    host_initialise_frames(MACHINE_BYTES, 16);
+    uint32_t direct = 300;
+    host_set_direct_frames(direct);
+    cr_assert_eq(space_create(&space), STATUS_OK);
+    uint64_t done, beyond = 0;
+    frame_t frame;
+    for (uint64_t i = 0; i < 1536; i += 512) /* all tables, while there are frames for them */
+        cr_assert_eq(space_fill_page(space, page_of(MIDDLE + i * PAGE_BYTES), ATTRIBUTE_WRITE, &frame), STATUS_OK);
+    for (uint64_t i = 0; i < 1536; i += 512)
+        cr_assert_eq(space_fill(space, span_of(MIDDLE + (i + 1) * PAGE_BYTES, 511), ATTRIBUTE_WRITE, &done), STATUS_OK);
+    cr_assert_eq(space_fill_page(space, page_of(USER_FIRST), ATTRIBUTE_WRITE, &frame), STATUS_NO_MEMORY, "frames there are, but none for tables");
+    for (uint64_t i = 0; i < 1536; i++) {
+        struct host_translation found;
+        cr_assert(host_walk(space->root, MIDDLE + i * PAGE_BYTES, &found));
+        beyond += found.frame.number >= direct;
+    }
+    cr_assert_gt(beyond, 1000);
+    cr_assert_geq(host_count(HOST_WINDOWS), beyond);
+    for (uint32_t i = direct; i < frame_count_table(); i++)
+        cr_assert(!frame_is((frame_t){ i }, FRAME_KIND_TABLE));
+    cr_assert_eq(unmap(MIDDLE, 512, UNMAP_FREE).freed_frames, 512);
+}
+
+/* --- The end --- */
+
+Test(space, destroy_gives_everything_back)
+{
+    uint64_t free = frame_count_free();
+    struct space *other;
+    cr_assert_eq(space_create(&other), STATUS_OK);
+    uint64_t done;
+    static const uint64_t places[] = { USER_FIRST, MIDDLE, (uint64_t)1 << 39, USER_LIMIT - 700 * PAGE_BYTES };
+    for (unsigned i = 0; i < 4; i++)
+        cr_assert_eq(space_fill(other, span_of(places[i], 400), ATTRIBUTE_WRITE, &done), STATUS_OK);
+    frame_t block = take(9), kept = { block.number + 9 };
+    cr_assert_eq(space_map(other, span_of(MIDDLE + ((uint64_t)2 << 20), 512), block, ATTRIBUTE_WRITE, &done), STATUS_OK);
+    map(MIDDLE, 1, kept, ATTRIBUTE_READ); /* another space has it too */
+    uint64_t held = space->count_tables + 1;
+    unsigned steps = 0;
+    enum status status;
+    while ((status = space_destroy(other)) == STATUS_AGAIN) {
+        cr_assert_lt(++steps, 20);
+        cr_assert_eq(check_run(), 0, "after step %u: %s", steps, host_log_text());
+    }
+    cr_assert_eq(status, STATUS_OK);
+    cr_assert_eq(frame_count_free(), free - held);
+    cr_assert(frame_is(kept, FRAME_KIND_USER) && frame_find(kept)->count == 1);
+}
