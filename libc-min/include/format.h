@@ -15,10 +15,10 @@
 
 /* Writes at most `size_bytes` bytes, the NUL among them; with size 0 nothing is written and `buffer` may be nullptr. Returns the length that the
  * whole text has without its NUL: it was cut when that is not below `size_bytes`. */
-[[gnu::format(printf, 3, 0)]]
+[[gnu::format(__printf__, 3, 0)]]
 size_t format_text(char *buffer, size_t size_bytes, const char *format, va_list arguments);
 
-[[gnu::format(printf, 3, 4)]]
+[[gnu::format(__printf__, 3, 4)]]
 size_t format_string(char *buffer, size_t size_bytes, const char *format, ...);
 
 #endif

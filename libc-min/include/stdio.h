@@ -14,14 +14,14 @@ typedef struct stream FILE; /* the one typedef of a struct here: the C standard 
 extern FILE *const stdout;
 extern FILE *const stderr;
 
-[[gnu::format(printf, 1, 2)]] int printf(const char *format, ...);
-[[gnu::format(printf, 2, 3)]] int fprintf(FILE *stream, const char *format, ...);
-[[gnu::format(printf, 1, 0)]] int vprintf(const char *format, va_list arguments);
-[[gnu::format(printf, 2, 0)]] int vfprintf(FILE *stream, const char *format, va_list arguments);
+[[gnu::format(__printf__, 1, 2)]] int printf(const char *format, ...);
+[[gnu::format(__printf__, 2, 3)]] int fprintf(FILE *stream, const char *format, ...);
+[[gnu::format(__printf__, 1, 0)]] int vprintf(const char *format, va_list arguments);
+[[gnu::format(__printf__, 2, 0)]] int vfprintf(FILE *stream, const char *format, va_list arguments);
 
 /* Into a buffer: the length the whole text has, also when it was cut (format.h). */
-[[gnu::format(printf, 3, 4)]] int snprintf(char *buffer, size_t size_bytes, const char *format, ...);
-[[gnu::format(printf, 3, 0)]] int vsnprintf(char *buffer, size_t size_bytes, const char *format, va_list arguments);
+[[gnu::format(__printf__, 3, 4)]] int snprintf(char *buffer, size_t size_bytes, const char *format, ...);
+[[gnu::format(__printf__, 3, 0)]] int vsnprintf(char *buffer, size_t size_bytes, const char *format, va_list arguments);
 
 int puts(const char *text); /* with a newline behind it */
 int fputs(const char *text, FILE *stream);

@@ -17,7 +17,7 @@ enum status endpoint_create(uint32_t *handle);
 enum status handle_close(uint32_t handle);
 
 /* Lets others find the endpoint by a name of 1 to NAME_BYTES bytes, for as long as this process lives. STATUS_EXISTS: the name is taken.
- * STATUS_BAD_LENGTH, STATUS_BAD_HANDLE; STATUS_NO_RIGHT: the handle cannot be passed on. */
+ * STATUS_BAD_LENGTH, STATUS_BAD_HANDLE; STATUS_NO_RIGHT: the handle is not the one that endpoint_create gave. */
 enum status name_publish(uint32_t handle, const char *name);
 
 /* Delivers a handle, with the rights to call and to notify, for the endpoint of the name. With `wait` it waits until somebody publishes it; without

@@ -17,7 +17,8 @@
 enum status memory_brk(int64_t delta_bytes, uint64_t *previous);
 
 /* Reserves `size_bytes` (rounded up to pages) of zeroed memory in the mmap area; each page is mapped when it is first touched. `protection` is a set
- * of PROTECTION_... bits. STATUS_BAD_LENGTH: zero. STATUS_BAD_ARGUMENT: no such protection. STATUS_WRITE_EXECUTE: both at once. STATUS_LIMIT: the mmap area is full. */
+ * of PROTECTION_... bits. STATUS_BAD_LENGTH: zero. STATUS_BAD_ARGUMENT: no such protection. STATUS_WRITE_EXECUTE: both at once. STATUS_LIMIT: the
+ * mmap area is full. */
 enum status memory_map(uint64_t size_bytes, uint32_t protection, uint64_t *address);
 
 /* Gives memory of the mmap area back, any run of its pages. STATUS_NOT_MAPPED: some of it lies in no segment. STATUS_IMMUTABLE: some of it lies in a
