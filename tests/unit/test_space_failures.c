@@ -1,0 +1,223 @@
+/* Out of memory at every point: with k frames left, for k from none to enough, each operation either does all of it or changes nothing.
+ *
+ * "Nothing" means: every row of the frame table, the control frame and every page of the space are as before. The smallest k that is enough must be exactly
+ * what the operation needs: nothing is taken to be on the safe side. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "check.h"
+#include "host.h"
+#include "space.h"
+
+constexpr uint32_t FRAMES = 2048;
+constexpr uint64_t EDGE = (uint64_t)3 << 39; /* every index of the format changes here */
+constexpr uint64_t LARGE = (uint64_t)7 << 30;
+
+struct world {
+    struct space *space;
+    frame_t pool; /* 512 frames, one of them mapped nowhere */
+};
+
+struct operation {
+    const char *name;
+    void (*prepare)(struct world *world);
+    enum status (*run)(struct world *world);
+    unsigned needs; /* frames */
+};
+
+static struct user_span span_of(uint64_t address, uint64_t count_pages)
+{
+    return (struct user_span){ { address }, count_pages };
+}
+
+/* --- Operations --- */
+
+static void prepare_nothing([[maybe_unused]] struct world *world)
+{
+}
+
+static void prepare_neighbour(struct world *world) /* the tables above LARGE are there */
+{
+    cr_assert_eq(space_map_page(world->space, (user_page_t){ LARGE - PAGE_BYTES }, world->pool, ATTRIBUTE_READ), STATUS_OK);
+    cr_assert_eq(space_map_page(world->space, (user_page_t){ LARGE + ((uint64_t)8 << 20) }, world->pool, ATTRIBUTE_READ), STATUS_OK);
+}
+
+static void prepare_large(struct world *world)
+{
+    uint64_t done;
+    cr_assert_eq(space_map(world->space, span_of(LARGE, 512), world->pool, ATTRIBUTE_WRITE, &done), STATUS_OK);
+    host_activate(world->space->root);
+    host_load(LARGE + 5 * PAGE_BYTES);
+}
+
+static enum status run_create([[maybe_unused]] struct world *world)
+{
+    struct space *made;
+    return space_create(&made);
+}
+
+static enum status run_map_over_edge(struct world *world)
+{
+    uint64_t done;
+    return space_map(world->space, span_of(EDGE - PAGE_BYTES, 2), world->pool, ATTRIBUTE_WRITE, &done);
+}
+
+static enum status run_fill_over_edge(struct world *world)
+{
+    uint64_t done;
+    return space_fill(world->space, span_of(EDGE - 100 * PAGE_BYTES, 300), ATTRIBUTE_WRITE, &done);
+}
+
+static enum status run_fill_near(struct world *world)
+{
+    uint64_t done;
+    return space_fill(world->space, span_of(LARGE + ((uint64_t)2 << 20) - 3 * PAGE_BYTES, 6), ATTRIBUTE_WRITE, &done);
+}
+
+static enum status run_map_page(struct world *world)
+{
+    return space_map_page(world->space, (user_page_t){ EDGE }, world->pool, ATTRIBUTE_EXECUTE);
+}
+
+static enum status run_fill_page(struct world *world)
+{
+    frame_t frame;
+    return space_fill_page(world->space, (user_page_t){ EDGE }, ATTRIBUTE_EXECUTE, &frame);
+}
+
+static enum status run_map_large(struct world *world)
+{
+    uint64_t done;
+    return space_map(world->space, span_of(EDGE, 512), world->pool, ATTRIBUTE_WRITE, &done);
+}
+
+static enum status run_split_unmap(struct world *world)
+{
+    struct unmap_result result;
+    return space_unmap(world->space, span_of(LARGE + 5 * PAGE_BYTES, 2), UNMAP_FREE, &result);
+}
+
+static enum status run_split_protect(struct world *world)
+{
+    uint64_t done, changed;
+    return space_protect(world->space, span_of(LARGE + 500 * PAGE_BYTES, 12), ATTRIBUTE_READ, &done, &changed);
+}
+
+static const struct operation operations[] = {
+    { "create", prepare_nothing, run_create, 2 },
+    { "map over the edge", prepare_nothing, run_map_over_edge, 6 },
+    { "fill over the edge", prepare_nothing, run_fill_over_edge, 306 },
+    { "fill near", prepare_neighbour, run_fill_near, 6 + 2 },
+    { "map a page", prepare_nothing, run_map_page, 3 },
+    { "fill a page", prepare_nothing, run_fill_page, 4 },
+    { "map a large leaf", prepare_nothing, run_map_large, 2 },
+    { "split to unmap", prepare_large, run_split_unmap, 1 },
+    { "split to protect", prepare_large, run_split_protect, 1 },
+};
+
+/* --- Before and after --- */
+
+static struct frame_info rows_before[FRAMES];
+static struct space control_before;
+
+static void remember(const struct world *world)
+{
+    memcpy(rows_before, frame_find((frame_t){ 0 }), sizeof rows_before);
+    control_before = *world->space;
+}
+
+static void compare(const struct world *world, const char *name, unsigned left)
+{
+    const struct frame_info *rows = frame_find((frame_t){ 0 });
+    for (uint32_t i = 0; i < FRAMES; i++)
+        cr_assert(memcmp(&rows[i], &rows_before[i], sizeof rows[i]) == 0, "%s with %u frames left: row of frame %u", name, left, i);
+    cr_assert(memcmp(world->space, &control_before, sizeof control_before) == 0, "%s with %u frames left: control frame", name, left);
+    cr_assert_null(host_tlb_stale(), "%s with %u frames left", name, left);
+    cr_assert_eq(check_run(), 0, "%s with %u frames left: %s", name, left, host_log_text());
+}
+
+/* A world with exactly `left` free frames. */
+static void world_begin(struct world *world, const struct operation *operation, unsigned left)
+{
+    host_initialise_frames((uint64_t)FRAMES << PAGE_SHIFT, 16);
+    cr_assert_eq(space_create(&world->space), STATUS_OK);
+    cr_assert_eq(frame_allocate(9, FRAME_KIND_USER, &world->pool), STATUS_OK);
+    operation->prepare(world);
+    frame_t frame;
+    while (frame_count_free() > left)
+        cr_assert_eq(frame_allocate(0, FRAME_KIND_KERNEL, &frame), STATUS_OK);
+}
+
+static void try_all(const struct operation *operation)
+{
+    for (unsigned left = 0; left < operation->needs; left++) {
+        struct world world;
+        world_begin(&world, operation, left);
+        remember(&world);
+        enum status status = operation->run(&world);
+        cr_assert_eq(status, STATUS_NO_MEMORY, "%s with %u frames left: %s", operation->name, left, status_name(status));
+        cr_assert_eq(frame_count_free(), left, "%s with %u frames left: %lu after it", operation->name, left, frame_count_free());
+        compare(&world, operation->name, left);
+    }
+    struct world world;
+    world_begin(&world, operation, operation->needs);
+    enum status status = operation->run(&world);
+    cr_assert_eq(status, STATUS_OK, "%s with the %u frames that it needs: %s", operation->name, operation->needs, status_name(status));
+    cr_assert_null(host_tlb_stale());
+}
+
+Test(space_failures, every_point)
+{
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
+        try_all(&operations[i]);
+}
+
+/* The checker does not know of a space that the test made and forgot, nor does it mind one. After success everything holds too. */
+Test(space_failures, all_holds_after_success)
+{
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+        struct world world;
+        world_begin(&world, &operations[i], operations[i].needs);
+        cr_assert_eq(operations[i].run(&world), STATUS_OK);
+        cr_assert_eq(check_run(), 0, "%s: %s", operations[i].name, host_log_text());
+    }
+}
+
+/* Unmapping a range of large leaves whose second split fails: the first step says how far it got, the next one why, and nothing is half done. */
+Test(space_failures, second_split_of_a_range)
+{
+    struct world world;
+    host_initialise_frames((uint64_t)FRAMES << PAGE_SHIFT, 16);
+    cr_assert_eq(space_create(&world.space), STATUS_OK);
+    cr_assert_eq(frame_allocate(9, FRAME_KIND_USER, &world.pool), STATUS_OK);
+    uint64_t done, second = LARGE + ((uint64_t)2 << 20);
+    cr_assert_eq(space_map(world.space, span_of(LARGE, 512), world.pool, ATTRIBUTE_WRITE, &done), STATUS_OK);
+    cr_assert_eq(space_map(world.space, span_of(second, 512), world.pool, ATTRIBUTE_WRITE, &done), STATUS_OK);
+    frame_t frame;
+    while (frame_count_free() > 1)
+        cr_assert_eq(frame_allocate(0, FRAME_KIND_KERNEL, &frame), STATUS_OK);
+    struct unmap_result result = { 0 };
+    cr_assert_eq(space_unmap(world.space, span_of(second - 2 * PAGE_BYTES, 5), UNMAP_KEEP, &result), STATUS_AGAIN);
+    cr_assert(result.done_pages == 2 && result.unmapped_pages == 2);
+    remember(&world);
+    cr_assert_eq(space_unmap(world.space, span_of(second, 3), UNMAP_KEEP, &result), STATUS_NO_MEMORY);
+    cr_assert_eq(result.done_pages, 2, "a failure writes no result");
+    compare(&world, "second split", 0);
+}
+
+/* A range that meets a mapped page anywhere in its first step changes nothing before it. */
+Test(space_failures, already_mapped_anywhere)
+{
+    for (uint64_t at = 0; at < 300; at += 7) {
+        struct world world;
+        host_initialise_frames((uint64_t)FRAMES << PAGE_SHIFT, 16);
+        cr_assert_eq(space_create(&world.space), STATUS_OK);
+        cr_assert_eq(frame_allocate(9, FRAME_KIND_USER, &world.pool), STATUS_OK);
+        cr_assert_eq(space_map_page(world.space, (user_page_t){ EDGE + (at - 100) * PAGE_BYTES }, world.pool, ATTRIBUTE_READ), STATUS_OK);
+        remember(&world);
+        uint64_t done;
+        cr_assert_eq(space_map(world.space, span_of(EDGE - 100 * PAGE_BYTES, 300), world.pool, ATTRIBUTE_WRITE, &done), STATUS_ALREADY_MAPPED);
+        cr_assert_eq(space_fill(world.space, span_of(EDGE - 100 * PAGE_BYTES, 300), ATTRIBUTE_WRITE, &done), STATUS_ALREADY_MAPPED);
+        compare(&world, "already mapped", (unsigned)at);
+    }
+}
