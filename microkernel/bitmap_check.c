@@ -56,6 +56,10 @@ static bool group_check(const struct bitmap *bitmap, uint32_t group, uint32_t or
         for (unsigned k = 0; k < ORDER_LINE; k++) {
             if (masks[k] != 0) return false;
         }
+        uint64_t ignored = 0; /* the lines are not valid either, and uniform too */
+        for (unsigned i = 0; i < 64 && group * 64 + i < (bitmap->count + 511) / 512; i++) {
+            if (!line_check(bitmap, group * 64 + i, 0, &ignored)) return false;
+        }
         return masks[ORDER_LINE] == 0 || masks[ORDER_LINE] == ALL;
     }
     uint32_t seen = 0;

@@ -1,0 +1,238 @@
+/* The tiered bitmap: every order, exhaustion, boundaries, preferences, hostile arguments, and that its check sees damage. */
+#include "bitmap_model.h"
+
+/* Storage of large memories is touched where it is used only. */
+static void *sparse_storage(uint32_t count)
+{
+    void *storage = mmap(nullptr, bitmap_storage_bytes(count), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    cr_assert_neq(storage, MAP_FAILED);
+    return storage;
+}
+
+Test(bitmap, metadata_is_a_seventh_of_a_byte_a_frame)
+{
+    cr_assert_leq(bitmap_storage_bytes(1u << 26), (uint64_t)(1u << 26) * 144 / 1000);
+    cr_assert_leq(bitmap_storage_bytes(1), 224ul);
+    cr_assert_eq(bitmap_storage_bytes(0), 0ul);
+}
+
+Test(bitmap, new_one_has_nothing_free)
+{
+    struct bitmap_model model;
+    model_make(&model, 70000, 0);
+    model_check_frames(&model);
+    uint32_t first;
+    uint64_t mask;
+    for (unsigned order = 0; order < BITMAP_ORDERS; order++) cr_assert_not(bitmap_allocate(&model.bitmap, order, &first));
+    cr_assert_not(bitmap_allocate_word(&model.bitmap, &first, &mask));
+    model_drop(&model);
+}
+
+/* In an otherwise used memory of any size, one block is found by all orders that it can serve and by no other. */
+Test(bitmap, the_only_block_is_found)
+{
+    static const uint32_t counts[] = { 1u << 18, (1u << 21) + 12345, 1u << 26 };
+    for (unsigned i = 0; i < 3; i++) {
+        for (unsigned order = 0; order < BITMAP_ORDERS; order++) {
+            uint32_t last = (counts[i] - (1u << order)) & ~((1u << order) - 1);
+            struct bitmap bitmap;
+            bitmap_initialise(&bitmap, sparse_storage(counts[i]), counts[i]);
+            cr_assert(bitmap_insert_range(&bitmap, last, last + (1u << order)));
+            for (unsigned smaller = 0; smaller <= order; smaller++) {
+                uint32_t first;
+                cr_assert_not(bitmap_allocate(&bitmap, order + 1, &first));
+                cr_assert(bitmap_allocate(&bitmap, smaller, &first));
+                cr_assert(first >= last && first + (1u << smaller) <= last + (1u << order));
+                if (smaller != order) cr_assert_not(bitmap_allocate(&bitmap, order, &first));
+                cr_assert(bitmap_free(&bitmap, first & ~((1u << smaller) - 1), smaller), "order %u of %u", smaller, order);
+            }
+            cr_assert(bitmap_is_free(&bitmap, last, last + (1u << order)) && bitmap_count_free(&bitmap) == 1u << order && bitmap_check(&bitmap));
+            munmap(bitmap.sections, bitmap_storage_bytes(counts[i]));
+        }
+    }
+}
+
+Test(bitmap, every_order_until_nothing_is_left_and_back)
+{
+    struct bitmap_model model;
+    model_make(&model, (1u << 19) + 300, 0);
+    model_insert(&model, 0, model.count_units);
+    for (unsigned order = 6; order < BITMAP_ORDERS; order++) {
+        uint32_t first, taken = 0;
+        while (bitmap_allocate(&model.bitmap, order, &first)) {
+            cr_assert((first & ((1u << order) - 1)) == 0 && model_all_are(&model, first, 1u << order, 1));
+            memset(model.is_free + first, 0, 1u << order);
+            taken++;
+        }
+        cr_assert_eq(taken, model.count_units >> order, "order %u", order);
+        cr_assert(bitmap_check(&model.bitmap));
+        cr_assert_eq(bitmap_count_free(&model.bitmap), model.count_units - (taken << order));
+        for (uint32_t block = 0; block < taken; block++) cr_assert(bitmap_free(&model.bitmap, block << order, order));
+        memset(model.is_free, 1, model.count_units);
+        cr_assert(bitmap_check(&model.bitmap) && bitmap_count_free(&model.bitmap) == model.count_units);
+    }
+    model_drop(&model);
+}
+
+Test(bitmap, frames_until_nothing_is_left_and_back)
+{
+    struct bitmap_model model;
+    model_make(&model, 33333, 0);
+    model_insert(&model, 0, model.count_units);
+    for (unsigned order = 0; order < 6; order++) {
+        uint32_t first, taken = 0;
+        while (bitmap_allocate(&model.bitmap, order, &first)) {
+            cr_assert(model_all_are(&model, first, 1u << order, 1));
+            memset(model.is_free + first, 0, 1u << order);
+            taken++;
+        }
+        cr_assert_eq(taken, model.count_units >> order);
+        cr_assert(bitmap_check(&model.bitmap));
+        for (uint32_t block = taken; block-- > 0;) cr_assert(bitmap_free(&model.bitmap, block << order, order));
+        memset(model.is_free, 1, model.count_units);
+    }
+    uint32_t first;
+    cr_assert(bitmap_allocate(&model.bitmap, 15, &first), "single frames have grown together to 128 MiB");
+    model_drop(&model);
+}
+
+/* Block of one order, given back in pieces of another, in both directions. */
+Test(bitmap, blocks_split_and_merge_over_all_tiers)
+{
+    for (unsigned large = 0; large < BITMAP_ORDERS; large++) {
+        for (unsigned small = large > 9 ? large - 9 : 0; small <= large; small++) {
+            struct bitmap_model model;
+            model_make(&model, 1u << 18, 0);
+            model_insert(&model, 0, 1u << 18);
+            uint32_t first;
+            cr_assert(bitmap_allocate(&model.bitmap, large, &first));
+            for (uint32_t at = 0; at < 1u << large; at += 1u << small) cr_assert(bitmap_free(&model.bitmap, first + at, small));
+            cr_assert(bitmap_check(&model.bitmap));
+            for (uint32_t at = 0; at < 1u << large; at += 1u << small) {
+                uint32_t piece;
+                cr_assert(bitmap_allocate(&model.bitmap, small, &piece));
+            }
+            cr_assert(bitmap_free(&model.bitmap, 0, large), "pieces come from one place");
+            cr_assert(bitmap_allocate(&model.bitmap, 18, &first) && first == 0, "%u in pieces of %u", large, small);
+            model_drop(&model);
+        }
+    }
+}
+
+Test(bitmap, broken_memory_is_used_first)
+{
+    for (unsigned order = 0; order < BITMAP_ORDERS; order++) {
+        struct bitmap bitmap;
+        constexpr uint32_t count = 1u << 22;
+        bitmap_initialise(&bitmap, sparse_storage(count), count);
+        cr_assert(bitmap_insert_range(&bitmap, 0, 1u << 21)); /* 8 GiB in one piece */
+        uint32_t first, alone = count - (1u << 18);           /* and behind it one block of memory that is broken already */
+        cr_assert(bitmap_insert_range(&bitmap, alone, alone + (1u << order)));
+        cr_assert(bitmap_allocate(&bitmap, order, &first));
+        cr_assert_eq(first, alone, "order %u", order);
+        munmap(bitmap.sections, bitmap_storage_bytes(count));
+    }
+}
+
+Test(bitmap, small_requests_leave_large_blocks_whole)
+{
+    struct bitmap_model model;
+    model_make(&model, 1u << 18, 0);
+    model_insert(&model, 0, 1u << 18);
+    uint32_t first;
+    for (unsigned i = 0; i < 512; i++) cr_assert(bitmap_allocate(&model.bitmap, 0, &first));
+    unsigned blocks = 0;
+    while (bitmap_allocate(&model.bitmap, 9, &first)) blocks++;
+    cr_assert_eq(blocks, 511u);
+    model_drop(&model);
+}
+
+Test(bitmap, limits_in_the_middle_of_every_tier)
+{
+    static const uint32_t limits[] = { 0, 1, 63, 64, 65, 511, 512, 513, 5000, 32767, 32768, 32769, 100000, (1u << 18) + 5, (1u << 21) + 70000, UINT32_MAX - 1 };
+    struct bitmap_model model;
+    model_make(&model, (1u << 21) + 100000, 0);
+    model_insert(&model, 0, model.count_units);
+    for (unsigned i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        for (unsigned order = 0; order < BITMAP_ORDERS; order++) {
+            uint32_t first;
+            if (model_allocate_below(&model, order, limits[i], &first)) cr_assert(model_free(&model, first, order));
+        }
+    }
+    model_check_frames(&model);
+    model_drop(&model);
+}
+
+Test(bitmap, ranges_end_anywhere)
+{
+    static const uint32_t edges[] = { 0, 1, 15, 63, 64, 65, 100, 511, 512, 700, 4096, 32767, 32768, 40000, 65536, 65537, 69999, 70000 };
+    constexpr unsigned count = sizeof edges / sizeof edges[0];
+    for (unsigned i = 0; i < count; i++) {
+        for (unsigned j = i; j < count; j++) {
+            struct bitmap_model model;
+            model_make(&model, 70000, 0);
+            model_insert(&model, edges[i], edges[j]);
+            model_check(&model);
+            uint32_t first = edges[i], limit = edges[j];
+            cr_assert_eq(bitmap_is_free(&model.bitmap, first, limit), first != limit);
+            if (first != 0) cr_assert_not(bitmap_is_free(&model.bitmap, first - 1, limit));
+            cr_assert_not(bitmap_is_free(&model.bitmap, first, limit + 1));
+            model_drop(&model);
+        }
+    }
+}
+
+Test(bitmap, hostile_arguments_change_nothing)
+{
+    struct bitmap_model model;
+    model_make(&model, 1000, 0);
+    model_insert(&model, 100, 900);
+    uint32_t first = 42;
+    for (unsigned order = BITMAP_ORDERS; order < 70; order++) {
+        cr_assert_not(bitmap_allocate(&model.bitmap, order, &first));
+        cr_assert_not(bitmap_allocate_below(&model.bitmap, order, 1000, &first));
+        cr_assert_not(bitmap_free(&model.bitmap, 0, order));
+    }
+    cr_assert_not(bitmap_allocate(&model.bitmap, UINT32_MAX, &first));
+    cr_assert_eq(first, 42u);
+    cr_assert_not(bitmap_free(&model.bitmap, 1000, 0));
+    cr_assert_not(bitmap_free(&model.bitmap, UINT32_MAX, 0));
+    cr_assert_not(bitmap_free(&model.bitmap, 992, 4), "reaches beyond the end");
+    cr_assert_not(bitmap_free(&model.bitmap, 1, 1), "misaligned");
+    cr_assert_not(bitmap_free(&model.bitmap, 96, 3), "half free");
+    cr_assert_not(bitmap_free(&model.bitmap, 512, 8), "free");
+    cr_assert_not(bitmap_free(&model.bitmap, 0, 7), "the last frames are free");
+    cr_assert_not(bitmap_insert_range(&model.bitmap, 900, 1001));
+    cr_assert_not(bitmap_insert_range(&model.bitmap, 950, 940));
+    cr_assert_not(bitmap_insert_range(&model.bitmap, 100, 101));
+    cr_assert(bitmap_insert_range(&model.bitmap, 5, 5));
+    cr_assert_not(bitmap_is_free(&model.bitmap, 100, 1001));
+    cr_assert_not(bitmap_is_free(&model.bitmap, 200, 100));
+    model_check_frames(&model);
+    model_drop(&model);
+}
+
+/* The checker must see every damaged word, whichever tier it is in. */
+Test(bitmap, check_sees_damage)
+{
+    struct bitmap_model model;
+    model_make(&model, 40000, 0);
+    model_insert(&model, 0, 40000);
+    uint32_t first;
+    for (unsigned i = 0; i < 70; i++) cr_assert(bitmap_allocate(&model.bitmap, 0, &first)); /* the only lone word, and 6 of another one */
+    cr_assert(bitmap_free(&model.bitmap, 39940, 0));
+    cr_assert(bitmap_check(&model.bitmap));
+    uint64_t *damage[] = { model.bitmap.words + 39940 / 64, model.bitmap.lines, model.bitmap.lines + 5, model.bitmap.groups[0].lines, model.bitmap.groups[0].lines + 9,
+        model.bitmap.groups[1].lines + 9, model.bitmap.sections[0].groups, model.bitmap.sections[0].groups + 15, model.bitmap.top, model.bitmap.top + 18,
+        model.bitmap.top + 19, &model.bitmap.open_mask };
+    for (unsigned i = 0; i < sizeof damage / sizeof damage[0]; i++) {
+        for (unsigned bit = 0; bit < 64; bit++) {
+            *damage[i] ^= (uint64_t)1 << bit;
+            cr_assert_not(bitmap_check(&model.bitmap), "damage %u bit %u", i, bit);
+            *damage[i] ^= (uint64_t)1 << bit;
+        }
+    }
+    model.bitmap.count_free++;
+    cr_assert_not(bitmap_check(&model.bitmap));
+    model_drop(&model);
+}
