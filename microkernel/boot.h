@@ -28,7 +28,8 @@ struct boot_source {
     size_t truncated_texts;  /* command lines and names below that were cut to fit */
     char arguments[BOOT_ARGUMENTS_LIMIT]; /* kernel command line */
     char loader[64];         /* name of the boot loader, for the log */
-    uint64_t acpi_rsdp;      /* physical address or 0 */
+    unsigned char acpi_rsdp[36]; /* copy of the ACPI root pointer, not checked; the loader's own may lie in memory that is handed out */
+    size_t acpi_rsdp_bytes;      /* 0: there is none; 20: ACPI 1.0; 36: later */
     struct {
         uint64_t address;    /* physical, 0: none */
         uint32_t width, height, pitch_bytes, bits_per_pixel;

@@ -63,8 +63,8 @@ def pvh_seeds():
     memory_map = struct.pack('<QQII', 0, 0x9fc00, 1, 0) + struct.pack('<QQII', base, 0x7f00000, 1, 0)
     arguments = b'debug-exit=0xf4\0'
     for name, bundle in (('plain', b''), ('bundle', bundle_bytes([(b'p', 'pager')]))):
-        start = struct.pack('<IIIIQQQQII', 0x336ec578, 1, 0, 1 if bundle else 0, base + 0x80, base + 0x40, 0xf5000, base + 0xa0, 2, 0)
-        page = start.ljust(0x40, b'\0') + arguments.ljust(0x40, b'\0') + struct.pack('<QQQQ', base + 4096, len(bundle), 0, 0) + memory_map
+        start = struct.pack('<IIIIQQQQII', 0x336ec578, 1, 0, 1 if bundle else 0, base + 0x80, base + 0x40, base + 0xe0, base + 0xa0, 2, 0)
+        page = start.ljust(0x40, b'\0') + arguments.ljust(0x40, b'\0') + struct.pack('<QQQQ', base + 4096, len(bundle), 0, 0) + memory_map.ljust(0x40, b'\0') + bytes(36)
         yield name, page + (bytes(4096 - len(page)) + bundle if bundle else b'')
 
 

@@ -75,6 +75,14 @@ void boot_source_copy_text(struct boot_source *source, char *to, size_t limit_by
     to[count] = '\0';
 }
 
+void boot_source_copy_acpi(struct boot_source *source, struct bytes pointer)
+{
+    assert(pointer.count == BOOT_ACPI_OLD_BYTES || pointer.count == BOOT_ACPI_NEW_BYTES);
+    if (pointer.count < source->acpi_rsdp_bytes) return;
+    for (size_t i = 0; i < pointer.count; i++) source->acpi_rsdp[i] = pointer.first[i];
+    source->acpi_rsdp_bytes = pointer.count;
+}
+
 static uint64_t page_up(uint64_t address)
 {
     return (address + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);

@@ -9,6 +9,10 @@
 #include "bytes.h"
 #include "refusal.h"
 
+/* Sizes of the ACPI root pointer: version 1.0, and since 2.0 (ACPI 6.2, 5.2.5.3). */
+constexpr size_t BOOT_ACPI_OLD_BYTES = 20;
+constexpr size_t BOOT_ACPI_NEW_BYTES = 36;
+
 /* frame_t reaches this far: 2^32 frames. */
 constexpr uint64_t BOOT_PHYSICAL_LIMIT = (uint64_t)1 << 44;
 
@@ -28,6 +32,9 @@ enum status boot_source_add_module(struct boot_source *source, uint64_t first, u
 
 /* Copies text without a NUL into a field of `limit_bytes` bytes. What does not fit is cut off and counted in truncated_texts. */
 void boot_source_copy_text(struct boot_source *source, char *to, size_t limit_bytes, struct bytes text);
+
+/* Copies an ACPI root pointer of BOOT_ACPI_OLD_BYTES or BOOT_ACPI_NEW_BYTES bytes, unless the source has a newer one already. */
+void boot_source_copy_acpi(struct boot_source *source, struct bytes pointer);
 
 /* The last check, when everything has been added: there is usable memory; every module's pages lie in usable memory, outside reserved ranges, and in
  * no other module. The readers call it. A port that has added reserved ranges of its own (the kernel's image) may call it again, before it reserves

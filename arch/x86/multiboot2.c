@@ -17,10 +17,10 @@ constexpr uint64_t TAG_ALIGN = 8;
 struct reading {
     struct boot_source *source;
     struct refusal *refusal;
-    uint64_t physical; /* of the information */
+    uint64_t physical; /* of the information: [physical, physical_limit) */
+    uint64_t physical_limit;
     uint64_t offset;   /* of the tag being read */
     bool has_memory_map;
-    bool has_new_acpi;
 };
 
 static enum status refuse_tag(const struct reading *reading, const char *reason)
@@ -48,13 +48,15 @@ static enum status read_string(struct reading *reading, struct bytes tag, char *
     return status;
 }
 
-/* 3.6.6: u32 first, u32 limit, command line. */
+/* 3.6.6: u32 first, u32 limit, command line. GRUB puts the information directly behind a module, in its last page. */
 static enum status read_module(struct reading *reading, struct bytes tag)
 {
     struct bytes text;
     enum status status = read_text(reading, tag, 16, &text);
     if (status != STATUS_OK) return status;
-    return boot_source_add_module(reading->source, bytes_u32(tag, 8), bytes_u32(tag, 12), text, reading->offset, reading->refusal);
+    uint64_t first = bytes_u32(tag, 8), limit = bytes_u32(tag, 12);
+    if (first < reading->physical_limit && reading->physical < limit) return refuse_tag(reading, "module overlaps the boot information");
+    return boot_source_add_module(reading->source, first, limit, text, reading->offset, reading->refusal);
 }
 
 /* 3.6.8: u32 bytes of a row, u32 its version, rows of u64 first, u64 length, u32 type, u32 reserved. Longer rows keep this beginning. */
@@ -99,13 +101,11 @@ static enum status read_framebuffer(struct reading *reading, struct bytes tag)
     return STATUS_OK;
 }
 
-/* 3.6.17, 3.6.18: a copy of the root pointer, 20 bytes in ACPI 1.0, at least 36 since. The new one wins. Its checksum is its user's business. */
-static enum status read_acpi(struct reading *reading, struct bytes tag, uint64_t least_bytes, bool is_new)
+/* 3.6.17, 3.6.18: a copy of the root pointer. The new one wins. */
+static enum status read_acpi(struct reading *reading, struct bytes tag, size_t pointer_bytes)
 {
-    if (!bytes_contain(tag, TAG_BYTES, least_bytes)) return refuse_tag(reading, "ACPI root pointer is too short");
-    if (reading->has_new_acpi && !is_new) return STATUS_OK;
-    reading->source->acpi_rsdp = reading->physical + reading->offset + TAG_BYTES;
-    reading->has_new_acpi = is_new;
+    if (!bytes_contain(tag, TAG_BYTES, pointer_bytes)) return refuse_tag(reading, "ACPI root pointer is too short");
+    boot_source_copy_acpi(reading->source, bytes_slice(tag, TAG_BYTES, pointer_bytes));
     return STATUS_OK;
 }
 
@@ -118,8 +118,8 @@ static enum status read_tag(struct reading *reading, uint32_t type, struct bytes
     case MULTIBOOT2_TAG_MODULE: return read_module(reading, tag);
     case MULTIBOOT2_TAG_MEMORY_MAP: return read_memory_map(reading, tag);
     case MULTIBOOT2_TAG_FRAMEBUFFER: return read_framebuffer(reading, tag);
-    case MULTIBOOT2_TAG_ACPI_OLD: return read_acpi(reading, tag, 20, false);
-    case MULTIBOOT2_TAG_ACPI_NEW: return read_acpi(reading, tag, 36, true);
+    case MULTIBOOT2_TAG_ACPI_OLD: return read_acpi(reading, tag, BOOT_ACPI_OLD_BYTES);
+    case MULTIBOOT2_TAG_ACPI_NEW: return read_acpi(reading, tag, BOOT_ACPI_NEW_BYTES);
     default: return STATUS_OK;
     }
 }
@@ -150,11 +150,11 @@ static enum status read_all(struct reading *reading, struct bytes given)
     if (total_bytes < INFORMATION_BYTES + TAG_BYTES) return refuse_tag(reading, "boot information is too short");
     if (total_bytes > LIMIT_BYTES || !bytes_contain(given, 0, total_bytes)) return refuse_tag(reading, "boot information is too long");
     if (reading->physical > BOOT_PHYSICAL_LIMIT - total_bytes) return refuse_tag(reading, "boot information lies beyond the last frame");
+    reading->physical_limit = reading->physical + total_bytes;
 
     enum status status = walk(reading, bytes_slice(given, 0, total_bytes));
     if (status != STATUS_OK) return status;
     if (!reading->has_memory_map) return refuse_tag(reading, "memory map is missing");
-    boot_source_add_range(reading->source, reading->physical, reading->physical + total_bytes, MEMORY_RESERVED);
     return boot_source_check(reading->source, reading->refusal);
 }
 

@@ -54,6 +54,18 @@ static enum status read_arguments(struct reading *reading, uint64_t physical)
     return STATUS_OK;
 }
 
+/* Copies the ACPI root pointer; its revision (byte 15; ACPI 6.2, 5.2.5.3) says how long it is. */
+static enum status read_acpi(struct reading *reading, uint64_t physical)
+{
+    struct bytes pointer;
+    if (physical == 0) return STATUS_OK;
+    if (!view(reading, physical, BOOT_ACPI_OLD_BYTES, &pointer)) return refuse_start(reading, "ACPI root pointer cannot be read");
+    bool is_new = bytes_u8(pointer, 15) != 0;
+    if (is_new && !view(reading, physical, BOOT_ACPI_NEW_BYTES, &pointer)) return refuse_start(reading, "ACPI root pointer cannot be read");
+    boot_source_copy_acpi(reading->source, pointer);
+    return STATUS_OK;
+}
+
 static enum status read_memory_map(struct reading *reading, uint64_t physical, uint32_t rows)
 {
     if (rows == 0) return refuse_start(reading, "memory map is missing");
@@ -108,8 +120,8 @@ static enum status read_start(struct reading *reading, uint64_t physical)
 
     static const char LOADER[] = "PVH";
     boot_source_copy_text(reading->source, reading->source->loader, sizeof(reading->source->loader), bytes_make(LOADER, sizeof(LOADER) - 1));
-    reading->source->acpi_rsdp = bytes_u64(start, START_RSDP);
     enum status status = read_arguments(reading, bytes_u64(start, START_COMMAND_LINE));
+    if (status == STATUS_OK) status = read_acpi(reading, bytes_u64(start, START_RSDP));
     if (status == STATUS_OK) status = read_memory_map(reading, bytes_u64(start, START_MEMORY_MAP), bytes_u32(start, START_MEMORY_ROWS));
     if (status == STATUS_OK) status = read_modules(reading, bytes_u64(start, START_MODULE_LIST), bytes_u32(start, START_MODULES));
     if (status == STATUS_OK) status = boot_source_check(reading->source, reading->refusal);

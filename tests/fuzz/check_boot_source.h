@@ -51,6 +51,7 @@ static inline const char *check_boot_source(const struct boot_source *source)
     }
     if (memchr(source->arguments, 0, sizeof(source->arguments)) == nullptr) return "arguments";
     if (memchr(source->loader, 0, sizeof(source->loader)) == nullptr) return "loader";
+    if (source->acpi_rsdp_bytes != 0 && source->acpi_rsdp_bytes != 20 && source->acpi_rsdp_bytes != 36) return "ACPI root pointer";
     if (source->framebuffer.address != 0 &&
         (uint64_t)source->framebuffer.width * source->framebuffer.bits_per_pixel > (uint64_t)source->framebuffer.pitch_bytes * 8)
         return "framebuffer";

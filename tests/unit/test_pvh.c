@@ -16,7 +16,7 @@ static const void *memory(uint64_t physical, uint64_t length)
 }
 
 /* Places in it. */
-constexpr uint64_t START = 0x0, ARGUMENTS = 0x100, LIST = 0x800, MAP = 0x900, BUNDLE = 0x2000;
+constexpr uint64_t START = 0x0, ARGUMENTS = 0x100, LIST = 0x800, MAP = 0x900, ACPI = 0xa00, BUNDLE = 0x2000;
 constexpr uint64_t BUNDLE_BYTES = 0x4000;
 
 static struct boot_source source;
@@ -51,7 +51,10 @@ static void build(void)
     put(START + 12, 4, 1);
     put(START + 16, 8, BASE + LIST);
     put(START + 24, 8, BASE + ARGUMENTS);
-    put(START + 32, 8, 0xf5000);
+    put(START + 32, 8, BASE + ACPI);
+    memcpy(ram + ACPI, "RSD PTR ", 8);
+    ram[ACPI + 15] = 2;
+    ram[ACPI + 35] = 'e';
     put(START + 40, 8, BASE + MAP);
     put(START + 48, 4, 3);
     strcpy((char *)ram + ARGUMENTS, "debug-exit=0xf4 end=exit");
@@ -89,7 +92,8 @@ Test(pvh, good_structure)
     cr_assert_eq(read_start(BASE), STATUS_OK, "%s", refusal.reason);
     cr_assert_str_eq(source.arguments, "debug-exit=0xf4 end=exit");
     cr_assert_str_eq(source.loader, "PVH");
-    cr_assert_eq(source.acpi_rsdp, 0xf5000);
+    cr_assert_eq(source.acpi_rsdp_bytes, 36);
+    cr_assert_eq(memcmp(source.acpi_rsdp, ram + ACPI, 36), 0);
     cr_assert_eq(source.count_ranges, 3);
     cr_assert_eq(source.ranges[2].first, BASE);
     cr_assert_eq(source.ranges[2].limit, 0x8000000);
@@ -122,6 +126,9 @@ Test(pvh, each_field)
         { START + 24, 8, 0, nullptr, 0 },
         { START + 24, 8, BASE - 1, "command line cannot be read", 0 },
         { START + 24, 8, UINT64_MAX, "command line cannot be read", 0 },
+        { START + 32, 8, 0, nullptr, 0 },
+        { START + 32, 8, BASE + sizeof(ram) - 19, "ACPI root pointer cannot be read", 0 },
+        { START + 32, 8, UINT64_MAX, "ACPI root pointer cannot be read", 0 },
         { START + 40, 8, 0, "memory map cannot be read", 0 },
         { START + 40, 8, BASE + sizeof(ram) - 71, "memory map cannot be read", 0 },
         { START + 40, 8, UINT64_MAX - 8, "memory map cannot be read", 0 },
@@ -167,6 +174,21 @@ Test(pvh, place_of_the_start_structure)
     build();
     memmove(ram + sizeof(ram) - 56, ram, 56);
     cr_assert_eq(read_start(BASE + sizeof(ram) - 56), STATUS_OK);
+}
+
+Test(pvh, acpi_of_both_kinds)
+{
+    build();
+    put(START + 32, 8, BASE + sizeof(ram) - 35);
+    memset(ram + sizeof(ram) - 35, 'p', 35);
+    cr_assert_eq(read_start(BASE), STATUS_BAD_BOOT_INFO);
+    cr_assert_str_eq(refusal.reason, "ACPI root pointer cannot be read");
+    ram[sizeof(ram) - 35 + 15] = 0;
+    cr_assert_eq(read_start(BASE), STATUS_OK);
+    cr_assert_eq(source.acpi_rsdp_bytes, 20);
+    put(START + 32, 8, 0);
+    cr_assert_eq(read_start(BASE), STATUS_OK);
+    cr_assert_eq(source.acpi_rsdp_bytes, 0);
 }
 
 Test(pvh, misaligned_bundle)
