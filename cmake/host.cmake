@@ -18,7 +18,7 @@ target_compile_definitions(quire_host INTERFACE QUIRE_ON_HOST=1 QUIRE_TEST=1 _DE
 target_link_options(quire_host INTERFACE -fsanitize=${sanitizers} -fuse-ld=lld)
 
 set(kernel_folders microkernel arch/host libimage arch/x86)
-set(pager_folders pager tests/sim libimage)
+set(pager_folders pager tests/sim libimage arch/host)
 
 quire_sources(kernel_sources microkernel/*.c arch/host/*.c)
 # Of the processor's port, the readers of boot information: they are plain C over bytes.

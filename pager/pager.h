@@ -5,7 +5,7 @@
  *
  *   message --> pager_handle --> ACTION_RESOLVE  map a page for a stopped thread, then wait      (resolve: the only kernel entry of a fault)
  *                            --> ACTION_REPLY    answer a caller, then wait                      (reply_receive)
- *                            --> ACTION_WAIT     nobody to answer now                            (reply_receive without a token)
+ *                            --> ACTION_WAIT     nobody to answer now                            (receive)
  *                            --> ACTION_END      the last program has ended and the machine ends with it
  *
  * A resolve that the kernel refuses comes back through pager_resolve_failed(), which says what to do instead. */
@@ -76,8 +76,8 @@ void pager_handle(struct pager *pager, const struct pager_message *message, stru
 /* The kernel refused the action, an ACTION_RESOLVE, with `status`. */
 void pager_resolve_failed(struct pager *pager, const struct pager_action *refused, enum status status, struct pager_action *action);
 
-/* The ledger holds: every invariant of segments, processes, handles and services. With `with_tables` also: the kernel's page tables have exactly the
- * pages that the segments count. Returns nullptr, or the first thing that does not hold. */
-const char *pager_check(const struct pager *pager, bool with_tables);
+/* The ledger holds: every invariant of segments, processes, handles and services. Returns nullptr, or the first thing that does not hold. That it agrees
+ * with the kernel's page tables is checked where both can be seen, in tests/sim/. */
+const char *pager_check(const struct pager *pager);
 
 #endif

@@ -1,0 +1,120 @@
+/* The ledger's checker: what the headers promise, said once more as code. For tests; nothing on the way of a message calls it.
+ *
+ * Each property has one function that knows nothing of how the pager keeps it. */
+#include "fill.h"
+#include "pager.h"
+
+static bool check_segments(const struct process *process)
+{
+    const struct segment_table *table = &process->segments;
+    if (!segment_table_check(table)) return false;
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct segment *row = &table->rows[i];
+        if (row->fill->set != nullptr && row->pages != layout_pages(row->first, row->limit)) return false; /* what comes at once is there */
+        uint32_t both = PROTECTION_WRITE | PROTECTION_EXECUTE;
+        if ((row->protection & both) == both && !(process->is_write_execute && row->kind == SEGMENT_AUTOGEN)) return false;
+    }
+    return true;
+}
+
+/* The ends of what moves agree with the segments. */
+static bool check_ends(const struct process *process)
+{
+    const struct segment *brk = segment_find_kind(&process->segments, SEGMENT_BRK);
+    const struct segment *autogen = segment_find_kind(&process->segments, SEGMENT_AUTOGEN);
+    bool brk_is_empty = layout_page_up(process->break_address) == process->break_first;
+    bool autogen_is_empty = process->autogen_low == LAYOUT_AUTOGEN_TOP;
+    if (brk_is_empty != (brk == nullptr) || autogen_is_empty != (autogen == nullptr)) return false;
+    if (brk != nullptr && (brk->first != process->break_first || brk->limit != layout_page_up(process->break_address))) return false;
+    return autogen == nullptr || (autogen->first == layout_page_down(process->autogen_low) && autogen->limit == LAYOUT_AUTOGEN_TOP
+                                  && autogen->protection == process->autogen_protection);
+}
+
+static bool check_holding(const struct pager *pager, const struct process *process, const struct holding *row)
+{
+    if (row->kind == HOLDING_NOTHING) return row->rights == 0;
+    if (row->generation == 0 || (row->rights & ~(uint32_t)RIGHTS_ALL) != 0) return false;
+    const struct process *named = pager->process[row->process_index];
+    if (row->kind == HOLDING_SERVICE) return row->service_slot < SERVICE_LIMIT && row->service_use > 0;
+    return named != nullptr && named != process && named->number == row->process_number && named->references > 0;
+}
+
+static bool check_holdings(const struct pager *pager, const struct process *process)
+{
+    for (uint32_t slot = 0; slot < process->holdings.capacity; slot++)
+        if (!check_holding(pager, process, &process->holdings.rows[slot])) return false;
+    return true;
+}
+
+/* Handles of others that name a process. */
+static uint32_t check_count_references(const struct pager *pager, const struct process *named)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        const struct process *process = pager->process[i];
+        for (uint32_t slot = 0; process != nullptr && slot < process->holdings.capacity; slot++) {
+            const struct holding *row = &process->holdings.rows[slot];
+            count += row->kind == HOLDING_PROCESS && row->process_index == named->index && row->process_number == named->number;
+        }
+    }
+    return count;
+}
+
+static bool check_services(const struct pager *pager, const struct process *process)
+{
+    uint32_t count = 0;
+    for (uint32_t slot = 0; process->services.has_page && slot < SERVICE_LIMIT; slot++) {
+        const struct service *row = &process->services.rows[slot];
+        if (row->endpoint.number == 0) continue;
+        count++;
+        if (row->use == 0 || row->name.bytes > SERVICE_NAME_BYTES) return false;
+        struct process *owner;
+        uint32_t found;
+        if (row->name.bytes != 0 && service_find(pager, &row->name, &owner, &found) != row) return false; /* names are unique */
+    }
+    return count == process->services.count;
+}
+
+static bool check_ready(const struct pager *pager)
+{
+    uint32_t queued = 0;
+    const struct process *last = nullptr;
+    for (const struct process *at = pager->ready_first; at != nullptr; last = at, at = at->wait.next_ready)
+        if (at->wait.kind != WAIT_READY || queued++ == PROCESS_LIMIT) return false;
+    uint32_t ready = 0;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) ready += pager->process[i] != nullptr && pager->process[i]->wait.kind == WAIT_READY;
+    return ready == queued && last == pager->ready_last;
+}
+
+static const char *check_process(const struct pager *pager, const struct process *process)
+{
+    if (check_count_references(pager, process) != process->references) return "references of a process";
+    if (process->state == PROCESS_ENDED) {
+        if (process->references == 0) return "an ended process that nobody names";
+        bool is_empty = process->space.number == 0 && process->thread.number == 0 && process->segments.capacity == 0
+                        && process->holdings.capacity == 0 && !process->services.has_page && process->wait.kind == WAIT_NOTHING;
+        return is_empty ? nullptr : "an ended process with something left";
+    }
+    if (process->space.number == 0 || process->thread.number == 0) return "a running process without space or thread";
+    if (!check_segments(process)) return "segments of a process";
+    if (!check_ends(process)) return "ends of brk or autogen";
+    if (!check_holdings(pager, process)) return "handles of a process";
+    if (!check_services(pager, process)) return "services of a process";
+    if (process->line_bytes > OUTPUT_LINE_BYTES) return "output line of a process";
+    return process->wait.kind == WAIT_NOTHING || process->wait.token != 0 ? nullptr : "a wait without a token";
+}
+
+const char *pager_check(const struct pager *pager)
+{
+    uint32_t running = 0;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        const struct process *process = pager->process[i];
+        if (process == nullptr) continue;
+        if (process->index != i || process->number == 0 || process->number > pager->next_number) return "index or number of a process";
+        const char *failed = check_process(pager, process);
+        if (failed != nullptr) return failed;
+        running += process->state == PROCESS_RUNNING;
+    }
+    if (running != pager->count_running) return "count of running processes";
+    return check_ready(pager) ? nullptr : "queue of answers";
+}

@@ -1,0 +1,233 @@
+/* The simulated machine: boot, the way in and out of the kernel, the pager's loop. See sim.h.
+ *
+ * The pager's code runs in the test's process; whenever it asks for something, its thread enters the kernel with registers, as it would on the machine. Between
+ * two such entries the pager's thread is the running one. Where the kernel would wait for an interrupt it comes back here (host_run). */
+#include "sim.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "host.h"
+#include "microkernel/endpoint.h"
+#include "microkernel/handle.h"
+#include "microkernel/kernel.h"
+#include "sim_machine.h"
+
+constexpr uint64_t MEMORY_BYTES = (uint64_t)64 << 20;
+constexpr uint32_t RESERVED_FRAMES = 16;
+constexpr uint32_t INCARNATION = 1;
+
+struct pager sim_pager;
+struct thread *sim_thread;
+struct space *sim_space;
+
+static struct boot_info boot;
+static struct pager_action action;
+static char *window;
+static uint32_t ended;
+static uint64_t count_calls;
+static uint64_t count_of[CALL_LIMIT];
+static uint64_t fail_allocation;
+static uint64_t count_allocations;
+static enum status fail_resolve;
+
+/* --- Into the kernel and back --- */
+
+static void body_call(void *thread) { kernel_on_call(thread); }
+
+static void came_back(enum host_end end, uint32_t code)
+{
+    processor.is_idle = false;
+    if (end == HOST_MACHINE_ENDED) ended = 1 + code;
+    if (end != HOST_PANICKED) return;
+    fprintf(stderr, "sim: the kernel panicked\n%s", host_log_text());
+    abort();
+}
+
+void sim_enter(struct thread *thread, enum call_number number, const uint64_t argument[CALL_ARGUMENTS])
+{
+    assert(thread == processor.current);
+    thread->context.call.number = number;
+    memcpy(thread->context.call.argument, argument, sizeof(thread->context.call.argument));
+    uint32_t code;
+    enum host_end end = host_run(body_call, thread, &code);
+    came_back(end, code);
+}
+
+static bool call_allocates(enum call_number number)
+{
+    return number == CALL_frame_allocate || number == CALL_space_create || number == CALL_space_map || number == CALL_space_fill
+           || number == CALL_thread_create || number == CALL_endpoint_create;
+}
+
+enum status sim_pager_call(enum call_number number, uint64_t argument[CALL_ARGUMENTS])
+{
+    count_calls++;
+    count_of[number]++;
+    if (call_allocates(number) && ++count_allocations == fail_allocation) return STATUS_NO_MEMORY;
+    sim_enter(sim_thread, number, argument);
+    assert(processor.current == sim_thread);
+    memcpy(argument, sim_thread->context.call.argument, sizeof(sim_thread->context.call.argument));
+    return (enum status)sim_thread->context.call.number;
+}
+
+/* --- The pager's loop --- */
+
+static void do_action(void)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { HANDLE_PAGER };
+    enum call_number number = CALL_receive;
+    switch (action.kind) {
+    case ACTION_WAIT:
+        argument[1] = RECEIVE_WAIT;
+        break;
+    case ACTION_REPLY:
+        number = CALL_reply_receive;
+        argument[1] = action.tag;
+        memcpy(&argument[2], action.word, sizeof(action.word));
+        argument[8] = action.token;
+        break;
+    case ACTION_RESOLVE:
+        number = CALL_resolve;
+        argument[1] = action.page;
+        argument[2] = action.frame;
+        argument[3] = action.count_pages;
+        argument[8] = action.token;
+        break;
+    case ACTION_END:
+        number = CALL_machine_end;
+        argument[0] = action.code;
+        break;
+    }
+    count_calls++;
+    count_of[number]++;
+    if (number == CALL_resolve && fail_resolve != STATUS_OK) {
+        sim_thread->context.call.number = fail_resolve;
+        fail_resolve = STATUS_OK;
+        return;
+    }
+    sim_enter(sim_thread, number, argument);
+}
+
+void sim_run(void)
+{
+    while (processor.current == sim_thread && ended == 0) {
+        const uint64_t *argument = sim_thread->context.call.argument;
+        enum status status = (enum status)sim_thread->context.call.number;
+        if (status == STATUS_OK) {
+            struct pager_message message = { .badge = argument[0], .tag = argument[1], .token = argument[8] };
+            memcpy(message.word, &argument[2], sizeof(message.word));
+            pager_handle(&sim_pager, &message, &action);
+        } else if (action.kind == ACTION_RESOLVE) {
+            struct pager_action refused = action;
+            pager_resolve_failed(&sim_pager, &refused, status, &action);
+        } else {
+            action = (struct pager_action){ .kind = ACTION_WAIT };
+        }
+        do_action();
+    }
+}
+
+/* --- Boot --- */
+
+static void place_module(struct boot_info *info, uint32_t row, const struct sim_module *module, uint32_t *text_bytes)
+{
+    uint64_t pages = layout_page_up(module->size_bytes) >> PAGE_SHIFT;
+    unsigned order = 0;
+    while ((uint64_t)1 << order < pages) order++;
+    frame_t first = { 0 };
+    enum status status = frame_allocate(order, FRAME_KIND_USER, &first);
+    assert(status == STATUS_OK);
+    (void)status;
+    for (uint32_t i = 0; i < 1u << order; i++) {
+        frame_t frame = { first.number + i };
+        frame_clean(frame, frame_find(frame));
+    }
+    memcpy(arch_frame_pointer(first), module->bytes, module->size_bytes);
+    size_t length = strlen(module->line) + 1;
+    assert(*text_bytes + length <= BOOT_TEXT_BYTES);
+    memcpy(info->text + *text_bytes, module->line, length);
+    info->module[row] = (struct boot_module){ first.number, module->size_bytes, *text_bytes, 0 };
+    *text_bytes += (uint32_t)length;
+}
+
+/* The pager's space, thread, endpoint and buffer, as the kernel makes them for the first module. */
+static void make_pager_thread(struct boot_info *info)
+{
+    struct endpoint *endpoint = nullptr;
+    frame_t buffer = { 0 };
+    enum status status = space_create(&sim_space);
+    if (status == STATUS_OK) status = endpoint_create(&endpoint);
+    if (status == STATUS_OK) status = frame_allocate(0, FRAME_KIND_USER, &buffer);
+    if (status == STATUS_OK) status = thread_create(sim_space, 0, buffer, PRIORITY_PAGER, false, &sim_thread);
+    assert(status == STATUS_OK);
+    sim_space->is_pager = true;
+    sim_space->incarnation = INCARNATION;
+    handle_fill(handle_row_of(sim_space, HANDLE_PAGER), HANDLE_PAGER, endpoint, RIGHTS_ALL, 0);
+    sim_thread->state = THREAD_RUNNING;
+    processor.current = sim_thread;
+    info->space = sim_space->frame.number;
+    info->thread = sim_thread->frame.number;
+    info->endpoint = endpoint_name(endpoint);
+    info->buffer_frame = buffer.number;
+    info->buffer_address = (uintptr_t)arch_frame_pointer(buffer);
+    info->image_limit = (uintptr_t)window;
+}
+
+/* All of the window without access: what is behind it comes with seam_page_take(). */
+static void make_window(void)
+{
+    if (window != nullptr) munmap(window, PAGER_WINDOW_BYTES);
+    window = mmap(nullptr, PAGER_WINDOW_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert(window != MAP_FAILED);
+}
+
+enum status sim_boot(const struct sim_options *options, const struct sim_module *modules, size_t count_modules, void (*damage)(struct boot_info *))
+{
+    host_initialise_frames(options->memory_bytes != 0 ? options->memory_bytes : MEMORY_BYTES, RESERVED_FRAMES);
+    make_window();
+    boot = (struct boot_info){ .magic = BOOT_INFO_MAGIC, .version = ABI_VERSION, .incarnation = INCARNATION, .trace = options->trace };
+    log_trace = options->trace;
+    uint32_t text_bytes = 0;
+    for (size_t i = 0; i < count_modules; i++) place_module(&boot, boot.modules++, &modules[i], &text_bytes);
+    boot.arguments_offset = text_bytes;
+    if (options->arguments != nullptr) snprintf(boot.text + text_bytes, BOOT_TEXT_BYTES - text_bytes, "%s", options->arguments);
+    make_pager_thread(&boot);
+    if (damage != nullptr) damage(&boot);
+    memset(&sim_pager, 0, sizeof(sim_pager));
+    ended = 0;
+    fail_resolve = STATUS_OK;
+    sim_fail_allocation(0);
+    return pager_initialise(&sim_pager, &boot);
+}
+
+void sim_start(const struct sim_options *options, const struct sim_module *modules, size_t count_modules)
+{
+    enum status status = sim_boot(options, modules, count_modules, nullptr);
+    assert(status == STATUS_OK);
+    (void)status;
+    pager_start(&sim_pager, &action);
+    do_action();
+    sim_run();
+}
+
+/* --- For tests --- */
+
+uint32_t sim_ended(void) { return ended; }
+uint64_t sim_free_frames(void) { return frame_count_free(); }
+const char *sim_log(void) { return host_log_text(); }
+void sim_log_clear(void) { host_log_clear(); }
+uint64_t sim_count_calls(void) { return count_calls; }
+uint64_t sim_count_call(enum call_number number) { return count_of[number]; }
+
+void sim_fail_allocation(uint64_t n)
+{
+    fail_allocation = n;
+    count_allocations = 0;
+}
+
+uint64_t sim_count_allocations(void) { return count_allocations; }
+void sim_fail_resolve(enum status status) { fail_resolve = status; }

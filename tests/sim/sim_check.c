@@ -1,0 +1,62 @@
+/* The twin checks: the ledger against the kernel's tables. See sim.h: sim_check.
+ *
+ * Walks the page tables with the tests' own eyes (host_walk) and compares what it finds with what the pager's segments say. */
+#include <stdio.h>
+
+#include "fill.h"
+#include "host.h"
+#include "microkernel/calls.h"
+#include "microkernel/check.h"
+#include "sim_machine.h"
+
+constexpr uint64_t WALKED_PAGES = (uint64_t)1 << 15; /* segments up to 128 MiB are walked page by page */
+
+static bool segment_agrees(const struct space *space, const struct segment *segment)
+{
+    if (layout_pages(segment->first, segment->limit) > WALKED_PAGES) return true;
+    uint64_t pages = 0;
+    for (uint64_t at = segment->first; at < segment->limit; at += PAGE_BYTES) {
+        struct host_translation translation;
+        if (!host_walk(space->root, at, &translation)) continue;
+        pages++;
+        if ((pte_attributes(translation.entry) & ATTRIBUTES_ALL) != segment_attributes(segment)) return false;
+        if (segment->fill != &fill_module) continue;
+        const struct module *module = &sim_pager.modules[segment->module];
+        if (translation.frame.number != module->first_frame.number + segment->module_page + layout_pages(segment->first, at)) return false;
+    }
+    return pages == segment->pages;
+}
+
+static const char *process_agrees(const struct process *process)
+{
+    const struct space *space = space_find(process->space.number);
+    if (space == nullptr || space->count_threads != 1) return "the space of a process";
+    uint64_t pages = 0;
+    uint64_t bound = 0;
+    for (uint32_t i = 0; i < process->segments.count; i++) {
+        const struct segment *segment = &process->segments.rows[i];
+        if (!segment_agrees(space, segment)) return "a segment and the page tables";
+        pages += segment->pages;
+        bound += segment_charge(segment) - segment->pages;
+    }
+    if (pages != space->count_mapped) return "pages outside every segment";
+    return bound >= space->count_tables ? nullptr : "page tables that nobody is charged for";
+}
+
+const char *sim_check(void)
+{
+    static char text[64];
+    const char *failed = pager_check(&sim_pager);
+    if (failed != nullptr) return failed;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        const struct process *process = sim_pager.process[i];
+        if (process == nullptr || process->state != PROCESS_RUNNING) continue;
+        failed = process_agrees(process);
+        if (failed != nullptr) return failed;
+    }
+    if (host_tlb_stale() != nullptr) return "a stale translation";
+    uint32_t invariant = check_run();
+    if (invariant == 0) return nullptr;
+    snprintf(text, sizeof(text), "kernel invariant %u", invariant);
+    return text;
+}

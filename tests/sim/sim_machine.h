@@ -1,0 +1,20 @@
+/* The simulated machine inside: what sim*.c share. */
+#ifndef QUIRE_SIM_MACHINE_H
+#define QUIRE_SIM_MACHINE_H
+
+#include "microkernel/schedule.h"
+#include "microkernel/space.h"
+#include "sim.h"
+
+/* The pager's own thread, space, endpoint. */
+extern struct thread *sim_thread;
+extern struct space *sim_space;
+
+/* Enters the kernel with the registers of a thread, which runs; comes back when the kernel is left, or waits for an interrupt. */
+void sim_enter(struct thread *thread, enum call_number number, const uint64_t argument[CALL_ARGUMENTS]);
+/* A call of the pager that returns: its status, results in `argument`. */
+enum status sim_pager_call(enum call_number number, uint64_t argument[CALL_ARGUMENTS]);
+/* The pager's next action is done by a call that may fail on purpose. */
+bool sim_takes_failure(enum call_number number, enum status *status);
+
+#endif

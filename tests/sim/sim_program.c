@@ -1,0 +1,194 @@
+/* Programs on the simulated machine: a test says what one does, the kernel takes it from there. See sim.h. */
+#include <assert.h>
+#include <string.h>
+
+#include "host.h"
+#include "microkernel/kernel.h"
+#include "sim_machine.h"
+
+struct process *sim_process(uint32_t number)
+{
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++)
+        if (sim_pager.process[i] != nullptr && sim_pager.process[i]->number == number) return sim_pager.process[i];
+    return nullptr;
+}
+
+/* The thread of a process that has not ended. */
+static struct thread *program_thread(uint32_t number)
+{
+    const struct process *process = sim_process(number);
+    if (process == nullptr || process->state != PROCESS_RUNNING) return nullptr;
+    return thread_find(process->thread.number);
+}
+
+static bool thread_can_run(const struct thread *thread)
+{
+    return thread != nullptr && (thread->state == THREAD_RUNNING || thread->state == THREAD_READY);
+}
+
+static void body_timer([[maybe_unused]] void *nothing) { kernel_on_timer(true); }
+
+/* Lets slices end until the thread has the processor. */
+static void program_switch(const struct thread *thread)
+{
+    for (uint32_t i = 0; processor.current != thread; i++) {
+        assert(i <= 2 * PROCESS_LIMIT && processor.current != nullptr);
+        uint32_t code;
+        enum host_end end = host_run(body_timer, nullptr, &code);
+        assert(end == HOST_RETURNED);
+        (void)end;
+    }
+}
+
+static struct sim_reply program_reply(uint32_t number)
+{
+    struct thread *thread = program_thread(number);
+    if (thread == nullptr) return (struct sim_reply){ .outcome = SIM_GONE };
+    if (!thread_can_run(thread)) return (struct sim_reply){ .outcome = SIM_WAITS };
+    struct sim_reply reply = { .outcome = SIM_GOES_ON, .call = (enum status)thread->context.call.number };
+    if (reply.call != STATUS_OK) return reply;
+    reply.label = (enum status)tag_label(thread->context.call.argument[1]);
+    memcpy(reply.word, &thread->context.call.argument[2], sizeof(reply.word));
+    return reply;
+}
+
+/* Enters the kernel again as long as the call is to run again: after a handle fault. */
+static void program_enter(uint32_t number, struct thread *thread, enum call_number call, const uint64_t argument[CALL_ARGUMENTS])
+{
+    constexpr unsigned tries = 4;
+    for (unsigned i = 0; i < tries; i++) {
+        program_switch(thread);
+        uint64_t instruction = thread->context.instruction;
+        thread->context.instruction += HOST_CALL_BYTES;
+        sim_enter(thread, call, argument);
+        sim_run();
+        if (program_thread(number) != thread || !thread_can_run(thread) || thread->context.instruction != instruction) return;
+    }
+    assert(!"a call that never goes on" && false);
+}
+
+struct sim_reply sim_call(uint32_t number, uint32_t handle, uint64_t tag, const uint64_t word[MESSAGE_WORDS], const void *text, size_t text_bytes)
+{
+    struct thread *thread = program_thread(number);
+    if (!thread_can_run(thread)) return program_reply(number);
+    assert(text_bytes <= MESSAGE_BUFFER_BYTES);
+    if (text_bytes > 0) memcpy(thread->buffer_pointer, text, text_bytes);
+    uint64_t argument[CALL_ARGUMENTS] = { handle, tag };
+    memcpy(&argument[2], word, MESSAGE_WORDS * sizeof(word[0]));
+    program_enter(number, thread, CALL_call, argument);
+    return program_reply(number);
+}
+
+struct sim_reply sim_request(uint32_t number, enum protocol label, uint64_t word0, uint64_t word1, uint64_t word2)
+{
+    uint64_t word[MESSAGE_WORDS] = { word0, word1, word2 };
+    return sim_call(number, HANDLE_PAGER, tag_make(label, 0), word, nullptr, 0);
+}
+
+struct sim_reply sim_request_text(uint32_t number, enum protocol label, uint64_t word0, const void *text, size_t text_bytes)
+{
+    uint64_t word[MESSAGE_WORDS] = { word0 };
+    return sim_call(number, HANDLE_PAGER, tag_make(label, (uint32_t)text_bytes), word, text, text_bytes);
+}
+
+struct sim_reply sim_look(uint32_t number) { return program_reply(number); }
+
+enum status sim_receive(uint32_t number, uint32_t handle, struct pager_message *message)
+{
+    struct thread *thread = program_thread(number);
+    assert(thread_can_run(thread));
+    uint64_t argument[CALL_ARGUMENTS] = { handle, RECEIVE_DO_NOT_WAIT };
+    program_enter(number, thread, CALL_receive, argument);
+    const struct call_registers *call = &thread->context.call;
+    *message = (struct pager_message){ .badge = call->argument[0], .tag = call->argument[1], .token = call->argument[8] };
+    memcpy(message->word, &call->argument[2], sizeof(message->word));
+    return (enum status)call->number;
+}
+
+void sim_reply_to(uint32_t number, uint32_t handle, const struct pager_message *message)
+{
+    struct thread *thread = program_thread(number);
+    assert(thread_can_run(thread));
+    uint64_t argument[CALL_ARGUMENTS] = { handle, message->tag, [8] = message->token };
+    memcpy(&argument[2], message->word, sizeof(message->word));
+    program_enter(number, thread, CALL_reply_receive, argument);
+}
+
+/* --- Faults --- */
+
+struct exception {
+    struct thread *thread;
+    enum fault_kind kind;
+    uint64_t access;
+    uint64_t vector;
+    uint64_t error;
+    uint64_t address;
+};
+
+static void body_exception(void *argument)
+{
+    const struct exception *exception = argument;
+    kernel_on_exception(exception->thread, exception->kind, exception->access, exception->vector, exception->error, exception->address);
+}
+
+static enum sim_outcome program_fault(uint32_t number, struct exception exception)
+{
+    exception.thread = program_thread(number);
+    if (!thread_can_run(exception.thread)) return exception.thread == nullptr ? SIM_GONE : SIM_WAITS;
+    program_switch(exception.thread);
+    uint32_t code;
+    enum host_end end = host_run(body_exception, &exception, &code);
+    assert(end == HOST_RETURNED || end == HOST_WAITS);
+    (void)end;
+    processor.is_idle = false;
+    sim_run();
+    return program_reply(number).outcome;
+}
+
+constexpr uint32_t VECTOR_PAGE_FAULT = 14;
+
+enum sim_outcome sim_fault(uint32_t number, uint64_t access, uint64_t address)
+{
+    return program_fault(number, (struct exception){ .kind = FAULT_PAGE, .access = access, .vector = VECTOR_PAGE_FAULT, .address = address });
+}
+
+enum sim_outcome sim_exception(uint32_t number, uint32_t vector, uint32_t error)
+{
+    return program_fault(number, (struct exception){ .kind = FAULT_EXCEPTION, .vector = vector, .error = error });
+}
+
+static bool walk(uint32_t number, uint64_t address, struct host_translation *translation)
+{
+    struct thread *thread = program_thread(number);
+    return thread != nullptr && address < USER_LIMIT && host_walk(thread->space->root, address, translation);
+}
+
+static bool entry_allows(pte_t entry, uint64_t access)
+{
+    uint32_t attributes = pte_attributes(entry);
+    if ((access & FAULT_WRITE) && !(attributes & ATTRIBUTE_WRITE)) return false;
+    return !(access & FAULT_EXECUTE) || (attributes & ATTRIBUTE_EXECUTE);
+}
+
+void *sim_touch(uint32_t number, uint64_t address, uint64_t access)
+{
+    constexpr unsigned tries = 8;
+    for (unsigned i = 0; i < tries; i++) {
+        struct host_translation translation;
+        bool is_present = walk(number, address, &translation);
+        if (is_present && entry_allows(translation.entry, access))
+            return (char *)arch_frame_pointer(translation.frame) + address % PAGE_BYTES;
+        if (sim_fault(number, is_present ? access | FAULT_PRESENT : access, address) != SIM_GOES_ON) return nullptr;
+    }
+    assert(!"a fault that never goes on" && false);
+    return nullptr;
+}
+
+bool sim_page(uint32_t number, uint64_t address, uint64_t *frame, uint32_t *attributes)
+{
+    struct host_translation translation;
+    if (!walk(number, address, &translation)) return false;
+    *frame = translation.frame.number;
+    *attributes = pte_attributes(translation.entry) & ATTRIBUTES_ALL;
+    return true;
+}

@@ -1,0 +1,231 @@
+/* The seam on the simulated machine: each function is a system call of the pager's thread, entered by the kernel's own door. See pager/kernel.h.
+ *
+ * The pager's memory is there twice: as pages of its space, so that the kernel counts what it takes, and as host memory, which the pager uses. What it has not
+ * taken is not accessible, so that a use before or after faults at once. */
+#include <assert.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "sim_machine.h"
+
+enum status seam_frame_allocate(frame_id_t *frame)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { 0 };
+    enum status status = sim_pager_call(CALL_frame_allocate, argument);
+    if (status == STATUS_OK) frame->number = argument[0];
+    return status;
+}
+
+enum status seam_frame_free(frame_id_t frame)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { frame.number };
+    return sim_pager_call(CALL_frame_free, argument);
+}
+
+enum status seam_frame_copy(frame_id_t to, uint32_t to_offset, frame_id_t from, uint32_t from_offset, uint32_t length_bytes)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { to.number, to_offset, from.number, from_offset, length_bytes };
+    return sim_pager_call(CALL_frame_copy, argument);
+}
+
+enum status seam_frame_zero(frame_id_t frame)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { frame.number };
+    return sim_pager_call(CALL_frame_zero, argument);
+}
+
+void seam_frame_count(uint64_t *free, uint64_t *total)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { 0 };
+    enum status status = sim_pager_call(CALL_frame_count, argument);
+    assert(status == STATUS_OK);
+    (void)status;
+    *free = argument[0];
+    *total = argument[1];
+}
+
+enum status seam_space_create(endpoint_id_t pager, uint64_t badge, space_id_t *space)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { pager.number, badge };
+    enum status status = sim_pager_call(CALL_space_create, argument);
+    if (status == STATUS_OK) space->number = argument[0];
+    return status;
+}
+
+enum status seam_space_destroy(space_id_t space)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number };
+    return sim_pager_call(CALL_space_destroy, argument);
+}
+
+static enum status range_call(enum call_number number, uint64_t argument[CALL_ARGUMENTS], uint64_t *done_pages)
+{
+    enum status status = sim_pager_call(number, argument);
+    if (status == STATUS_OK || status == STATUS_AGAIN) *done_pages = argument[0];
+    return status;
+}
+
+enum status seam_space_map(space_id_t space, uint64_t address, frame_id_t first, uint64_t count_pages, uint32_t attributes, uint64_t *done_pages)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, address, first.number, count_pages, attributes };
+    return range_call(CALL_space_map, argument, done_pages);
+}
+
+enum status seam_space_fill(space_id_t space, uint64_t address, uint64_t count_pages, uint32_t attributes, uint64_t *done_pages)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, address, count_pages, attributes };
+    return range_call(CALL_space_fill, argument, done_pages);
+}
+
+enum status seam_space_unmap(space_id_t space, uint64_t address, uint64_t count_pages, uint64_t flags, struct seam_unmapped *unmapped)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, address, count_pages, flags };
+    enum status status = range_call(CALL_space_unmap, argument, &unmapped->done_pages);
+    if (status == STATUS_OK || status == STATUS_AGAIN) {
+        unmapped->unmapped_pages = argument[1];
+        unmapped->freed_frames = argument[2];
+    }
+    return status;
+}
+
+enum status seam_space_protect(space_id_t space, uint64_t address, uint64_t count_pages, uint32_t attributes, uint64_t *done_pages,
+                               uint64_t *changed_pages)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, address, count_pages, attributes };
+    enum status status = range_call(CALL_space_protect, argument, done_pages);
+    if (status == STATUS_OK || status == STATUS_AGAIN) *changed_pages = argument[1];
+    return status;
+}
+
+enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, address };
+    enum status status = sim_pager_call(CALL_space_query, argument);
+    if (status == STATUS_OK) frame->number = argument[0];
+    return status;
+}
+
+enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t buffer, uint32_t priority, uint64_t flags, thread_id_t *thread)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, label, buffer.number, priority, flags };
+    enum status status = sim_pager_call(CALL_thread_create, argument);
+    if (status == STATUS_OK) thread->number = argument[0];
+    return status;
+}
+
+enum status seam_thread_destroy(thread_id_t thread)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { thread.number };
+    return sim_pager_call(CALL_thread_destroy, argument);
+}
+
+enum status seam_thread_start(thread_id_t thread, uint64_t instruction, uint64_t stack, uint64_t start_argument)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { thread.number, instruction, stack, start_argument };
+    return sim_pager_call(CALL_thread_start, argument);
+}
+
+enum status seam_endpoint_create(endpoint_id_t *endpoint)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { 0 };
+    enum status status = sim_pager_call(CALL_endpoint_create, argument);
+    if (status == STATUS_OK) endpoint->number = argument[0];
+    return status;
+}
+
+enum status seam_endpoint_destroy(endpoint_id_t endpoint)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { endpoint.number };
+    return sim_pager_call(CALL_endpoint_destroy, argument);
+}
+
+enum status seam_handle_map(space_id_t space, uint32_t handle, endpoint_id_t endpoint, uint64_t rights, uint64_t badge)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, handle, endpoint.number, rights, badge };
+    return sim_pager_call(CALL_handle_map, argument);
+}
+
+enum status seam_handle_unmap(space_id_t space, uint32_t handle)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, handle };
+    return sim_pager_call(CALL_handle_unmap, argument);
+}
+
+/* --- The pager's own memory --- */
+
+static space_id_t own_space(void) { return (space_id_t){ sim_space->frame.number }; }
+
+enum status seam_page_take(void *address)
+{
+    uint64_t done = 0;
+    enum status status = seam_space_fill(own_space(), (uintptr_t)address, 1, ATTRIBUTE_WRITE, &done);
+    if (status != STATUS_OK) return status;
+    int failed = mprotect(address, PAGE_BYTES, PROT_READ | PROT_WRITE);
+    assert(failed == 0);
+    (void)failed;
+    memset(address, 0, PAGE_BYTES);
+    return STATUS_OK;
+}
+
+void seam_page_give(void *address)
+{
+    struct seam_unmapped unmapped = { 0 };
+    enum status status = seam_space_unmap(own_space(), (uintptr_t)address, 1, UNMAP_FREE, &unmapped);
+    assert(status == STATUS_OK && unmapped.freed_frames == 1);
+    (void)status;
+    int failed = mprotect(address, PAGE_BYTES, PROT_NONE);
+    assert(failed == 0);
+    (void)failed;
+}
+
+constexpr uint64_t VIEW_FIRST = (uint64_t)1 << 40;
+
+enum status seam_view_open(frame_id_t first, uint64_t count_pages, const void **view)
+{
+    uint64_t at = 0;
+    while (at < count_pages) {
+        uint64_t done = 0;
+        frame_id_t frame = { first.number + at };
+        enum status status = seam_space_map(own_space(), VIEW_FIRST + at * PAGE_BYTES, frame, count_pages - at, ATTRIBUTE_READ, &done);
+        if (status != STATUS_OK && status != STATUS_AGAIN) {
+            seam_view_close(nullptr, at);
+            return status;
+        }
+        at += done;
+    }
+    *view = arch_frame_pointer((frame_t){ (uint32_t)first.number });
+    return STATUS_OK;
+}
+
+void seam_view_close([[maybe_unused]] const void *view, uint64_t count_pages)
+{
+    uint64_t at = 0;
+    while (at < count_pages) {
+        struct seam_unmapped unmapped = { 0 };
+        enum status status = seam_space_unmap(own_space(), VIEW_FIRST + at * PAGE_BYTES, count_pages - at, UNMAP_KEEP, &unmapped);
+        assert(status == STATUS_OK || status == STATUS_AGAIN);
+        (void)status;
+        at += unmapped.done_pages;
+    }
+}
+
+/* --- The rest --- */
+
+void seam_wake_self(void)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { HANDLE_PAGER, 1 };
+    enum status status = sim_pager_call(CALL_notify, argument);
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
+void seam_log(const char *text, size_t length_bytes)
+{
+    assert(length_bytes <= MESSAGE_BUFFER_BYTES);
+    memcpy(sim_pager.buffer, text, length_bytes);
+    uint64_t argument[CALL_ARGUMENTS] = { length_bytes };
+    enum status status = sim_pager_call(CALL_log, argument);
+    (void)status;
+}
+
+uint64_t seam_cycles(void) { return arch_cycles(); }
