@@ -1,0 +1,120 @@
+/* Cases: expectations, raw calls, counters, numbers. See case.h.
+ *
+ * 1. The detail of a case is that of the first expectation that did not hold. */
+#include "case.h"
+
+#include "case_run.h"
+
+#include <format.h>
+
+static char detail[200];
+
+static void fail(const char *file, unsigned line, const char *what, const char *text)
+{
+    if (detail[0] == 0) format_string(detail, sizeof detail, "%s:%u: %s%s", file, line, what, text);
+    for (char *at = detail; *at != 0; at++) {
+        if (*at == '"') *at = '\'';
+    }
+}
+
+void case_begin(void)
+{
+    detail[0] = 0;
+}
+
+const char *case_detail(void)
+{
+    return detail;
+}
+
+bool case_expect(bool holds, const char *what, const char *file, unsigned line)
+{
+    if (!holds) fail(file, line, what, "");
+    return holds;
+}
+
+bool case_expect_equal(uint64_t found, uint64_t wanted, const char *what, const char *file, unsigned line)
+{
+    char text[64];
+    format_string(text, sizeof text, " is 0x%lx, not 0x%lx", found, wanted);
+    if (found != wanted) fail(file, line, what, text);
+    return found == wanted;
+}
+
+bool case_expect_status(enum status found, enum status wanted, const char *what, const char *file, unsigned line)
+{
+    char text[64];
+    format_string(text, sizeof text, " is %s, not %s", status_name(found), status_name(wanted));
+    if (found != wanted) fail(file, line, what, text);
+    return found == wanted;
+}
+
+void case_call(struct registers *registers)
+{
+    uint64_t *argument = registers->argument;
+    register uint64_t r10 __asm__("r10") = argument[3];
+    register uint64_t r8 __asm__("r8") = argument[4];
+    register uint64_t r9 __asm__("r9") = argument[5];
+    register uint64_t r12 __asm__("r12") = argument[6];
+    register uint64_t r13 __asm__("r13") = argument[7];
+    __asm__ volatile("syscall"
+                     : "+a"(registers->number), "+D"(argument[0]), "+S"(argument[1]), "+d"(argument[2]), "+r"(r10), "+r"(r8), "+r"(r9), "+r"(r12),
+                       "+r"(r13), "+b"(argument[8])
+                     :
+                     : "rcx", "r11", "r14", "r15", "memory");
+    argument[3] = r10;
+    argument[4] = r8;
+    argument[5] = r9;
+    argument[6] = r12;
+    argument[7] = r13;
+}
+
+void case_expect_refused(enum status wanted, uint64_t number, const struct registers *registers, const char *what, const char *file, unsigned line)
+{
+    uint64_t free = case_count_free();
+    struct registers after = *registers;
+    after.number = number;
+    case_call(&after);
+    case_expect_status((enum status)after.number, wanted, what, file, line);
+    for (unsigned i = 0; i < CALL_ARGUMENTS; i++) {
+        if (after.argument[i] != registers->argument[i]) fail(file, line, what, " changed a register");
+    }
+    if (case_count_free() != free) fail(file, line, what, " changed the count of free frames");
+}
+
+uint64_t case_count_free(void)
+{
+    uint64_t free = 0, total;
+    kit_must(kernel_frame_count(&free, &total), "frame_count");
+    return free;
+}
+
+struct counts counts_read(void)
+{
+    struct counts counts;
+    for (uint32_t i = 0; i < COUNTERS; i++) kit_must(kernel_test_counter((enum counter)i, &counts.value[i]), "test_counter");
+    return counts;
+}
+
+struct counts counts_between(const struct counts *before, const struct counts *after)
+{
+    struct counts counts;
+    for (unsigned i = 0; i < COUNTERS; i++) counts.value[i] = after->value[i] - before->value[i];
+    counts.value[COUNTER_ENTRIES] -= COUNTERS + counts.value[COUNTER_INTERRUPTS];
+    return counts;
+}
+
+uint64_t random_next(struct random *random)
+{
+    uint64_t x = random->state; /* xorshift64: never 0 when the seed is not */
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    random->state = x;
+    return x * 0x2545f4914f6cdd1d;
+}
+
+uint64_t random_below(struct random *random, uint64_t limit)
+{
+    return (random_next(random) >> 16) % limit;
+}

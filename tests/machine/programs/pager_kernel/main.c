@@ -1,0 +1,59 @@
+/* The kernel's test pager: runs every case of cases.def, one line each, and ends the machine with success when all are ok.
+ *
+ * The kernel argument test=PREFIX runs only the cases whose names begin so. tests/machine/test_kernel.py reads the same cases.def and misses no case. */
+#include "case.h"
+#include "case_run.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+#define CASE(name, text) { #name, case_##name },
+#include "cases.def"
+#undef CASE
+};
+
+/* The value of test= in the kernel's arguments, ended by a blank. */
+static const char *wanted_prefix(void)
+{
+    const char *at = strstr(kit_info->text + kit_info->arguments_offset, "test=");
+    return at == nullptr ? "" : at + strlen("test=");
+}
+
+static bool is_wanted(const char *name, const char *prefix)
+{
+    for (; *prefix != 0 && *prefix != ' '; prefix++, name++) {
+        if (*name != *prefix) return false;
+    }
+    return true;
+}
+
+static bool run(unsigned index)
+{
+    uint64_t free = case_count_free();
+    case_begin();
+    cases[index].run();
+    expect_equal(case_count_free(), free);
+    uint32_t failed = 0;
+    expect_status(kernel_test_check(&failed), STATUS_OK);
+    expect_equal(failed, 0);
+    const char *detail = case_detail();
+    kit_log("test", "case name=%s result=%s detail=\"%s\"", cases[index].name, detail[0] == 0 ? "ok" : "failed", detail);
+    return detail[0] == 0;
+}
+
+uint32_t kit_main(void)
+{
+    unsigned count_run = 0, count_failed = 0;
+    const char *prefix = wanted_prefix();
+    kit_must(kernel_handle_map(kit_info->space, HANDLE_ANSWER, kit_info->endpoint, RIGHTS_ALL, 0), "handle_map");
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (!is_wanted(cases[i].name, prefix)) continue;
+        count_run++;
+        if (!run(i)) count_failed++;
+    }
+    kit_log("test", "done cases=%u failed=%u", count_run, count_failed);
+    return count_failed == 0 ? 0 : 1;
+}
