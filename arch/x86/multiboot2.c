@@ -124,6 +124,27 @@ static enum status read_tag(struct reading *reading, uint32_t type, struct bytes
     }
 }
 
+/* Takes the backslash away from each \\, \' and \". */
+static void remove_escapes(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        if (from[0] == '\\' && (from[1] == '\\' || from[1] == '\'' || from[1] == '"')) from++;
+        *to++ = *from;
+    }
+    *to = '\0';
+}
+
+/* GRUB writes a backslash in front of every quote and backslash of a command line; other doors and loaders hand on what was typed. */
+static void remove_escapes_of_grub(struct boot_source *source)
+{
+    static const char GRUB[] = "GRUB ";
+    for (size_t i = 0; GRUB[i] != '\0'; i++)
+        if (source->loader[i] != GRUB[i]) return;
+    remove_escapes(source->arguments);
+    for (size_t i = 0; i < source->count_modules; i++) remove_escapes(source->modules[i].text);
+}
+
 /* 3.6.2: tags from behind the two words to the end tag. */
 static enum status walk(struct reading *reading, struct bytes information)
 {
@@ -155,6 +176,7 @@ static enum status read_all(struct reading *reading, struct bytes given)
     enum status status = walk(reading, bytes_slice(given, 0, total_bytes));
     if (status != STATUS_OK) return status;
     if (!reading->has_memory_map) return refuse_tag(reading, "memory map is missing");
+    remove_escapes_of_grub(reading->source);
     return boot_source_check(reading->source, reading->refusal);
 }
 
