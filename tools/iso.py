@@ -9,9 +9,10 @@ from pathlib import Path
 
 from project import Failure, TOP
 
-GRUB_MODULES = 'multiboot2 iso9660 normal serial terminal'
-# The UEFI image of grub-mkrescue loads every partition-table module at its start and complains about each that is not there.
-GRUB_MODULES_UEFI = ' '.join('part_' + name for name in 'acorn amiga apple bsd dfly dvh gpt msdos plan sun sunpc'.split())
+GRUB_MODULES = 'multiboot2 iso9660 normal serial terminal test'
+# The UEFI image of grub-mkrescue loads every partition-table module at its start and complains about each that is not there; without a video
+# driver it complains that there is no console.
+GRUB_MODULES_UEFI = ' '.join(['all_video', *('part_' + name for name in 'acorn amiga apple bsd dfly dvh gpt msdos plan sun sunpc'.split())])
 GRUB_BIOS = '/usr/lib/grub/i386-pc'
 
 

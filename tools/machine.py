@@ -20,6 +20,8 @@ QEMU = 'qemu-system-x86_64'
 OVMF = '/usr/share/ovmf/OVMF.fd'
 SUCCESS, PANIC, FAILED = 33, 35, 37
 DEBUG_EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04']
+# The last word of a kernel that panics before it knows of the debug-exit device. Programs cannot write it: their lines begin with a time stamp.
+HALTED = b'\nhalted\r\n'
 DEBUG_EXIT_ARGUMENT = 'debug-exit=0xf4'
 DETERMINISTIC = ['-icount', 'shift=5,sleep=off', '-rtc', 'base=2020-01-01,clock=vm']
 
@@ -114,7 +116,8 @@ def run(machine, timeout=None, echo=False, log=None, until=None):
 
 
 def watch(process, sinks, began, timeout, echo, until):
-    """Collects what the process writes until it closes its outputs ('' is returned), time is up, or the text to wait for has come."""
+    """Collects what the process writes until it closes its outputs ('' is returned), time is up, the text to wait for has come, or the kernel
+    has halted."""
     output = sinks[process.stdout.fileno()]
     while sinks:
         left = None if timeout is None else began + timeout - time.monotonic()
@@ -131,6 +134,8 @@ def watch(process, sinks, began, timeout, echo, until):
                 sys.stdout.flush()
         if until and until.encode() in output:
             return 'success'
+        if output.endswith(HALTED):
+            return 'panic'
     process.wait()
     return ''
 

@@ -4,6 +4,7 @@ Each verb is a file verb_NAME.py with `add(parser)` (its options and help) and `
 """
 import argparse
 import importlib
+import os
 import signal
 import sys
 
@@ -37,6 +38,10 @@ def main():
     except KeyboardInterrupt:
         say('interrupted')
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone (./quire run | head); Python must not complain about it when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 if __name__ == '__main__':

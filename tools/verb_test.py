@@ -26,7 +26,8 @@ def add(parser):
 class Report:
     """Prints results as they come: failures in full, passed ones as a count for each file."""
 
-    def __init__(self):
+    def __init__(self, write=print):
+        self.write = write
         self.counts = {'passed': 0, 'failed': 0, 'skipped': 0}
         self.failed_names = []
         self.group, self.group_count, self.group_seconds = '', 0, 0.0
@@ -41,23 +42,23 @@ class Report:
             self.group_count += 1
             self.group_seconds += result.seconds
             if sys.stdout.isatty():
-                print(f'\r{self.group}: {self.group_count} passed', end='', flush=True)
+                self.write(f'\r{self.group}: {self.group_count} passed', end='', flush=True)
             return
         self.end_line()
         if result.outcome == 'skipped':
-            print(f'skipped {result.name}: {result.detail}', flush=True)
+            self.write(f'skipped {result.name}: {result.detail}', flush=True)
         else:
             self.failed_names.append(result.name)
-            print(f'FAILED  {result.name} ({result.seconds:.1f} s)\n{indented(result.detail)}', flush=True)
+            self.write(f'FAILED  {result.name} ({result.seconds:.1f} s)\n{indented(result.detail)}', flush=True)
 
     def end_line(self):
         if sys.stdout.isatty() and self.group_count:
-            print('\r', end='')
+            self.write('\r', end='')
 
     def end_group(self):
         self.end_line()
         if self.group_count:
-            print(f'{self.group}: {self.group_count} passed ({self.group_seconds:.1f} s)', flush=True)
+            self.write(f'{self.group}: {self.group_count} passed ({self.group_seconds:.1f} s)', flush=True)
         self.group, self.group_count, self.group_seconds = '', 0, 0.0
 
 

@@ -110,6 +110,8 @@ def test_endings_of_qemu_are_told_apart():
 def test_a_machine_that_hangs_is_ended():
     outcome = machine.run(Imitation('echo begun; exec sleep 100'), timeout=0.3)
     assert outcome.ending == 'timeout' and outcome.output == 'begun\n' and outcome.seconds < 10, outcome
+    outcome = machine.run(Imitation(r'printf "[0.1] panic: x\r\nhalted\r\n"; exec sleep 100'), timeout=10)
+    assert outcome.ending == 'panic' and outcome.seconds < 10, outcome
     outcome = machine.run(Imitation('echo ready; exec sleep 100'), timeout=10, until='ready')
     assert outcome.ending == 'success' and outcome.seconds < 10, outcome
 
@@ -130,7 +132,11 @@ def test_bench_lines_are_read():
 
 
 def test_results_are_counted():
-    report = Report()
+    written = []
+    report = Report(write=lambda text, **options: written.append(text))
     for outcome in ('passed', 'failed', 'passed', 'skipped'):
-        report(Result(f'unit/x/{outcome}', outcome))
+        report(Result(f'unit/x/{outcome}', outcome, detail='why'))
+    report.end_group()
     assert report.counts == {'passed': 2, 'failed': 1, 'skipped': 1}, report.counts
+    assert any(text.startswith('FAILED  unit/x/failed') and 'why' in text for text in written), written
+    assert any('unit/x: 2 passed' in text for text in written), written
