@@ -23,7 +23,8 @@ function(quire_kernel name)
     target_include_directories(${name} PRIVATE
         microkernel arch/${QUIRE_PORT} arch/x86 libc-min/include libimage ${CMAKE_SOURCE_DIR})
     target_compile_options(${name} PRIVATE
-        $<$<COMPILE_LANGUAGE:C>:-flto> -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-omit-frame-pointer $<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1024>)
+        $<$<COMPILE_LANGUAGE:C>:-flto> $<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1024>
+        -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-omit-frame-pointer)
     target_compile_definitions(${name} PRIVATE QUIRE_KERNEL=1 ${ARGN})
     target_link_options(${name} PRIVATE -T${kernel_script})
     set_target_properties(${name} PROPERTIES LINK_DEPENDS ${kernel_script})
