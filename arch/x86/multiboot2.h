@@ -42,9 +42,10 @@
 #include "refusal.h"
 
 /* Reads the boot information at `information`, of which `limit_bytes` bytes can be read, and which lies at physical address `physical`.
- * More than 1 MiB is refused. Everything that is used is copied to `*source`: the information's memory is free afterwards.
- * OK or BAD_BOOT_INFO; then `*source` is all zero and `where` is the offset of the tag in bytes (or what boot_source_check() says).
- * Command lines from GRUB lose the backslashes that it puts in front of quotes and backslashes. Repeated command lines, loader names and framebuffers: the last counts. Tags of other types are passed over. */
+ * More than 1 MiB is refused. Everything that is used is copied to `*source`: the information's memory is free afterwards. Tags of other types are
+ * passed over; of repeated command lines, loader names and framebuffers the last counts. Command lines from GRUB lose the backslashes that it puts in
+ * front of quotes and backslashes.
+ * OK or BAD_BOOT_INFO; then `*source` is all zero and `where` is the offset of the tag in bytes (or what boot_source_check() says). */
 enum status multiboot2_read(const void *information, size_t limit_bytes, uint64_t physical, struct boot_source *source, struct refusal *refusal);
 
 #endif
