@@ -14,6 +14,7 @@
 #include "microkernel/endpoint.h"
 #include "microkernel/handle.h"
 #include "microkernel/kernel.h"
+#include "microkernel/log.h"
 #include "sim_machine.h"
 
 constexpr uint64_t MEMORY_BYTES = (uint64_t)64 << 20;
@@ -28,6 +29,7 @@ static struct boot_info boot;
 static struct pager_action action;
 static char *window;
 static uint32_t ended;
+static uint64_t free_at_boot;
 static uint64_t count_calls;
 static uint64_t count_of[CALL_LIMIT];
 static uint64_t fail_allocation;
@@ -185,8 +187,35 @@ static void make_window(void)
     assert(window != MAP_FAILED);
 }
 
+/* The pager's thread runs again, whatever it waited for. */
+static void take_processor(void)
+{
+    if (processor.current == sim_thread) return;
+    if (processor.current != nullptr) schedule_ready(processor.current);
+    thread_stop(sim_thread);
+    sim_thread->state = THREAD_RUNNING;
+    processor.current = sim_thread;
+}
+
+void sim_stop(void)
+{
+    take_processor();
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        struct process *process = sim_pager.process[i];
+        if (process != nullptr && process->state == PROCESS_RUNNING) process_end(&sim_pager, process, PROCESS_EXITED, 0);
+    }
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) assert(sim_pager.process[i] == nullptr);
+    assert(frame_count_free() == free_at_boot);
+    enum status status = endpoint_destroy(endpoint_find(boot.endpoint));
+    assert(status == STATUS_OK);
+    (void)status;
+    processor = (struct processor){ 0 };
+    sim_thread = nullptr;
+}
+
 enum status sim_boot(const struct sim_options *options, const struct sim_module *modules, size_t count_modules, void (*damage)(struct boot_info *))
 {
+    if (sim_thread != nullptr) sim_stop();
     host_initialise_frames(options->memory_bytes != 0 ? options->memory_bytes : MEMORY_BYTES, RESERVED_FRAMES);
     make_window();
     boot = (struct boot_info){ .magic = BOOT_INFO_MAGIC, .version = ABI_VERSION, .incarnation = INCARNATION, .trace = options->trace };
@@ -196,6 +225,7 @@ enum status sim_boot(const struct sim_options *options, const struct sim_module 
     boot.arguments_offset = text_bytes;
     if (options->arguments != nullptr) snprintf(boot.text + text_bytes, BOOT_TEXT_BYTES - text_bytes, "%s", options->arguments);
     make_pager_thread(&boot);
+    free_at_boot = frame_count_free();
     if (damage != nullptr) damage(&boot);
     memset(&sim_pager, 0, sizeof(sim_pager));
     ended = 0;

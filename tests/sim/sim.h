@@ -27,6 +27,9 @@ void sim_start(const struct sim_options *options, const struct sim_module *modul
 /* The same up to the pager's own check of the boot information, of which `damage` may change a copy: the status of pager_initialise(). */
 enum status sim_boot(const struct sim_options *options, const struct sim_module *modules, size_t count_modules, void (*damage)(struct boot_info *));
 
+/* Ends every process and the machine; asserts that all that was taken since the boot has come back. sim_boot() does it with the machine before. */
+void sim_stop(void);
+
 extern struct pager sim_pager;
 /* machine_end was called: 1 + its code; else 0. */
 uint32_t sim_ended(void);

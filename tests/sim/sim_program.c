@@ -1,5 +1,7 @@
 /* Programs on the simulated machine: a test says what one does, the kernel takes it from there. See sim.h. */
 #include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host.h"
@@ -24,6 +26,12 @@ static struct thread *program_thread(uint32_t number)
 static bool thread_can_run(const struct thread *thread)
 {
     return thread != nullptr && (thread->state == THREAD_RUNNING || thread->state == THREAD_READY);
+}
+
+[[noreturn]] static void give_up(const char *what)
+{
+    fprintf(stderr, "sim: %s\n%s", what, sim_log());
+    abort();
 }
 
 static void body_timer([[maybe_unused]] void *nothing) { kernel_on_timer(true); }
@@ -64,7 +72,7 @@ static void program_enter(uint32_t number, struct thread *thread, enum call_numb
         sim_run();
         if (program_thread(number) != thread || !thread_can_run(thread) || thread->context.instruction != instruction) return;
     }
-    assert(!"a call that never goes on" && false);
+    give_up("a call that never goes on");
 }
 
 struct sim_reply sim_call(uint32_t number, uint32_t handle, uint64_t tag, const uint64_t word[MESSAGE_WORDS], const void *text, size_t text_bytes)
@@ -180,8 +188,7 @@ void *sim_touch(uint32_t number, uint64_t address, uint64_t access)
             return (char *)arch_frame_pointer(translation.frame) + address % PAGE_BYTES;
         if (sim_fault(number, is_present ? access | FAULT_PRESENT : access, address) != SIM_GOES_ON) return nullptr;
     }
-    assert(!"a fault that never goes on" && false);
-    return nullptr;
+    give_up("a fault that never goes on");
 }
 
 bool sim_page(uint32_t number, uint64_t address, uint64_t *frame, uint32_t *attributes)

@@ -1,0 +1,96 @@
+/* What tests of the pager share: a machine with one program that stays ("init"), and images that wait to be started. */
+#ifndef QUIRE_PAGER_FIXTURE_H
+#define QUIRE_PAGER_FIXTURE_H
+
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fill.h"
+#include "sim.h"
+#include "sim_image.h"
+
+/* The number of the program that stays. */
+constexpr uint32_t INIT = 1;
+
+static struct sim_image fixture_image;
+static unsigned char fixture_file[3 * PAGE_BYTES - 100];
+
+static const struct sim_image_shape fixture_shape = {
+    .code_bytes = PAGE_BYTES + 10, .data_file_bytes = 100, .data_memory_bytes = 2 * PAGE_BYTES + 1, .rodata_bytes = 50,
+};
+
+/* init and child are the same image; wx may have memory that is writable and executable; file is no program. */
+static void fixture_start_with(const struct sim_options *options)
+{
+    sim_image_make(&fixture_image, &fixture_shape);
+    for (size_t i = 0; i < sizeof(fixture_file); i++) fixture_file[i] = (unsigned char)(i * 7 + i / 256);
+    struct sim_module modules[] = {
+        { "init", fixture_image.bytes, fixture_image.size_bytes },
+        { "image:child", fixture_image.bytes, fixture_image.size_bytes },
+        { "program+wx:wx", fixture_image.bytes, fixture_image.size_bytes },
+        { "data:file", fixture_file, sizeof(fixture_file) },
+        { "data:empty", "", 0 },
+    };
+    sim_start(options, modules, sizeof(modules) / sizeof(modules[0]));
+}
+
+static inline void fixture_start(void)
+{
+    fixture_start_with(&(struct sim_options){ 0 });
+}
+
+/* The number of the program that was started with program+wx. */
+constexpr uint32_t WX = 2;
+
+static inline void fixture_check(void)
+{
+    const char *failed = sim_check();
+    cr_assert_null(failed, "%s\n%s", failed, sim_log());
+}
+
+/* init starts a child: its handle, and through `number` its number. */
+static inline uint32_t fixture_child(uint32_t *number)
+{
+    struct sim_reply reply = sim_request_text(INIT, PROTOCOL_process_start, 0, "child", sizeof("child"));
+    cr_assert_eq(reply.outcome, SIM_GOES_ON);
+    cr_assert_eq(reply.label, STATUS_OK, "%s", status_name(reply.label));
+    *number = sim_pager.next_number;
+    return (uint32_t)reply.word[0];
+}
+
+/* A request that must be answered with a status. */
+#define EXPECT(status_wanted, reply_of)                                                                              \
+    do {                                                                                                             \
+        struct sim_reply expected = (reply_of);                                                                     \
+        cr_assert_eq(expected.outcome, SIM_GOES_ON);                                                                  \
+        cr_assert_eq(expected.label, STATUS_##status_wanted, "%s: got %s", #reply_of, status_name(expected.label)); \
+    } while (0)
+
+/* The first word of a request that must be answered OK. */
+static inline uint64_t fixture_ok(struct sim_reply reply)
+{
+    cr_assert_eq(reply.outcome, SIM_GOES_ON);
+    cr_assert_eq(reply.call, STATUS_OK);
+    cr_assert_eq(reply.label, STATUS_OK, "%s", status_name(reply.label));
+    return reply.word[0];
+}
+
+static inline bool fixture_logged(const char *text)
+{
+    return strstr(sim_log(), text) != nullptr;
+}
+
+/* Why a process ended that init has a handle for. */
+static inline void fixture_ended(uint32_t handle, enum process_end reason, uint64_t value)
+{
+    uint64_t word[MESSAGE_WORDS] = { 0 };
+    struct sim_reply reply = sim_call(INIT, handle, tag_make(PROTOCOL_process_wait, 0), word, nullptr, 0);
+    cr_assert_eq(reply.outcome, SIM_GOES_ON);
+    cr_assert_eq(reply.label, STATUS_OK, "%s", status_name(reply.label));
+    cr_assert_eq(reply.word[0], reason, "%lu", reply.word[0]);
+    cr_assert_eq(reply.word[1], value, "%lx", reply.word[1]);
+}
+
+#endif
