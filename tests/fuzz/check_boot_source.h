@@ -6,19 +6,20 @@
 
 #include "boot.h"
 
-/* What the frame of a page may be: usable wholly, and not reserved in any byte. */
+/* What the frame of a page may be: usable in every byte, and reserved in none. Byte by byte, on a map of the page. */
 static inline bool page_is_usable(const struct boot_source *source, uint64_t page)
 {
-    for (uint64_t at = page; at < page + PAGE_BYTES; at++) {
-        bool usable = false;
+    bool usable[PAGE_BYTES] = {};
+    for (uint32_t kind = MEMORY_USABLE; kind <= MEMORY_RESERVED; kind++) {
         for (size_t i = 0; i < source->count_ranges; i++) {
-            if (at < source->ranges[i].first || at >= source->ranges[i].limit) continue;
-            if (source->ranges[i].kind != MEMORY_USABLE) return false;
-            usable = true;
+            const struct memory_range *range = &source->ranges[i];
+            if (range->kind != kind || range->limit <= page || range->first >= page + PAGE_BYTES) continue;
+            uint64_t first = range->first > page ? range->first - page : 0;
+            uint64_t limit = range->limit < page + PAGE_BYTES ? range->limit - page : PAGE_BYTES;
+            memset(usable + first, kind == MEMORY_USABLE, limit - first);
         }
-        if (!usable) return false;
     }
-    return true;
+    return memchr(usable, 0, sizeof(usable)) == nullptr;
 }
 
 /* Whether two modules have a page in common. */
