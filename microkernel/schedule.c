@@ -1,7 +1,7 @@
 /* Scheduling: one ready queue for each priority. See schedule.h.
  *
  * Invariants:
- *  1. A bit of ready_priorities is set exactly when that queue holds a thread.
+ *  1. A bit of schedule_ready_priorities is set exactly when that queue holds a thread.
  *  2. The timer runs whenever a thread waits in a queue, so that nobody holds the processor against an equal for longer than a slice. */
 #include "schedule.h"
 
@@ -16,7 +16,7 @@ struct ready_queue {
 
 struct processor processor;
 static struct ready_queue ready[PRIORITY_LIMIT];
-static uint32_t ready_priorities;
+uint32_t schedule_ready_priorities;
 
 static void queue_push(struct thread *thread, bool at_front)
 {
@@ -32,7 +32,7 @@ static void queue_push(struct thread *thread, bool at_front)
         queue->last->queue_next = thread;
         queue->last = thread;
     }
-    ready_priorities |= 1u << thread->priority;
+    schedule_ready_priorities |= 1u << thread->priority;
     thread->state = THREAD_READY;
     if (!processor.is_timer_running) { /* invariant 2 */
         processor.is_timer_running = true;
@@ -48,13 +48,13 @@ static void queue_remove(struct thread *thread)
     if (thread->queue_next != nullptr) thread->queue_next->queue_previous = thread->queue_previous;
     else queue->last = thread->queue_previous;
     thread->queue_next = thread->queue_previous = nullptr;
-    if (queue->first == nullptr) ready_priorities &= ~(1u << thread->priority);
+    if (queue->first == nullptr) schedule_ready_priorities &= ~(1u << thread->priority);
 }
 
 /* The highest ready priority, or -1. */
 static int best_priority(void)
 {
-    return ready_priorities == 0 ? -1 : 31 - __builtin_clz(ready_priorities);
+    return schedule_ready_priorities == 0 ? -1 : 31 - __builtin_clz(schedule_ready_priorities);
 }
 
 static void run(struct thread *thread)
@@ -115,7 +115,7 @@ void schedule_yield(void)
 void schedule_on_timer(void)
 {
     processor.is_timer_running = false;
-    if (ready_priorities == 0) return;
+    if (schedule_ready_priorities == 0) return;
     struct thread *current = processor.current;
     if (current != nullptr) {
         queue_push(current, false);
@@ -128,7 +128,7 @@ void schedule_on_timer(void)
 
 void schedule_idle(void)
 {
-    while (ready_priorities == 0) {
+    while (schedule_ready_priorities == 0) {
         if (frame_prepare()) continue;
         processor.is_idle = true;
         arch_idle();

@@ -15,6 +15,13 @@ struct processor {
     bool is_idle;
 };
 extern struct processor processor;
+extern uint32_t schedule_ready_priorities; /* bit n: a thread of priority n is ready */
+
+/* Nothing that is ready comes before the thread. */
+static inline bool schedule_is_best(const struct thread *thread)
+{
+    return schedule_ready_priorities >> thread->priority <= 1;
+}
 
 constexpr uint64_t SLICE_NANOSECONDS = 10'000'000;
 

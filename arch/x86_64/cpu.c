@@ -88,17 +88,6 @@ void cpu_detect(void)
 
 /* --- Descriptor tables --- */
 
-struct [[gnu::packed]] task_segment {
-    uint32_t reserved0;
-    uint64_t stack[3];
-    uint64_t reserved1;
-    uint64_t special[7];
-    uint64_t reserved2;
-    uint16_t reserved3;
-    uint16_t io_map;
-};
-static_assert(sizeof(struct task_segment) == 104);
-
 struct [[gnu::packed]] gate {
     uint16_t offset_low, selector;
     uint8_t stack, type;
@@ -111,7 +100,7 @@ struct [[gnu::packed]] table_pointer {
     uint64_t address;
 };
 
-static struct task_segment task;
+struct task_segment cpu_task;
 static uint64_t segments[8];
 static struct gate gates[256];
 
@@ -121,16 +110,16 @@ void syscall_entry(void);
 
 static void load_segments(void)
 {
-    uint64_t base = (uint64_t)(uintptr_t)&task;
+    uint64_t base = (uint64_t)(uintptr_t)&cpu_task;
     segments[1] = 0x00af9b000000ffff; /* kernel code, 64 bit */
     segments[2] = 0x00cf93000000ffff; /* kernel data */
     segments[3] = 0;                  /* 32-bit user code: there is none */
     segments[4] = 0x00cff3000000ffff; /* user data */
     segments[5] = 0x00affb000000ffff; /* user code, 64 bit */
-    segments[6] = (sizeof task - 1) | (base & 0xffffff) << 16 | (uint64_t)0x89 << 40 | (base >> 24 & 0xff) << 56;
+    segments[6] = (sizeof cpu_task - 1) | (base & 0xffffff) << 16 | (uint64_t)0x89 << 40 | (base >> 24 & 0xff) << 56;
     segments[7] = base >> 32;
-    task.io_map = sizeof task; /* beyond the limit: no port is open to users */
-    for (unsigned i = 0; i < 4; i++) task.special[i] = (uint64_t)(uintptr_t)(special_stacks + (i + 1) * 4096);
+    cpu_task.io_map = sizeof cpu_task; /* beyond the limit: no port is open to users */
+    for (unsigned i = 0; i < 4; i++) cpu_task.special[i] = (uint64_t)(uintptr_t)(special_stacks + (i + 1) * 4096);
     struct table_pointer pointer = { sizeof segments - 1, (uint64_t)(uintptr_t)segments };
     __asm__ volatile("lgdt %0\n\t"
                      "push %1\n\t"
@@ -174,9 +163,4 @@ void cpu_initialise(void)
     cpu_write_msr(MSR_LSTAR, (uint64_t)(uintptr_t)syscall_entry);
     cpu_write_msr(MSR_CSTAR, 0);
     cpu_write_msr(MSR_SFMASK, FLAGS_MASKED_ON_SYSCALL);
-}
-
-void cpu_set_trap_stack(struct arch_context *context)
-{
-    task.stack[0] = (uint64_t)(uintptr_t)(context + 1);
 }

@@ -19,8 +19,24 @@ extern struct cpu_features cpu_features;
 void cpu_detect(void);
 /* Loads descriptor tables, control registers and the system-call registers. */
 void cpu_initialise(void);
+/* The task segment. AMD64 manual vol. 2, 12.2.5. */
+struct [[gnu::packed]] task_segment {
+    uint32_t reserved0;
+    uint64_t stack[3];
+    uint64_t reserved1;
+    uint64_t special[7];
+    uint64_t reserved2;
+    uint16_t reserved3;
+    uint16_t io_map;
+};
+static_assert(sizeof(struct task_segment) == 104);
+extern struct task_segment cpu_task;
+
 /* The stack pointer for traps from user mode: the end of the running thread's context. */
-void cpu_set_trap_stack(struct arch_context *context);
+static inline void cpu_set_trap_stack(struct arch_context *context)
+{
+    cpu_task.stack[0] = (uint64_t)(uintptr_t)(context + 1);
+}
 
 static inline uint64_t cpu_read_msr(uint32_t number)
 {

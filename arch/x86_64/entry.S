@@ -5,33 +5,63 @@
  * The kernel has one stack; it is empty at each entry and left empty at each exit, so its top is a constant. */
 #include "layout.h"
 
-        .text
-        .global syscall_entry, resume, vector_table
+/* abi/syscall.def; fast.c asserts them */
+#define CALL_NUMBER_CALL 1
+#define CALL_NUMBER_REPLY_RECEIVE 2
+#define VECTOR_PAGE_FAULT 14
 
-/* AMD64 manual vol. 3, SYSCALL: rcx = user rip, r11 = user flags, rsp unchanged. */
+        .text
+        .global syscall_entry, resume, vector_table, fast_slow_call, fast_slow_reply_receive, fast_slow_fault, fast_resume, fast_resume_saved
+
+/* AMD64 manual vol. 3, SYSCALL: rcx = user rip, r11 = user flags, rsp unchanged.
+ *
+ * What every call needs is saved here; then the registers are those of a fast path (fast.h): the message words stay where they are. A fast path that does
+ * not apply ends in syscall_slow with the same registers. */
         .balign 64
 syscall_entry:
         mov %rsp, processor + PROCESSOR_USER_STACK(%rip)
         mov processor + PROCESSOR_CURRENT(%rip), %rsp
-        mov %rax, CONTEXT_NUMBER(%rsp)
-        mov %rdi, CONTEXT_ARGUMENT + 0(%rsp)
-        mov %rsi, CONTEXT_ARGUMENT + 8(%rsp)
-        mov %rdx, CONTEXT_ARGUMENT + 16(%rsp)
-        mov %r10, CONTEXT_ARGUMENT + 24(%rsp)
-        mov %r8, CONTEXT_ARGUMENT + 32(%rsp)
-        mov %r9, CONTEXT_ARGUMENT + 40(%rsp)
-        mov %r12, CONTEXT_ARGUMENT + 48(%rsp)
-        mov %r13, CONTEXT_ARGUMENT + 56(%rsp)
-        mov %rbx, CONTEXT_ARGUMENT + 64(%rsp)
         mov %rbp, CONTEXT_RBP(%rsp)
         mov %rcx, CONTEXT_RIP(%rsp)
         mov %r11, CONTEXT_FLAGS(%rsp)
         movq $VECTOR_SYSCALL, CONTEXT_VECTOR(%rsp)
         mov processor + PROCESSOR_USER_STACK(%rip), %rcx
         mov %rcx, CONTEXT_RSP(%rsp)
-        mov %rsp, %rdi
+        mov %rsp, %rcx
         lea kernel_stack_top(%rip), %rsp
         xor %ebp, %ebp
+        cmp $CALL_NUMBER_CALL, %rax
+        je fast_call_entry
+        cmp $CALL_NUMBER_REPLY_RECEIVE, %rax
+        jne save_and_call
+        mov %r10, %r14
+        mov %rbx, %r15
+        jmp fast_reply_receive
+fast_call_entry:
+        mov %r10, %r14
+        mov %rbx, %r15
+        jmp fast_call
+fast_slow_call:
+        mov $CALL_NUMBER_CALL, %eax
+        jmp syscall_slow
+fast_slow_reply_receive:
+        mov $CALL_NUMBER_REPLY_RECEIVE, %eax
+syscall_slow:
+        mov %r14, %r10
+        mov %r15, %rbx
+save_and_call:
+        mov %rax, CONTEXT_NUMBER(%rcx)
+        mov %rdi, CONTEXT_ARGUMENT + 0(%rcx)
+        mov %rsi, CONTEXT_ARGUMENT + 8(%rcx)
+        mov %rdx, CONTEXT_ARGUMENT + 16(%rcx)
+        mov %r10, CONTEXT_ARGUMENT + 24(%rcx)
+        mov %r8, CONTEXT_ARGUMENT + 32(%rcx)
+        mov %r9, CONTEXT_ARGUMENT + 40(%rcx)
+        mov %r12, CONTEXT_ARGUMENT + 48(%rcx)
+        mov %r13, CONTEXT_ARGUMENT + 56(%rcx)
+        mov %rbx, CONTEXT_ARGUMENT + 64(%rcx)
+        mov %rcx, %rdi
+        lea kernel_stack_top(%rip), %rsp
         call kernel_on_call
 
 /* Goes on with processor.current. */
@@ -62,6 +92,42 @@ resume:
         mov CONTEXT_RSP(%rsp), %rsp
         sysretq
 
+/* The end of a fast path: message words, badge (rdi), tag (rsi), token (r15) and the thread to go on with (rcx) are in registers. */
+        .balign 16
+fast_resume:
+        mov %r14, %r10
+        mov %r15, %rbx
+        xor %eax, %eax
+        mov CONTEXT_RIP(%rcx), %r15
+        mov %r15, %r14
+        shr $47, %r14
+        jnz fast_resume_by_iret
+        mov CONTEXT_RBP(%rcx), %rbp
+        mov CONTEXT_FLAGS(%rcx), %r11
+        mov CONTEXT_RSP(%rcx), %rsp
+        mov %r15, %rcx
+        and $FLAGS_USER_ALLOWED, %r11d
+        or $FLAGS_ALWAYS, %r11d
+        xor %r15d, %r15d                /* r14 is zero already */
+        sysretq
+
+fast_resume_by_iret:
+        mov %rax, CONTEXT_NUMBER(%rcx)
+        mov %rdi, CONTEXT_ARGUMENT + 0(%rcx)
+        mov %rsi, CONTEXT_ARGUMENT + 8(%rcx)
+        mov %rdx, CONTEXT_ARGUMENT + 16(%rcx)
+        mov %r10, CONTEXT_ARGUMENT + 24(%rcx)
+        mov %r8, CONTEXT_ARGUMENT + 32(%rcx)
+        mov %r9, CONTEXT_ARGUMENT + 40(%rcx)
+        mov %r12, CONTEXT_ARGUMENT + 48(%rcx)
+        mov %r13, CONTEXT_ARGUMENT + 56(%rcx)
+        mov %rbx, CONTEXT_ARGUMENT + 64(%rcx)
+        jmp resume
+
+/* The end of a fast path whose thread was stopped by a trap: everything is in its context (rcx). */
+        .balign 16
+fast_resume_saved:
+        mov %rcx, %rsp
 resume_by_iret:
         andl $FLAGS_USER_ALLOWED, CONTEXT_FLAGS(%rsp)
         orl $FLAGS_ALWAYS, CONTEXT_FLAGS(%rsp)
@@ -111,9 +177,14 @@ exception:
         testb $3, 24(%rsp)
         jz exception_in_kernel
         push_all
-        mov %rsp, %rdi                  /* the thread's frame */
+        mov %rsp, %rcx                  /* the thread's frame */
         lea kernel_stack_top(%rip), %rsp
         xor %ebp, %ebp
+        cmpl $VECTOR_PAGE_FAULT, CONTEXT_VECTOR(%rcx)
+        je fast_fault
+fast_slow_fault:
+        mov %rcx, %rdi
+        lea kernel_stack_top(%rip), %rsp
         call trap_from_user
         jmp resume
 

@@ -61,7 +61,7 @@ static inline pte_t pte_next(pte_t leaf, unsigned level) { return leaf + ((pte_t
 /* The same leaf with other attributes; what the processor noted in it (accessed, dirty) stays. */
 static inline pte_t pte_protect(pte_t leaf, uint32_t attributes, unsigned level)
 {
-    return pte_make_leaf(pte_frame(leaf), attributes, level) | (leaf & (PTE_ACCESSED | PTE_DIRTY));
+    return pte_make_leaf((frame_t){ 0 }, attributes, level) | (leaf & (PTE_ADDRESS | PTE_ACCESSED | PTE_DIRTY));
 }
 
 /* The first piece, one level lower, of a large leaf of `level`; pte_next() gives the others. */

@@ -5,16 +5,14 @@
 #include <assert.h>
 #include <string.h>
 
-#include "counter.h"
 #include "cpu.h"
 #include "space.h"
+#include "switch.h"
 #include "thread.h"
 
 constexpr uint64_t CR0_TS = 1 << 3;
 
-static frame_t loaded_root;
-static struct thread *vectors_owner; /* whose state is in the registers */
-static bool vectors_are_blocked;     /* CR0.TS */
+struct switch_state switch_state;
 
 void arch_context_start(struct thread *thread, uint64_t instruction, uint64_t stack, uint64_t argument)
 {
@@ -40,8 +38,8 @@ uint64_t arch_context_stack(const struct thread *thread)
 
 static void vectors_block(bool block)
 {
-    if (block == vectors_are_blocked) return;
-    vectors_are_blocked = block;
+    if (block == switch_state.vectors_are_blocked) return;
+    switch_state.vectors_are_blocked = block;
     if (!block) {
         __asm__ volatile("clts");
         return;
@@ -75,28 +73,27 @@ void arch_vectors_initialise(struct thread *thread)
 
 void arch_vectors_forget(struct thread *thread)
 {
-    if (vectors_owner == thread) vectors_owner = nullptr;
+    if (switch_state.vectors_owner == thread) switch_state.vectors_owner = nullptr;
+}
+
+void switch_vectors(struct thread *to)
+{
+    vectors_block(!to->has_vectors);
+    if (!to->has_vectors || switch_state.vectors_owner == to) return;
+    if (switch_state.vectors_owner != nullptr) vectors_save(switch_state.vectors_owner);
+    vectors_load(to);
+    switch_state.vectors_owner = to;
 }
 
 void arch_thread_switch(struct thread *to)
 {
-    frame_t root = to->space->root;
-    if (root.number != loaded_root.number) {
-        loaded_root = root;
-        counter_add(COUNTER_ROOT_LOADS, 1);
-        cpu_write_cr3(frame_to_physical(root).address);
-    }
-    cpu_set_trap_stack(&to->context);
-    vectors_block(!to->has_vectors);
-    if (!to->has_vectors || vectors_owner == to) return;
-    if (vectors_owner != nullptr) vectors_save(vectors_owner);
-    vectors_load(to);
-    vectors_owner = to;
+    switch_to(to);
+    if (!switch_vectors_are_right(to)) switch_vectors(to);
 }
 
 bool arch_root_is_active(frame_t root)
 {
-    return root.number == loaded_root.number;
+    return root.number == switch_state.root.number;
 }
 
 void arch_tlb_invalidate(user_page_t page)

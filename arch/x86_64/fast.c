@@ -1,0 +1,187 @@
+/* Fast paths. See fast.h.
+ *
+ * Invariants:
+ *  1. A fast path ends in the same state as the ordinary path would, but for the saved message registers of a caller whose message is already delivered.
+ *  2. A request to a pager is kept in the caller all the same: it may have to be delivered again (microkernel/thread.h, invariant 3). */
+#include "fast.h"
+
+#include <assert.h>
+
+#include "abi/boot_info.h"
+#include "counter.h"
+#include "cpu.h"
+#include "log.h"
+#include "message.h"
+#include "schedule.h"
+#include "space.h"
+#include "switch.h"
+
+static_assert(CALL_call == 1 && CALL_reply_receive == 2); /* entry.S */
+
+constexpr uint64_t ERROR_PRESENT = 1, ERROR_WRITE = 2, ERROR_RESERVED = 8, ERROR_FETCH = 16; /* AMD64 manual vol. 2, 8.4.2 */
+constexpr uint64_t TAG_HAS_PART = TAG_LENGTH_MASK << TAG_LENGTH_SHIFT;
+
+#ifdef QUIRE_TEST
+bool fast_is_off;
+#else
+constexpr bool fast_is_off = false;
+#endif
+
+/* The thread may run next, and the vector registers need nothing for it. */
+static inline bool may_run(const struct thread *thread)
+{
+    return schedule_is_best(thread) && switch_vectors_are_right(thread) && !fast_is_off;
+}
+
+static inline void run(struct thread *thread)
+{
+    thread->state = THREAD_RUNNING;
+    processor.current = thread;
+    processor.loaded = thread;
+    switch_to(thread);
+    assert(thread_check(thread));
+    counter_add(COUNTER_ENTRIES, 1);
+}
+
+static inline struct handle_row *row_with_right(struct space *space, uint64_t handle, uint32_t right)
+{
+    struct handle_row *row = &space->rows[handle % HANDLE_ROWS];
+    return row->handle == handle && (row->rights & right) != 0 ? row : nullptr;
+}
+
+/* The one receiver to hand a request to, taken out of its queue. */
+static inline void take_receiver(struct endpoint *endpoint, struct thread *receiver)
+{
+    endpoint->first = receiver->queue_next;
+    if (endpoint->first == nullptr) {
+        endpoint->last = nullptr;
+        endpoint->queue_is_receivers = false;
+    } else {
+        endpoint->first->queue_previous = nullptr;
+        receiver->queue_next = nullptr;
+    }
+    receiver->endpoint = nullptr;
+}
+
+/* The sender waits for a reply from the receiver's space. Returns the token. */
+static inline uint64_t wait_for_reply(struct thread *sender, enum thread_request request, struct space *server)
+{
+    sender->request = request;
+    sender->state = THREAD_WAITING;
+    sender->sequence++;
+    sender->server = server;
+    sender->caller_next = server->callers;
+    sender->caller_link = &server->callers;
+    if (server->callers != nullptr) server->callers->caller_link = &sender->caller_next;
+    server->callers = sender;
+    assert(thread_check(sender));
+    return (uint64_t)sender->sequence << 32 | sender->frame.number;
+}
+
+static inline uint64_t incarnation_bits(const struct space *space)
+{
+    return (uint64_t)(space->incarnation & 0xffff) << TAG_INCARNATION_SHIFT;
+}
+
+FAST void fast_call(FAST_ARGUMENTS)
+{
+    const struct handle_row *row = row_with_right(thread->space, handle, RIGHT_CALL);
+    if (row == nullptr || (tag & TAG_HAS_PART) != 0) [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    struct endpoint *endpoint = row->endpoint;
+    struct thread *receiver = endpoint->first;
+    if (!endpoint->queue_is_receivers || !may_run(receiver)) {
+        [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    }
+
+    // Commit: nothing below may fail.
+    struct space *server = receiver->space;
+    if (server->is_pager) { /* invariant 2 */
+        thread->badge = row->badge;
+        struct call_registers *call = &thread->context.call;
+        *call = (struct call_registers){ CALL_call, { handle, tag, w0, w1, w2, w3, w4, w5, token } };
+    }
+    handle = row->badge;
+    take_receiver(endpoint, receiver);
+    token = wait_for_reply(thread, REQUEST_CALL, server);
+    tag = (tag & TAG_LABEL_MASK) | incarnation_bits(server);
+    run(receiver);
+    [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, receiver, w2, w3);
+}
+
+/* Takes a caller out of its server's list. */
+static inline void end_waiting(struct thread *caller)
+{
+    *caller->caller_link = caller->caller_next;
+    if (caller->caller_next != nullptr) caller->caller_next->caller_link = caller->caller_link;
+    caller->caller_next = nullptr;
+    caller->caller_link = nullptr;
+    caller->server = nullptr;
+    caller->request = REQUEST_NONE;
+}
+
+/* The running thread waits at an endpoint where nothing is. */
+static inline void wait_for_message(struct thread *receiver, struct endpoint *endpoint)
+{
+    receiver->state = THREAD_RECEIVING;
+    receiver->endpoint = endpoint;
+    endpoint->first = endpoint->last = receiver;
+    endpoint->queue_is_receivers = true;
+    assert(thread_check(receiver));
+}
+
+FAST void fast_reply_receive(FAST_ARGUMENTS)
+{
+    const struct handle_row *row = row_with_right(thread->space, handle, RIGHT_RECEIVE);
+    if (row == nullptr || (tag & TAG_HAS_PART) != 0) goto slow;
+    struct endpoint *endpoint = row->endpoint;
+    if (endpoint->first != nullptr || endpoint->bits != 0) goto slow;
+    struct thread *caller = message_find_caller(thread, token);
+    if (caller == nullptr || !may_run(caller)) goto slow;
+    if (caller->request == REQUEST_FAULT) {
+        if (caller->fault.kind == FAULT_HANDLE || tag_label(tag) != FAULT_RETRY || caller->context.vector == VECTOR_SYSCALL) goto slow;
+        // Commit: nothing below may fail.
+        end_waiting(caller);
+        wait_for_message(thread, endpoint);
+        run(caller);
+        [[clang::musttail]] return fast_resume_saved(w4, w5, w1, token, handle, tag, w0, caller, w2, w3);
+    }
+
+    // Commit: nothing below may fail.
+    end_waiting(caller);
+    wait_for_message(thread, endpoint);
+    run(caller);
+    [[clang::musttail]] return fast_resume(w4, w5, w1, 0, 0, tag & TAG_LABEL_MASK, w0, caller, w2, w3);
+slow:
+    [[clang::musttail]] return fast_slow_reply_receive(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+}
+
+FAST void fast_fault(FAST_ARGUMENTS)
+{
+    uint64_t address = cpu_read_cr2();
+    uint64_t error = thread->context.error;
+    struct endpoint *endpoint = thread->space->pager.endpoint;
+    if (endpoint == nullptr || !endpoint->queue_is_receivers || (error & ERROR_RESERVED) != 0) goto slow;
+    struct thread *receiver = endpoint->first;
+    if (!may_run(receiver)) goto slow;
+
+    // Commit: nothing below may fail.
+    uint64_t access = error & ERROR_FETCH ? FAULT_EXECUTE : error & ERROR_WRITE ? FAULT_WRITE : FAULT_READ;
+    if (error & ERROR_PRESENT) access |= FAULT_PRESENT;
+    uint64_t tried = access | thread->context.vector << 8 | error << 32;
+    uint64_t now = log_trace & TRACE_FAULTS ? arch_cycles() : 0;
+    thread->fault.kind = FAULT_PAGE;
+    thread->fault.word[0] = tried;
+    thread->fault.word[1] = address;
+    thread->fault.word[2] = thread->context.rip;
+    thread->fault.word[3] = thread->context.rsp;
+    thread->fault.word[4] = thread->label;
+    thread->fault.word[5] = now;
+    handle = thread->badge = thread->space->pager.badge;
+    take_receiver(endpoint, receiver);
+    token = wait_for_reply(thread, REQUEST_FAULT, receiver->space);
+    tag = FAULT_PAGE | TAG_FAULT | incarnation_bits(receiver->space);
+    run(receiver);
+    [[clang::musttail]] return fast_resume(thread->label, now, address, token, handle, tag, tried, receiver, thread->context.rip, thread->context.rsp);
+slow:
+    [[clang::musttail]] return fast_slow_fault(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+}

@@ -1,0 +1,35 @@
+/* Fast paths: a call to a waiting server, a reply by a server that has nothing else to do, a page fault of a program whose pager waits.
+ *
+ * Each does what the ordinary path (microkernel/message.c, kernel.c) does in its most frequent case, and leaves every other case to it: decode, then
+ * commit, and before the commit nothing is changed. What makes them fast is that the message words never leave their registers. The calling convention
+ * preserve_none passes twelve arguments in registers; its order puts them where SYSCALL's registers are, so entry.S moves two (r10, rbx) each way.
+ *
+ *   argument  0    1    2    3      4       5    6    7       8    9
+ *   register  r12  r13  r14  r15    rdi     rsi  rdx  rcx     r8   r9
+ *   meaning   w4   w5   w1   token  handle  tag  w0   thread  w2   w3 */
+#ifndef QUIRE_FAST_H
+#define QUIRE_FAST_H
+
+#include "thread.h"
+
+#define FAST [[clang::preserve_none]]
+#define FAST_ARGUMENTS                                                                                                                                  \
+    uint64_t w4, uint64_t w5, uint64_t w1, uint64_t token, uint64_t handle, uint64_t tag, uint64_t w0, struct thread *thread, uint64_t w2, uint64_t w3
+
+FAST void fast_call(FAST_ARGUMENTS);
+FAST void fast_reply_receive(FAST_ARGUMENTS);
+FAST void fast_fault(FAST_ARGUMENTS); /* thread only */
+
+/* In entry.S: the ordinary path; and going on with a thread, its message in registers (`handle` is then the badge) or all of it saved. */
+FAST void fast_slow_call(FAST_ARGUMENTS);
+FAST void fast_slow_reply_receive(FAST_ARGUMENTS);
+FAST void fast_slow_fault(FAST_ARGUMENTS);
+FAST void fast_resume(FAST_ARGUMENTS);
+FAST void fast_resume_saved(FAST_ARGUMENTS);
+
+#ifdef QUIRE_TEST
+/* Set by the kernel argument `slow`: every fast path is refused, so that a test can compare. */
+extern bool fast_is_off;
+#endif
+
+#endif
