@@ -80,6 +80,7 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
         .badge = view->message->badge,
     };
     segment->pages++; /* invariant 1 */
+    process->fault_repeats_kept = process->fault_repeats;
     process->fault_repeats = 0;
     pager->count_faults++;
     if (pager->trace & TRACE_FAULTS) {
@@ -117,6 +118,7 @@ void fault_resolve_refused(struct pager *pager, const struct pager_action *refus
     assert(segment != nullptr && segment->pages > 0);
     segment->pages--; /* invariant 1 */
     pager->count_faults--;
+    process->fault_repeats = process->fault_repeats_kept; /* invariant 2 */
     if (status == STATUS_ALREADY_MAPPED && !fault_is_loop(process, address)) {
         fault_retry(action, refused->token);
         return;

@@ -62,6 +62,7 @@ struct process {
 
     uint64_t fault_address; /* of the latest fault that mapped nothing */
     uint32_t fault_repeats;
+    uint32_t fault_repeats_kept; /* what fault_repeats was before the page that is being mapped */
 
     enum process_end reason;
     uint64_t value;

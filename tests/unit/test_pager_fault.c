@@ -1,0 +1,252 @@
+/* Faults: what is mapped, what ends a process and says so, and that nobody else notices. */
+#include "pager_fixture.h"
+
+Test(pager_fault, the_stack_grows_where_it_is_touched)
+{
+    fixture_start();
+    uint64_t top = LAYOUT_STACK_TOP;
+    uint64_t low = top - LAYOUT_STACK_USUAL;
+    struct segment *stack = segment_find_kind(&sim_process(INIT)->segments, SEGMENT_STACK);
+    cr_assert_eq(stack->pages, 0);
+    unsigned char *word = sim_touch(INIT, top - 8, FAULT_WRITE);
+    for (unsigned i = 0; i < 8; i++) cr_assert_eq(word[i], 0);
+    cr_assert_not_null(sim_touch(INIT, top - 3 * PAGE_BYTES, FAULT_WRITE));
+    cr_assert_not_null(sim_touch(INIT, low, FAULT_READ));
+    cr_assert_eq(stack->pages, 3);
+    uint64_t frame;
+    uint32_t attributes;
+    cr_assert(sim_page(INIT, low, &frame, &attributes));
+    cr_assert_eq(attributes, ATTRIBUTE_WRITE);
+    cr_assert_not(sim_page(INIT, low + PAGE_BYTES, &frame, &attributes));
+    fixture_check();
+}
+
+Test(pager_fault, a_resolved_fault_costs_one_call_of_the_pager)
+{
+    fixture_start();
+    sim_touch(INIT, LAYOUT_STACK_TOP - 1, FAULT_WRITE);
+    uint64_t calls = sim_count_calls();
+    uint64_t resolves = sim_count_call(CALL_resolve);
+    cr_assert_not_null(sim_touch(INIT, LAYOUT_STACK_TOP - PAGE_BYTES - 1, FAULT_WRITE));
+    cr_assert_eq(sim_count_calls(), calls + 1);
+    cr_assert_eq(sim_count_call(CALL_resolve), resolves + 1);
+    cr_assert_eq(sim_pager.count_faults, 2);
+}
+
+Test(pager_fault, a_traced_fault_says_what_was_done)
+{
+    fixture_start_with(&(struct sim_options){ .trace = TRACE_FAULTS });
+    cr_assert_not_null(sim_touch(INIT, LAYOUT_STACK_TOP - 8, FAULT_WRITE));
+    uint64_t frame;
+    uint32_t attributes;
+    cr_assert(sim_page(INIT, LAYOUT_STACK_TOP - 8, &frame, &attributes));
+    char line[200];
+    snprintf(line, sizeof(line), "fault: pid=1 tid=1 addr=0x%llx access=write ip=0x400000 segment=stack action=map frame=0x%llx pages=1 cost=",
+             (unsigned long long)(LAYOUT_STACK_TOP - 8), (unsigned long long)frame);
+    cr_assert(fixture_logged(line), "%s\n%s", line, sim_log());
+    cr_assert_eq(sim_pager.count_faults, 1);
+    fixture_check();
+}
+
+Test(pager_fault, without_trace_nothing_is_logged)
+{
+    fixture_start();
+    sim_log_clear();
+    cr_assert_not_null(sim_touch(INIT, LAYOUT_STACK_TOP - 8, FAULT_WRITE));
+    cr_assert_str_empty(sim_log());
+}
+
+/* A child does one wrong thing and ends; init goes on. */
+static void ends(uint64_t address, uint64_t access, enum process_end reason, const char *line)
+{
+    fixture_start();
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    sim_log_clear();
+    cr_assert_null(sim_touch(number, address, access));
+    cr_assert(fixture_logged(line), "%s\n%s", line, sim_log());
+    cr_assert(fixture_logged("process: ended pid=3 name=child reason="));
+    fixture_ended(handle, reason, address);
+    cr_assert_not_null(sim_touch(INIT, LAYOUT_STACK_TOP - 8, FAULT_WRITE));
+    fixture_check();
+}
+
+Test(pager_fault, null_ends_the_process)
+{
+    ends(0, FAULT_READ, PROCESS_BAD_ADDRESS,
+         "fault: pid=3 tid=1 addr=0x0 access=read ip=0x400000 segment=none nearest=code(0x400000-0x402000) action=end reason=bad-address");
+}
+
+Test(pager_fault, below_the_stack_is_an_overflow)
+{
+    ends(LAYOUT_STACK_TOP - LAYOUT_STACK_USUAL - 1, FAULT_WRITE, PROCESS_STACK_OVERFLOW, "segment=none nearest=stack(");
+}
+
+Test(pager_fault, the_end_of_the_guard_is_an_overflow)
+{
+    ends(LAYOUT_STACK_TOP - LAYOUT_STACK_USUAL - LAYOUT_STACK_GUARD, FAULT_WRITE, PROCESS_STACK_OVERFLOW, "reason=stack-overflow");
+}
+
+Test(pager_fault, below_the_guard_is_a_bad_address)
+{
+    ends(LAYOUT_STACK_TOP - LAYOUT_STACK_USUAL - LAYOUT_STACK_GUARD - 1, FAULT_WRITE, PROCESS_BAD_ADDRESS, "reason=bad-address");
+}
+
+Test(pager_fault, above_the_stack_is_a_bad_address)
+{
+    ends(LAYOUT_STACK_TOP, FAULT_WRITE, PROCESS_BAD_ADDRESS, "nearest=stack(");
+}
+
+Test(pager_fault, above_everything_is_a_bad_address)
+{
+    ends(USER_LIMIT - 1, FAULT_WRITE, PROCESS_BAD_ADDRESS, "nearest=buffer(");
+}
+
+Test(pager_fault, kernel_addresses_are_bad_addresses)
+{
+    ends(UINT64_MAX, FAULT_READ, PROCESS_BAD_ADDRESS, "addr=0xffffffffffffffff access=read");
+}
+
+Test(pager_fault, writing_code_is_against_its_protection)
+{
+    ends(SIM_IMAGE_FIRST, FAULT_WRITE, PROCESS_PROTECTION, "access=write ip=0x400000 segment=code nearest=code(");
+}
+
+Test(pager_fault, writing_rodata_is_against_its_protection)
+{
+    ends(SIM_IMAGE_FIRST + 5 * PAGE_BYTES, FAULT_WRITE, PROCESS_PROTECTION, "segment=rodata");
+}
+
+Test(pager_fault, executing_data_is_against_its_protection)
+{
+    ends(SIM_IMAGE_FIRST + 2 * PAGE_BYTES, FAULT_EXECUTE, PROCESS_PROTECTION, "access=execute ip=0x400000 segment=data");
+}
+
+Test(pager_fault, executing_the_stack_is_against_its_protection)
+{
+    ends(LAYOUT_STACK_TOP - 8, FAULT_EXECUTE, PROCESS_PROTECTION, "segment=stack");
+}
+
+Test(pager_fault, exceptions_end_the_process_by_name)
+{
+    static const struct { uint32_t vector; uint32_t error; const char *name; } cases[] = {
+        { 0, 0, "divide-error" }, { 3, 0, "breakpoint" }, { 6, 0, "invalid-opcode" }, { 13, 0x18, "general-protection" }, { 31, 0, "reserved" },
+        { 17, 0, "alignment-check" }, { 255, 0, "reserved" },
+    };
+    fixture_start();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint32_t number;
+        uint32_t handle = fixture_child(&number);
+        sim_log_clear();
+        cr_assert_eq(sim_exception(number, cases[i].vector, cases[i].error), SIM_GONE);
+        char line[200];
+        snprintf(line, sizeof(line), "fault: pid=%u tid=1 exception=%s vector=%u error=0x%x ip=0x400000 segment=code action=end reason=exception", number,
+                 cases[i].name, cases[i].vector, cases[i].error);
+        cr_assert(fixture_logged(line), "%s\n%s", line, sim_log());
+        fixture_ended(handle, PROCESS_EXCEPTION, cases[i].vector);
+        fixture_check();
+    }
+}
+
+Test(pager_fault, the_same_fault_three_times_ends_the_process)
+{
+    fixture_start();
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    cr_assert_eq(sim_fault(number, FAULT_READ, SIM_IMAGE_FIRST), SIM_GOES_ON);
+    cr_assert_eq(sim_fault(number, FAULT_READ, SIM_IMAGE_FIRST), SIM_GOES_ON);
+    cr_assert_eq(sim_fault(number, FAULT_READ, SIM_IMAGE_FIRST), SIM_GONE);
+    fixture_ended(handle, PROCESS_FAULT_LOOP, SIM_IMAGE_FIRST);
+    fixture_check();
+}
+
+Test(pager_fault, other_addresses_and_mappings_in_between_are_no_loop)
+{
+    fixture_start();
+    uint32_t number;
+    fixture_child(&number);
+    for (unsigned i = 0; i < 10; i++) {
+        cr_assert_eq(sim_fault(number, FAULT_READ, SIM_IMAGE_FIRST), SIM_GOES_ON);
+        cr_assert_eq(sim_fault(number, FAULT_READ, SIM_IMAGE_FIRST + 1), SIM_GOES_ON);
+    }
+    for (unsigned i = 0; i < 10; i++) {
+        cr_assert_eq(sim_fault(number, FAULT_READ, SIM_IMAGE_FIRST), SIM_GOES_ON);
+        cr_assert_not_null(sim_touch(number, LAYOUT_STACK_TOP - 1 - i * PAGE_BYTES, FAULT_WRITE));
+    }
+    fixture_check();
+}
+
+Test(pager_fault, a_page_that_came_meanwhile_is_tried_again)
+{
+    fixture_start();
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    uint64_t address = LAYOUT_STACK_TOP - 8;
+    cr_assert_not_null(sim_touch(number, address, FAULT_WRITE));
+    struct segment *stack = segment_find_kind(&sim_process(number)->segments, SEGMENT_STACK);
+    /* The kernel answers ALREADY_MAPPED to the resolve; the segment's count must not change. */
+    cr_assert_eq(sim_fault(number, FAULT_WRITE, address), SIM_GOES_ON);
+    cr_assert_eq(stack->pages, 1);
+    cr_assert_eq(sim_pager.count_faults, 1);
+    fixture_check();
+    cr_assert_eq(sim_fault(number, FAULT_WRITE, address), SIM_GOES_ON);
+    cr_assert_eq(sim_fault(number, FAULT_WRITE, address), SIM_GONE);
+    fixture_ended(handle, PROCESS_FAULT_LOOP, layout_page_down(address));
+    fixture_check();
+}
+
+Test(pager_fault, out_of_memory_ends_the_process_that_asked)
+{
+    fixture_start();
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    sim_fail_resolve(STATUS_NO_MEMORY);
+    cr_assert_null(sim_touch(number, LAYOUT_STACK_TOP - 8, FAULT_WRITE));
+    fixture_ended(handle, PROCESS_OUT_OF_MEMORY, layout_page_down(LAYOUT_STACK_TOP - 8));
+    cr_assert(fixture_logged("segment=stack nearest=stack(0x7ffffe800000-0x7fffff000000) action=end reason=out-of-memory"), "%s", sim_log());
+    fixture_check();
+}
+
+Test(pager_fault, out_of_memory_with_trace_ends_the_process_too)
+{
+    fixture_start_with(&(struct sim_options){ .trace = TRACE_FAULTS });
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    sim_fail_allocation(1);
+    cr_assert_null(sim_touch(number, LAYOUT_STACK_TOP - 8, FAULT_WRITE));
+    fixture_ended(handle, PROCESS_OUT_OF_MEMORY, layout_page_down(LAYOUT_STACK_TOP - 8));
+    fixture_check();
+}
+
+Test(pager_fault, really_out_of_memory)
+{
+    fixture_start_with(&(struct sim_options){ .memory_bytes = 2 << 20 });
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    uint64_t first = fixture_ok(sim_request(number, PROTOCOL_map, 16 << 20, PROTECTION_WRITE, 0));
+    uint64_t at = first;
+    while (sim_touch(number, at, FAULT_WRITE) != nullptr) at += PAGE_BYTES;
+    cr_assert_lt(at, first + (16 << 20));
+    fixture_ended(handle, PROCESS_OUT_OF_MEMORY, at);
+    cr_assert_not_null(sim_touch(INIT, LAYOUT_STACK_TOP - 8, FAULT_WRITE));
+    fixture_check();
+}
+
+Test(pager_fault, late_messages_of_ended_processes_are_dropped)
+{
+    fixture_start();
+    struct pager_action action;
+    uint32_t number;
+    fixture_child(&number);
+    uint64_t badge = process_badge(sim_process(number));
+    sim_request(number, PROTOCOL_exit, 0, 0, 0);
+    struct pager_message fault = { .badge = badge, .tag = FAULT_PAGE | TAG_FAULT, .word = { FAULT_READ, 0x1000 }, .token = 77 };
+    pager_handle(&sim_pager, &fault, &action);
+    cr_assert_eq(action.kind, ACTION_WAIT);
+    struct pager_message request = { .badge = badge, .tag = PROTOCOL_process_self, .token = 78 };
+    pager_handle(&sim_pager, &request, &action);
+    cr_assert_eq(action.kind, ACTION_REPLY);
+    cr_assert_eq(action.token, 78);
+    cr_assert_eq(tag_label(action.tag), STATUS_STALE);
+    fixture_check();
+}

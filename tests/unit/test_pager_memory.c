@@ -1,0 +1,345 @@
+/* Requests for memory: brk, autogen, map, unmap, protect, module_map. */
+#include "pager_fixture.h"
+
+static uint64_t pages_of(uint32_t number, enum segment_kind kind)
+{
+    const struct segment *segment = segment_find_kind(&sim_process(number)->segments, kind);
+    return segment != nullptr ? segment->pages : 0;
+}
+
+/* --- brk --- */
+
+Test(pager_memory, brk_moves_by_bytes_and_maps_pages_at_once)
+{
+    fixture_start();
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_brk, 0, 0, 0));
+    cr_assert_eq(first, fixture_image.limit);
+    cr_assert_eq(fixture_ok(sim_request(INIT, PROTOCOL_brk, 1, 0, 0)), first);
+    cr_assert_eq(pages_of(INIT, SEGMENT_BRK), 1);
+    cr_assert_eq(fixture_ok(sim_request(INIT, PROTOCOL_brk, PAGE_BYTES - 1, 0, 0)), first + 1);
+    cr_assert_eq(pages_of(INIT, SEGMENT_BRK), 1);
+    cr_assert_eq(fixture_ok(sim_request(INIT, PROTOCOL_brk, 1, 0, 0)), first + PAGE_BYTES);
+    cr_assert_eq(pages_of(INIT, SEGMENT_BRK), 2);
+    uint64_t faults = sim_pager.count_faults;
+    *(char *)sim_touch(INIT, first + PAGE_BYTES, FAULT_WRITE) = 1;
+    cr_assert_eq(sim_pager.count_faults, faults);
+    fixture_check();
+    fixture_ok(sim_request(INIT, PROTOCOL_brk, (uint64_t)-1, 0, 0));
+    cr_assert_eq(pages_of(INIT, SEGMENT_BRK), 1);
+    fixture_ok(sim_request(INIT, PROTOCOL_brk, 1, 0, 0));
+    cr_assert_eq(*(char *)sim_touch(INIT, first + PAGE_BYTES, FAULT_READ), 0);
+    cr_assert_eq(fixture_ok(sim_request(INIT, PROTOCOL_brk, (uint64_t)-(int64_t)(PAGE_BYTES + 1), 0, 0)), first + PAGE_BYTES + 1);
+    cr_assert_eq(pages_of(INIT, SEGMENT_BRK), 0);
+    fixture_check();
+}
+
+Test(pager_memory, brk_refuses_what_it_cannot_do)
+{
+    fixture_start();
+    EXPECT(BAD_ARGUMENT, sim_request(INIT, PROTOCOL_brk, (uint64_t)-1, 0, 0));
+    EXPECT(BAD_ARGUMENT, sim_request(INIT, PROTOCOL_brk, (uint64_t)INT64_MIN, 0, 0));
+    EXPECT(RANGE_WRAPS, sim_request(INIT, PROTOCOL_brk, INT64_MAX, 0, 0));
+    EXPECT(LIMIT, sim_request(INIT, PROTOCOL_brk, USER_LIMIT, 0, 0));
+    EXPECT(NO_MEMORY, sim_request(INIT, PROTOCOL_brk, (uint64_t)1 << 40, 0, 0));
+    cr_assert_eq(pages_of(INIT, SEGMENT_BRK), 0);
+    fixture_check();
+}
+
+Test(pager_memory, brk_gives_pages_back_inside_a_large_page)
+{
+    fixture_start();
+    uint64_t free = sim_free_frames();
+    uint64_t size = (uint64_t)6 << 20;
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_brk, size, 0, 0));
+    fixture_check();
+    fixture_ok(sim_request(INIT, PROTOCOL_brk, (uint64_t)-(int64_t)(size / 2), 0, 0));
+    cr_assert_not_null(sim_touch(INIT, first + size / 2 - 1, FAULT_WRITE));
+    fixture_check();
+    fixture_ok(sim_request(INIT, PROTOCOL_brk, (uint64_t)-(int64_t)(size / 2), 0, 0));
+    cr_assert_leq(free - sim_free_frames(), 8); /* tables that the image needs stay, those of brk go */
+    fixture_check();
+}
+
+/* --- autogen --- */
+
+Test(pager_memory, autogen_grows_down_and_is_filled_at_once)
+{
+    fixture_start();
+    uint64_t low = fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, PAGE_BYTES + 1, 0, 0));
+    cr_assert_eq(low, LAYOUT_AUTOGEN_TOP - PAGE_BYTES - 1);
+    cr_assert_eq(pages_of(INIT, SEGMENT_AUTOGEN), 2);
+    cr_assert_eq(fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, 3 * PAGE_BYTES, 0, 0)), low - 3 * PAGE_BYTES);
+    cr_assert_eq(pages_of(INIT, SEGMENT_AUTOGEN), 5);
+    fixture_check();
+    fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)-(int64_t)(4 * PAGE_BYTES), 0, 0));
+    cr_assert_eq(pages_of(INIT, SEGMENT_AUTOGEN), 1);
+    fixture_check();
+    EXPECT(BAD_ARGUMENT, sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)-2, 0, 0));
+    fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)-1, 0, 0));
+    cr_assert_eq(pages_of(INIT, SEGMENT_AUTOGEN), 0);
+    fixture_check();
+}
+
+Test(pager_memory, autogen_refuses_what_it_cannot_do)
+{
+    fixture_start();
+    EXPECT(BAD_ARGUMENT, sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)-1, 0, 0));
+    EXPECT(RANGE_WRAPS, sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)INT64_MIN, 0, 0));
+    EXPECT(LIMIT, sim_request(INIT, PROTOCOL_autogen_move, INT64_MAX, 0, 0));
+    EXPECT(LIMIT, sim_request(INIT, PROTOCOL_autogen_move, LAYOUT_AUTOGEN_TOP - fixture_image.limit + 1, 0, 0));
+    EXPECT(NO_MEMORY, sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)1 << 40, 0, 0));
+    EXPECT(BAD_ARGUMENT, sim_request(INIT, PROTOCOL_autogen_flip, 2, 0, 0));
+    fixture_check();
+}
+
+Test(pager_memory, autogen_is_writable_or_executable)
+{
+    fixture_start();
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    uint64_t low = fixture_ok(sim_request(number, PROTOCOL_autogen_move, 2 * PAGE_BYTES, 0, 0));
+    cr_assert_not_null(sim_touch(number, low, FAULT_WRITE));
+    EXPECT(OK, sim_request(number, PROTOCOL_autogen_flip, 1, 0, 0));
+    cr_assert_not_null(sim_touch(number, low, FAULT_EXECUTE));
+    fixture_check();
+    fixture_ok(sim_request(number, PROTOCOL_autogen_move, PAGE_BYTES, 0, 0));
+    cr_assert_not_null(sim_touch(number, low - PAGE_BYTES, FAULT_EXECUTE));
+    EXPECT(OK, sim_request(number, PROTOCOL_autogen_flip, 0, 0, 0));
+    cr_assert_not_null(sim_touch(number, low, FAULT_WRITE));
+    fixture_check();
+    cr_assert_null(sim_touch(number, low, FAULT_EXECUTE));
+    fixture_ended(handle, PROCESS_PROTECTION, low);
+}
+
+Test(pager_memory, autogen_is_both_only_where_the_program_was_started_so)
+{
+    fixture_start();
+    uint64_t low = fixture_ok(sim_request(WX, PROTOCOL_autogen_move, PAGE_BYTES, 0, 0));
+    cr_assert_not_null(sim_touch(WX, low, FAULT_WRITE));
+    cr_assert_not_null(sim_touch(WX, low, FAULT_EXECUTE));
+    EXPECT(OK, sim_request(WX, PROTOCOL_autogen_flip, 1, 0, 0));
+    cr_assert_not_null(sim_touch(WX, low, FAULT_WRITE));
+    EXPECT(WRITE_EXECUTE, sim_request(WX, PROTOCOL_map, PAGE_BYTES, PROTECTION_WRITE | PROTECTION_EXECUTE, 0));
+    fixture_check();
+}
+
+/* Large pages at both ends of what is given back. */
+Test(pager_memory, autogen_gives_pages_back_inside_a_large_page)
+{
+    fixture_start();
+    fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)6 << 20, 0, 0));
+    for (unsigned i = 0; i < 5; i++) {
+        fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)-(int64_t)((1 << 20) + 5 * PAGE_BYTES), 0, 0));
+        fixture_check();
+    }
+}
+
+/* --- mmap --- */
+
+Test(pager_memory, map_reserves_and_touching_fills)
+{
+    fixture_start();
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, 3 * PAGE_BYTES - 1, PROTECTION_WRITE, 0));
+    cr_assert_eq(first, LAYOUT_MMAP_FIRST);
+    cr_assert_eq(pages_of(INIT, SEGMENT_MMAP), 0);
+    *(char *)sim_touch(INIT, first + PAGE_BYTES, FAULT_WRITE) = 5;
+    cr_assert_eq(pages_of(INIT, SEGMENT_MMAP), 1);
+    uint64_t second = fixture_ok(sim_request(INIT, PROTOCOL_map, PAGE_BYTES, PROTECTION_READ, 0));
+    cr_assert_eq(second, first + 3 * PAGE_BYTES);
+    cr_assert_null(sim_touch(INIT, second, FAULT_WRITE));
+    cr_assert_eq(sim_process(INIT), nullptr);
+    fixture_check();
+}
+
+Test(pager_memory, neighbours_that_are_alike_are_one_segment)
+{
+    fixture_start();
+    uint32_t count = sim_process(INIT)->segments.count;
+    for (unsigned i = 0; i < 1000; i++) fixture_ok(sim_request(INIT, PROTOCOL_map, PAGE_BYTES, PROTECTION_WRITE, 0));
+    cr_assert_eq(sim_process(INIT)->segments.count, count + 1);
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, LAYOUT_MMAP_FIRST + PAGE_BYTES, PAGE_BYTES, 0));
+    cr_assert_eq(sim_process(INIT)->segments.count, count + 2);
+    cr_assert_eq(fixture_ok(sim_request(INIT, PROTOCOL_map, 2 * PAGE_BYTES, PROTECTION_WRITE, 0)), LAYOUT_MMAP_FIRST + 1000 * PAGE_BYTES);
+    cr_assert_eq(fixture_ok(sim_request(INIT, PROTOCOL_map, PAGE_BYTES, PROTECTION_WRITE, 0)), LAYOUT_MMAP_FIRST + PAGE_BYTES);
+    cr_assert_eq(sim_process(INIT)->segments.count, count + 1);
+    fixture_check();
+}
+
+Test(pager_memory, unmap_cuts_and_counts)
+{
+    fixture_start();
+    uint64_t free = sim_free_frames();
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, 64 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    for (uint64_t i = 0; i < 64; i += 3) *(char *)sim_touch(INIT, first + i * PAGE_BYTES, FAULT_WRITE) = (char)i;
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, first + 10 * PAGE_BYTES, 20 * PAGE_BYTES - 1, 0));
+    fixture_check();
+    cr_assert_eq(*(char *)sim_touch(INIT, first + 9 * PAGE_BYTES, FAULT_READ), 9);
+    cr_assert_eq(*(char *)sim_touch(INIT, first + 30 * PAGE_BYTES, FAULT_READ), 30);
+    EXPECT(NOT_MAPPED, sim_request(INIT, PROTOCOL_unmap, first, 64 * PAGE_BYTES, 0));
+    EXPECT(NOT_MAPPED, sim_request(INIT, PROTOCOL_unmap, first + 15 * PAGE_BYTES, PAGE_BYTES, 0));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, first, 10 * PAGE_BYTES, 0));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, first + 30 * PAGE_BYTES, 34 * PAGE_BYTES, 0));
+    cr_assert_eq(pages_of(INIT, SEGMENT_MMAP), 0);
+    cr_assert_eq(sim_free_frames(), free);
+    fixture_check();
+}
+
+Test(pager_memory, protect_changes_what_is_there_and_what_comes)
+{
+    fixture_start();
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    uint64_t first = fixture_ok(sim_request(number, PROTOCOL_map, 8 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    *(char *)sim_touch(number, first + 2 * PAGE_BYTES, FAULT_WRITE) = 7;
+    EXPECT(OK, sim_request(number, PROTOCOL_protect, first + PAGE_BYTES, 3 * PAGE_BYTES, PROTECTION_EXECUTE));
+    fixture_check();
+    cr_assert_eq(*(char *)sim_touch(number, first + 2 * PAGE_BYTES, FAULT_EXECUTE), 7);
+    cr_assert_not_null(sim_touch(number, first + 3 * PAGE_BYTES, FAULT_EXECUTE));
+    cr_assert_not_null(sim_touch(number, first + 4 * PAGE_BYTES, FAULT_WRITE));
+    fixture_check();
+    EXPECT(OK, sim_request(number, PROTOCOL_protect, first, 8 * PAGE_BYTES, PROTECTION_READ));
+    fixture_check();
+    uint32_t count = sim_process(number)->segments.count;
+    EXPECT(OK, sim_request(number, PROTOCOL_protect, first, 8 * PAGE_BYTES, PROTECTION_WRITE));
+    cr_assert_eq(sim_process(number)->segments.count, count);
+    EXPECT(OK, sim_request(number, PROTOCOL_protect, first + 2 * PAGE_BYTES, PAGE_BYTES, PROTECTION_READ));
+    cr_assert_eq(sim_process(number)->segments.count, count + 2);
+    fixture_check();
+    cr_assert_null(sim_touch(number, first + 2 * PAGE_BYTES, FAULT_WRITE));
+    fixture_ended(handle, PROCESS_PROTECTION, first + 2 * PAGE_BYTES);
+}
+
+Test(pager_memory, hostile_ranges_get_a_status)
+{
+    fixture_start();
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, 4 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    static const uint64_t words[] = {
+        0, 1, PAGE_BYTES - 1, PAGE_BYTES, USER_FIRST, SIM_IMAGE_FIRST, LAYOUT_MMAP_FIRST, LAYOUT_MMAP_FIRST + 1, LAYOUT_STACK_TOP - PAGE_BYTES,
+        LAYOUT_BUFFER_FIRST, USER_LIMIT - PAGE_BYTES, USER_LIMIT, USER_LIMIT + PAGE_BYTES, (uint64_t)1 << 63, UINT64_MAX - PAGE_BYTES + 1, UINT64_MAX,
+    };
+    constexpr size_t count = sizeof(words) / sizeof(words[0]);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            if (words[i] == first && words[j] <= 4 * PAGE_BYTES && words[j] > 0) continue;
+            cr_assert_neq(sim_request(INIT, PROTOCOL_unmap, words[i], words[j], 0).label, STATUS_OK, "%lx %lx", words[i], words[j]);
+            cr_assert_neq(sim_request(INIT, PROTOCOL_protect, words[i], words[j], 0).label, STATUS_OK, "%lx %lx", words[i], words[j]);
+        }
+    }
+    EXPECT(BAD_ALIGNMENT, sim_request(INIT, PROTOCOL_unmap, first + 1, PAGE_BYTES, 0));
+    EXPECT(BAD_LENGTH, sim_request(INIT, PROTOCOL_unmap, first, 0, 0));
+    EXPECT(BAD_ADDRESS, sim_request(INIT, PROTOCOL_unmap, first, UINT64_MAX, 0));
+    EXPECT(BAD_ADDRESS, sim_request(INIT, PROTOCOL_unmap, 0, PAGE_BYTES, 0));
+    EXPECT(BAD_ARGUMENT, sim_request(INIT, PROTOCOL_protect, first, PAGE_BYTES, 4));
+    EXPECT(WRITE_EXECUTE, sim_request(INIT, PROTOCOL_protect, first, PAGE_BYTES, PROTECTION_WRITE | PROTECTION_EXECUTE));
+    EXPECT(BAD_LENGTH, sim_request(INIT, PROTOCOL_map, 0, 0, 0));
+    EXPECT(LIMIT, sim_request(INIT, PROTOCOL_map, UINT64_MAX, 0, 0));
+    EXPECT(LIMIT, sim_request(INIT, PROTOCOL_map, LAYOUT_MMAP_MOST, 0, 0));
+    EXPECT(BAD_ARGUMENT, sim_request(INIT, PROTOCOL_map, PAGE_BYTES, UINT64_MAX, 0));
+    fixture_check();
+}
+
+Test(pager_memory, immutable_segments_refuse_every_change)
+{
+    fixture_start();
+    fixture_ok(sim_request(INIT, PROTOCOL_brk, 1, 0, 0));
+    fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, PAGE_BYTES, 0, 0));
+    const struct segment_table *table = &sim_process(INIT)->segments;
+    for (uint32_t i = 0; i < table->count; i++) {
+        EXPECT(IMMUTABLE, sim_request(INIT, PROTOCOL_unmap, table->rows[i].first, PAGE_BYTES, 0));
+        EXPECT(IMMUTABLE, sim_request(INIT, PROTOCOL_protect, table->rows[i].first, PAGE_BYTES, PROTECTION_WRITE));
+    }
+    fixture_check();
+}
+
+Test(pager_memory, segments_have_a_limit_and_room_for_hundreds)
+{
+    fixture_start();
+    /* Every second page another protection, so that nothing joins. */
+    enum status status = STATUS_OK;
+    uint64_t count = 0;
+    while (status == STATUS_OK) {
+        status = sim_request(INIT, PROTOCOL_map, PAGE_BYTES, count % 2 == 0 ? PROTECTION_WRITE : PROTECTION_READ, 0).label;
+        count += status == STATUS_OK;
+    }
+    cr_assert_eq(status, STATUS_LIMIT);
+    cr_assert_gt(count, 500);
+    cr_assert_eq(sim_process(INIT)->segments.count, SEGMENT_LIMIT);
+    fixture_check();
+    for (uint64_t i = 0; i < count; i += 50) cr_assert_not_null(sim_touch(INIT, LAYOUT_MMAP_FIRST + i * PAGE_BYTES, FAULT_READ));
+    fixture_check();
+}
+
+/* --- Modules --- */
+
+Test(pager_memory, a_module_is_mapped_with_its_own_frames)
+{
+    fixture_start();
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    uint64_t free = 0;
+    struct sim_reply reply = sim_request_text(number, PROTOCOL_module_map, 0, "file", 4);
+    uint64_t first = fixture_ok(reply);
+    cr_assert_eq(reply.word[1], sizeof(fixture_file));
+    const unsigned char *page = sim_touch(number, first, FAULT_READ);
+    cr_assert_eq(memcmp(page, fixture_file, PAGE_BYTES), 0);
+    free = sim_free_frames();
+    page = sim_touch(number, first + 2 * PAGE_BYTES, FAULT_READ);
+    cr_assert_eq(sim_free_frames(), free);
+    cr_assert_eq(memcmp(page, fixture_file + 2 * PAGE_BYTES, PAGE_BYTES - 100), 0);
+    for (unsigned i = PAGE_BYTES - 100; i < PAGE_BYTES; i++) cr_assert_eq(page[i], 0);
+    EXPECT(IMMUTABLE, sim_request(number, PROTOCOL_protect, first, PAGE_BYTES, PROTECTION_WRITE));
+    EXPECT(IMMUTABLE, sim_request(number, PROTOCOL_protect, first, PAGE_BYTES, PROTECTION_EXECUTE));
+    fixture_check();
+    uint64_t other = fixture_ok(sim_request_text(INIT, PROTOCOL_module_map, 0, "file", 4));
+    cr_assert_eq(sim_touch(INIT, other, FAULT_READ), sim_touch(number, first, FAULT_READ));
+    EXPECT(OK, sim_request(number, PROTOCOL_unmap, first + PAGE_BYTES, PAGE_BYTES, 0));
+    cr_assert_eq(memcmp(sim_touch(number, first + 2 * PAGE_BYTES, FAULT_READ), fixture_file + 2 * PAGE_BYTES, PAGE_BYTES - 100), 0);
+    fixture_check();
+    cr_assert_null(sim_touch(number, first, FAULT_WRITE));
+    fixture_ended(handle, PROCESS_PROTECTION, first);
+    cr_assert_eq(memcmp(sim_touch(INIT, other, FAULT_READ), fixture_file, PAGE_BYTES), 0);
+    fixture_check();
+}
+
+Test(pager_memory, modules_that_cannot_be_mapped)
+{
+    fixture_start();
+    EXPECT(NOT_FOUND, sim_request_text(INIT, PROTOCOL_module_map, 0, "nobody", 6));
+    EXPECT(NOT_FOUND, sim_request_text(INIT, PROTOCOL_module_map, 0, "file", 5));
+    EXPECT(BAD_LENGTH, sim_request_text(INIT, PROTOCOL_module_map, 0, "", 0));
+    EXPECT(BAD_LENGTH, sim_request_text(INIT, PROTOCOL_module_map, 0, "empty", 5));
+    char name[MODULE_NAME_BYTES + 1] = { 'x' };
+    EXPECT(BAD_LENGTH, sim_request_text(INIT, PROTOCOL_module_map, 0, name, sizeof(name)));
+    fixture_check();
+}
+
+/* --- The k-th allocation fails --- */
+
+static void fails_cleanly(enum protocol label, uint64_t word0, uint64_t word1)
+{
+    for (uint64_t n = 1;; n++) {
+        uint64_t free = sim_free_frames();
+        uint64_t charge = process_charge(sim_process(INIT));
+        sim_fail_allocation(n);
+        struct sim_reply reply = sim_request(INIT, label, word0, word1, 0);
+        bool has_failed = sim_count_allocations() >= n;
+        sim_fail_allocation(0);
+        fixture_check();
+        if (!has_failed) {
+            cr_assert_eq(reply.label, STATUS_OK);
+            return;
+        }
+        cr_assert_eq(reply.label, STATUS_NO_MEMORY);
+        /* A page for more segments may stay: it is charged, and used next time. */
+        cr_assert_eq(sim_free_frames() + process_charge(sim_process(INIT)), free + charge, "n=%lu", n);
+    }
+}
+
+Test(pager_memory, failing_allocations_change_nothing)
+{
+    fixture_start();
+    fails_cleanly(PROTOCOL_brk, 3 << 20, 0);
+    fails_cleanly(PROTOCOL_brk, 3 << 20, 0);
+    fails_cleanly(PROTOCOL_autogen_move, 3 << 20, 0);
+    fails_cleanly(PROTOCOL_map, PAGE_BYTES, PROTECTION_WRITE);
+}
