@@ -197,6 +197,17 @@ static void take_processor(void)
     processor.current = sim_thread;
 }
 
+void sim_end(uint32_t number)
+{
+    struct process *process = sim_process(number);
+    assert(process != nullptr && process->state == PROCESS_RUNNING);
+    take_processor();
+    process_end(&sim_pager, process, PROCESS_EXITED, 0);
+    action = (struct pager_action){ .kind = ACTION_WAIT };
+    do_action();
+    sim_run();
+}
+
 void sim_stop(void)
 {
     take_processor();
