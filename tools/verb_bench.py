@@ -86,6 +86,6 @@ def print_table(rows, results):
             print(f'{row["name"]:24}{"-":>12}{"-":>12}{row["anchor"]:>12,}{row["goal"]:>12,}  not measured')
             continue
         least, median, unit, _ = results[row['name']]
-        verdict = '' if row['goal'] is None else 'goal met' if median <= row['goal'] else 'below the anchor' if median < row['anchor'] else 'above the anchor'
+        verdict = '' if row['goal'] is None else 'goal met' if median <= row['goal'] else 'beats the anchor' if median < row['anchor'] else 'behind the anchor'
         anchor, goal = (f'{row[key]:,}' if row[key] is not None else '-' for key in ('anchor', 'goal'))
         print(f'{row["name"]:24}{least:>12,}{median:>12,}{anchor:>12}{goal:>12}  {unit:14}{verdict}')

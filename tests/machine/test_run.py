@@ -1,0 +1,81 @@
+"""./quire run as a user meets it: exit status, messages, ctrl-C."""
+import os
+import pty
+import select
+import subprocess
+import time
+
+from harness import built
+from project import TOP
+
+
+def run(*options):
+    return subprocess.run([str(TOP / 'quire'), 'run', '--headless', '--pvh', '--timeout', '60', *options], text=True, errors='replace',
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_a_good_end_is_status_0():
+    result = run('--program', str(built('programs/hello')))
+    assert result.returncode == 0 and 'ended well' in result.stderr, result.stderr
+    assert 'fault: pid=' in result.stdout, 'faults are traced unless --append says otherwise'
+
+
+def test_arguments_reach_kernel_and_programs():
+    result = run('--program', f'{built("programs/echo")} server', '--program', f'{built("programs/echo")} client', '--append', 'trace=')
+    assert result.returncode == 0, result.stderr
+    assert 'fault: pid=' not in result.stdout and 'text=echo client' in result.stdout, result.stdout[-2000:]
+
+
+def test_staying_machines_run_until_the_timeout():
+    result = run('--program', str(built('programs/hello')), '--stay', '--timeout', '2')
+    assert result.returncode == 124 and 'time is up' in result.stderr, result
+
+
+def test_a_file_that_is_missing_is_named():
+    result = run('--program', '/no/such/file')
+    assert result.returncode == 1 and '/no/such/file' in result.stderr and 'Traceback' not in result.stderr, result.stderr
+
+
+def test_qemu_that_cannot_start_is_a_failure():
+    result = run('--cpu', 'no-such-processor')
+    assert result.returncode == 5 and 'no-such-processor' in result.stderr, result.stderr
+
+
+def test_ctrl_c_ends_the_machine():
+    """In a terminal of its own; the machine's identification is in the command line of QEMU, so that a survivor would be found."""
+    mark = f'{os.getpid()}.{time.monotonic_ns()}'
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(TOP)
+        os.execv(TOP / 'quire', ['quire', 'run', '--headless', '--pvh', '--stay', '--append', f'mark={mark}', '--timeout', '60'])
+    output, sent, status = b'', False, None
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                output += os.read(terminal, 65536)
+            except OSError:  # the terminal is closed when the last process has ended
+                break
+        if b'pager: idle' in output and not sent:
+            assert machines(mark), 'the machine is not found by its mark'
+            os.write(terminal, b'\x03')
+            sent = True
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    assert sent, f'the machine did not come so far: {output[-2000:]}'
+    assert os.waitstatus_to_exitcode(status) == 130 and b'interrupted' in output, (status, output[-500:])
+    assert not machines(mark), 'QEMU still runs'
+
+
+def machines(mark):
+    """Processes of QEMU with the mark in their command line."""
+    found = []
+    for process in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{process}/cmdline', 'rb') as file:
+                command = file.read()
+        except OSError:
+            continue
+        if b'qemu-system' in command and mark.encode() in command and b'quire' not in command.split(b'\0')[0]:
+            found.append(process)
+    return found
