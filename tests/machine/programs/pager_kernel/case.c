@@ -52,17 +52,19 @@ bool case_expect_status(enum status found, enum status wanted, const char *what,
 void case_call(struct registers *registers)
 {
     uint64_t *argument = registers->argument;
-    register uint64_t r10 __asm__("r10") = argument[3];
+    register uint64_t r14 __asm__("r14") = argument[3];
     register uint64_t r8 __asm__("r8") = argument[4];
     register uint64_t r9 __asm__("r9") = argument[5];
     register uint64_t r12 __asm__("r12") = argument[6];
     register uint64_t r13 __asm__("r13") = argument[7];
+    register uint64_t r15 __asm__("r15") = argument[8];
     __asm__ volatile("syscall"
-                     : "+a"(registers->number), "+D"(argument[0]), "+S"(argument[1]), "+d"(argument[2]), "+r"(r10), "+r"(r8), "+r"(r9), "+r"(r12),
-                       "+r"(r13), "+b"(argument[8])
+                     : "+a"(registers->number), "+D"(argument[0]), "+S"(argument[1]), "+d"(argument[2]), "+r"(r14), "+r"(r8), "+r"(r9), "+r"(r12),
+                       "+r"(r13), "+r"(r15)
                      :
-                     : "rcx", "r11", "r14", "r15", "memory");
-    argument[3] = r10;
+                     : "rcx", "r11", "r10", "rbx", "memory");
+    argument[3] = r14;
+    argument[8] = r15;
     argument[4] = r8;
     argument[5] = r9;
     argument[6] = r12;
