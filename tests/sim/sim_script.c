@@ -1,0 +1,168 @@
+/* Scripts: bytes to deeds. See sim_script.h.
+ *
+ * Values are drawn from what is interesting: the edges of the layout, of the program's own segments, of the number range. Wrong ones are meant to come often; most
+ * of what a script does must still be right now and then, or nothing deep is ever reached. */
+#include "sim_script.h"
+
+#include <string.h>
+
+#include "sim.h"
+#include "sim_image.h"
+
+constexpr uint32_t MOST_PROCESSES = 12;
+
+struct script {
+    const uint8_t *bytes;
+    size_t left;
+};
+
+static uint8_t take(struct script *script)
+{
+    if (script->left == 0) return 0;
+    script->left--;
+    return *script->bytes++;
+}
+
+static uint64_t take_wide(struct script *script)
+{
+    uint64_t number = 0;
+    for (unsigned i = 0; i < 8; i++) number = number << 8 | take(script);
+    return number;
+}
+
+/* A running process; the first one when the byte names none. */
+static const struct process *pick(struct script *script)
+{
+    uint32_t index = take(script) % MOST_PROCESSES;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        const struct process *process = sim_pager.process[i];
+        if (process != nullptr && process->state == PROCESS_RUNNING && index-- == 0) return process;
+    }
+    return sim_process(1);
+}
+
+static uint64_t take_address(struct script *script, const struct process *process)
+{
+    static const uint64_t edges[] = {
+        0, USER_FIRST, SIM_IMAGE_FIRST, LAYOUT_IMAGE_LIMIT, LAYOUT_AUTOGEN_TOP, LAYOUT_MMAP_FIRST, LAYOUT_MMAP_LIMIT, LAYOUT_STACK_TOP,
+        LAYOUT_STACK_TOP - LAYOUT_STACK_USUAL, LAYOUT_BUFFER_FIRST, USER_LIMIT, (uint64_t)1 << 63,
+    };
+    uint8_t choice = take(script);
+    uint64_t offset = (uint64_t)(int8_t)take(script) * (choice & 1 ? PAGE_BYTES : 1);
+    if (choice < 100) return edges[choice % (sizeof(edges) / sizeof(edges[0]))] + offset;
+    const struct segment *segment = &process->segments.rows[choice % process->segments.count];
+    return (choice & 2 ? segment->first : segment->limit) + offset;
+}
+
+static uint64_t take_word(struct script *script, const struct process *process)
+{
+    uint8_t choice = take(script);
+    switch (choice % 8) {
+    case 0: return take(script);
+    case 1: return (uint64_t)(int8_t)take(script);
+    case 2: return take(script) * PAGE_BYTES;
+    case 3: return (uint64_t)(int8_t)take(script) * PAGE_BYTES;
+    case 4: return take_address(script, process) & ~(PAGE_BYTES - 1);
+    case 5: return take_address(script, process);
+    case 6: return take(script) % 16 + ((uint64_t)(take(script) % 4) << HOLDING_SLOT_BITS);
+    default: return take_wide(script);
+    }
+}
+
+static const char *const texts[] = { "child", "child\0one", "file", "wx", "a", "b", "a-longer-name", "", "no such", "line\n" };
+
+static void do_request(struct script *script, const struct process *process)
+{
+    char text[MESSAGE_BUFFER_BYTES];
+    uint32_t label = take(script) % 48;
+    /* Program 1 stays: nothing else could be started without it. */
+    if (label == PROTOCOL_exit && process->number == 1) label = PROTOCOL_write;
+    if (label == PROTOCOL_process_start && sim_pager.count_running >= MOST_PROCESSES) label = PROTOCOL_system_info;
+    uint64_t word[MESSAGE_WORDS];
+    for (unsigned i = 0; i < 3; i++) word[i] = take_word(script, process);
+    for (unsigned i = 3; i < MESSAGE_WORDS; i++) word[i] = 0;
+    uint8_t choice = take(script);
+    const char *chosen = texts[choice % (sizeof(texts) / sizeof(texts[0]))];
+    size_t bytes = strlen(chosen) + (choice & 16 ? 1 : 0);
+    memcpy(text, chosen, bytes);
+    if (choice >= 240) {
+        bytes = (size_t)take(script) * 17 % (MESSAGE_BUFFER_BYTES + 1);
+        memset(text, take(script), bytes);
+    }
+    uint32_t length = choice >= 250 ? (uint32_t)(take_wide(script) & TAG_LENGTH_MASK) : (uint32_t)bytes;
+    uint64_t tag = tag_make(label, length) | (take(script) == 255 ? take_wide(script) : 0);
+    uint32_t handle = take(script) < 200 ? HANDLE_PAGER : (uint32_t)take_word(script, process);
+    sim_call(process->number, handle, tag, word, text, bytes);
+}
+
+static void do_touch(struct script *script, const struct process *process)
+{
+    static const uint64_t accesses[] = { FAULT_READ, FAULT_WRITE, FAULT_EXECUTE, FAULT_WRITE };
+    uint64_t address = take_address(script, process);
+    uint64_t access = accesses[take(script) % 4];
+    const struct segment *segment = segment_find(&process->segments, address);
+    if (process->number == 1 && segment == nullptr) return;
+    if (process->number == 1 && (access & FAULT_EXECUTE ? !(segment->protection & PROTECTION_EXECUTE)
+                                                        : (access & FAULT_WRITE) && !(segment->protection & PROTECTION_WRITE)))
+        return;
+    sim_touch(process->number, address, access);
+}
+
+static void do_receive(struct script *script, const struct process *process)
+{
+    struct pager_message message;
+    if (sim_look(process->number).outcome != SIM_GOES_ON) return;
+    uint32_t handle = (uint32_t)take_word(script, process);
+    if (sim_receive(process->number, handle, &message) == STATUS_OK && (take(script) & 1)) sim_reply_to(process->number, handle, &message);
+}
+
+static void do_one(struct script *script, const struct process *process)
+{
+    switch (take(script) % 12) {
+    case 0: case 1: case 2: case 3: case 4: case 5:
+        do_request(script, process);
+        break;
+    case 6: case 7: case 8:
+        do_touch(script, process);
+        break;
+    case 9:
+        do_receive(script, process);
+        break;
+    case 10:
+        if (process->number != 1) sim_exception(process->number, take(script), take(script));
+        break;
+    default:
+        if (take(script) & 1) sim_fail_allocation(take(script) % 32);
+        else if (process->number != 1) sim_end(process->number);
+        break;
+    }
+}
+
+const char *sim_script(const uint8_t *bytes, size_t size, unsigned check_every)
+{
+    struct script script = { bytes, size };
+    for (unsigned step = 1; script.left > 0; step++) {
+        do_one(&script, pick(&script));
+        if (step % check_every != 0) continue;
+        sim_fail_allocation(0);
+        const char *failed = sim_check();
+        if (failed != nullptr) return failed;
+    }
+    sim_fail_allocation(0);
+    return sim_check();
+}
+
+void sim_script_start(void)
+{
+    static struct sim_image image;
+    static unsigned char file[5 * PAGE_BYTES + 5];
+    static const struct sim_image_shape shape = { .code_bytes = 10, .data_file_bytes = 10, .data_memory_bytes = PAGE_BYTES + 1, .rodata_bytes = 10 };
+    sim_image_make(&image, &shape);
+    struct sim_module modules[] = {
+        { "init", image.bytes, image.size_bytes },
+        { "image:child", image.bytes, image.size_bytes },
+        { "program+wx:wx", image.bytes, image.size_bytes },
+        { "data:file", file, sizeof(file) },
+    };
+    sim_start(&(struct sim_options){ .memory_bytes = 8 << 20 }, modules, sizeof(modules) / sizeof(modules[0]));
+}

@@ -1,0 +1,67 @@
+/* Hostile programs: every label with every kind of nonsense, at random but repeatable. The pager stays right, and everything comes back. */
+#include "pager_fixture.h"
+
+#include "sim_script.h"
+
+static uint64_t random_next(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+static void plays(uint64_t seed, size_t size)
+{
+    static uint8_t bytes[1 << 16];
+    cr_assert_leq(size, sizeof(bytes));
+    cr_log_info("seed %lu", seed);
+    uint64_t state = seed * 0x9e3779b97f4a7c15 + 1;
+    for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t)(random_next(&state) >> 24);
+    sim_script_start();
+    const char *failed = sim_script(bytes, size, 200);
+    cr_assert_null(failed, "seed %lu: %s\n%s", seed, failed, sim_log());
+    sim_stop();
+}
+
+Test(pager_hostile, long_random_scripts)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) plays(seed, 1 << 16);
+}
+
+Test(pager_hostile, many_short_random_scripts)
+{
+    for (uint64_t seed = 100; seed < 160; seed++) plays(seed, 1 << 10);
+}
+
+Test(pager_hostile, every_label_with_empty_and_full_words)
+{
+    fixture_start();
+    static const uint64_t values[] = { 0, 1, INT64_MAX, (uint64_t)INT64_MIN, UINT64_MAX };
+    uint64_t word[MESSAGE_WORDS];
+    char text[MESSAGE_BUFFER_BYTES];
+    for (uint32_t label = 0; label < 100; label++) {
+        if (label == PROTOCOL_exit) continue;
+        for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+            for (unsigned j = 0; j < MESSAGE_WORDS; j++) word[j] = values[i];
+            memset(text, i == 0 ? 0 : 0xff, sizeof(text));
+            for (size_t length = 0; length <= MESSAGE_BUFFER_BYTES; length = length * 2 + 1) {
+                struct sim_reply reply = sim_call(INIT, HANDLE_PAGER, tag_make(label, (uint32_t)length), word, text, length);
+                cr_assert_eq(reply.outcome, SIM_GOES_ON, "label %u", label);
+            }
+        }
+    }
+    fixture_check();
+}
+
+/* Tags of programs never look like faults or notifications. */
+Test(pager_hostile, a_program_cannot_make_faults)
+{
+    fixture_start();
+    uint64_t word[MESSAGE_WORDS] = { FAULT_READ, 0, 0, 0, 0, 0 };
+    struct sim_reply reply = sim_call(INIT, HANDLE_PAGER, FAULT_PAGE | TAG_FAULT, word, nullptr, 0);
+    cr_assert_eq(reply.outcome, SIM_GONE); /* label 1 is exit, and that is what it was taken for */
+    reply = sim_call(WX, HANDLE_PAGER, FAULT_HANDLE | TAG_FAULT | TAG_NOTIFICATION, word, nullptr, 0);
+    cr_assert_eq(reply.label, STATUS_BAD_LENGTH); /* label 2 is write */
+    fixture_check();
+}

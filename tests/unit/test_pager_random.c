@@ -1,0 +1,181 @@
+/* Random operations of one program against a naive model: an array with one row for each page. Seeds are fixed and logged. */
+#include "pager_fixture.h"
+
+constexpr uint32_t PAGES = 160;
+constexpr unsigned STEPS = 2500;
+
+struct model_page {
+    bool is_reserved;
+    bool is_present;
+    uint32_t protection;
+    uint64_t value;
+};
+
+static struct model_page pages[PAGES];
+static uint64_t break_bytes;
+static uint64_t autogen_bytes;
+static uint32_t number;
+static uint64_t state;
+
+static uint64_t draw(uint64_t limit)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (state >> 11) % limit;
+}
+
+static uint64_t page_address(uint64_t page) { return LAYOUT_MMAP_FIRST + page * PAGE_BYTES; }
+
+static void reset(void)
+{
+    memset(pages, 0, sizeof(pages));
+    break_bytes = autogen_bytes = 0;
+    fixture_child(&number);
+}
+
+static uint32_t draw_protection(void)
+{
+    static const uint32_t choices[] = { PROTECTION_READ, PROTECTION_WRITE, PROTECTION_WRITE, PROTECTION_EXECUTE };
+    return choices[draw(4)];
+}
+
+static void step_map(void)
+{
+    uint64_t count = 1 + draw(20);
+    uint32_t protection = draw_protection();
+    for (uint64_t first = 0; first + count <= PAGES; first++) {
+        bool is_free = true;
+        for (uint64_t i = 0; i < count; i++) is_free &= !pages[first + i].is_reserved;
+        if (!is_free) continue;
+        uint64_t bytes = count * PAGE_BYTES - draw(PAGE_BYTES);
+        cr_assert_eq(fixture_ok(sim_request(number, PROTOCOL_map, bytes, protection, 0)), page_address(first));
+        for (uint64_t i = 0; i < count; i++) pages[first + i] = (struct model_page){ .is_reserved = true, .protection = protection };
+        return;
+    }
+}
+
+static bool all_reserved(uint64_t first, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (!pages[first + i].is_reserved) return false;
+    return true;
+}
+
+static void step_change(bool is_unmap)
+{
+    uint64_t count = 1 + draw(12);
+    uint64_t first = draw(PAGES - count);
+    uint32_t protection = draw_protection();
+    bool is_good = all_reserved(first, count);
+    struct sim_reply reply =
+        sim_request(number, is_unmap ? PROTOCOL_unmap : PROTOCOL_protect, page_address(first), count * PAGE_BYTES, is_unmap ? 0 : protection);
+    cr_assert_eq(reply.label, is_good ? STATUS_OK : STATUS_NOT_MAPPED);
+    if (!is_good) return;
+    for (uint64_t i = 0; i < count; i++) {
+        if (is_unmap) pages[first + i] = (struct model_page){ 0 };
+        else pages[first + i].protection = protection;
+    }
+}
+
+static void step_touch(void)
+{
+    static const uint64_t accesses[] = { FAULT_READ, FAULT_READ, FAULT_READ, FAULT_WRITE, FAULT_WRITE, FAULT_WRITE, FAULT_WRITE, FAULT_EXECUTE };
+    uint64_t page = draw(PAGES);
+    uint64_t access = accesses[draw(8)];
+    struct model_page *model = &pages[page];
+    bool is_good = model->is_reserved && !(access == FAULT_WRITE && model->protection != PROTECTION_WRITE)
+                   && !(access == FAULT_EXECUTE && model->protection != PROTECTION_EXECUTE);
+    if (!is_good && draw(8) != 0) return; /* deaths are dear: fewer of them */
+    uint64_t *value = sim_touch(number, page_address(page) + 8 * (page % 512), access);
+    cr_assert_eq(value != nullptr, is_good);
+    if (!is_good) {
+        reset();
+        return;
+    }
+    cr_assert_eq(*value, model->value);
+    model->is_present = true;
+    if (access == FAULT_WRITE) *value = model->value = draw(UINT64_MAX);
+}
+
+static void step_break(void)
+{
+    int64_t delta = (int64_t)draw(10 * PAGE_BYTES) - (int64_t)(5 * PAGE_BYTES);
+    struct sim_reply reply = sim_request(number, PROTOCOL_brk, (uint64_t)delta, 0, 0);
+    if (delta < 0 && (uint64_t)-delta > break_bytes) {
+        cr_assert_eq(reply.label, STATUS_BAD_ARGUMENT);
+        return;
+    }
+    cr_assert_eq(fixture_ok(reply), fixture_image.limit + break_bytes);
+    break_bytes += (uint64_t)delta;
+}
+
+static void step_autogen(void)
+{
+    int64_t delta = (int64_t)draw(10 * PAGE_BYTES) - (int64_t)(5 * PAGE_BYTES);
+    struct sim_reply reply = sim_request(number, PROTOCOL_autogen_move, (uint64_t)delta, 0, 0);
+    if (delta < 0 && (uint64_t)-delta > autogen_bytes) {
+        cr_assert_eq(reply.label, STATUS_BAD_ARGUMENT);
+        return;
+    }
+    autogen_bytes += (uint64_t)delta;
+    cr_assert_eq(fixture_ok(reply), LAYOUT_AUTOGEN_TOP - autogen_bytes);
+}
+
+/* The segments that the model would have, one for each run of pages that are alike. */
+static void compare(void)
+{
+    uint64_t index = 3;
+    struct sim_reply reply;
+    if (break_bytes > 0) {
+        reply = sim_request(number, PROTOCOL_segment_info, index++, 0, 0);
+        cr_assert_eq(fixture_ok(reply), SEGMENT_BRK);
+        cr_assert_eq(reply.word[4], (break_bytes + PAGE_BYTES - 1) / PAGE_BYTES);
+    }
+    if (autogen_bytes > 0) {
+        reply = sim_request(number, PROTOCOL_segment_info, index++, 0, 0);
+        cr_assert_eq(fixture_ok(reply), SEGMENT_AUTOGEN);
+        cr_assert_eq(reply.word[4], (autogen_bytes + PAGE_BYTES - 1) / PAGE_BYTES);
+    }
+    for (uint64_t page = 0; page < PAGES;) {
+        if (!pages[page].is_reserved) {
+            page++;
+            continue;
+        }
+        uint64_t limit = page;
+        uint64_t present = 0;
+        while (limit < PAGES && pages[limit].is_reserved && pages[limit].protection == pages[page].protection) present += pages[limit++].is_present;
+        reply = sim_request(number, PROTOCOL_segment_info, index++, 0, 0);
+        cr_assert_eq(fixture_ok(reply), SEGMENT_MMAP);
+        cr_assert_eq(reply.word[1], page_address(page));
+        cr_assert_eq(reply.word[2], page_address(limit));
+        cr_assert_eq(reply.word[3], pages[page].protection);
+        cr_assert_eq(reply.word[4], present);
+        page = limit;
+    }
+    cr_assert_eq(fixture_ok(sim_request(number, PROTOCOL_segment_info, index, 0, 0)), SEGMENT_STACK);
+    fixture_check();
+}
+
+static void runs(uint64_t seed)
+{
+    cr_log_info("seed %lu", seed);
+    state = seed;
+    fixture_start();
+    reset();
+    for (unsigned step = 0; step < STEPS; step++) {
+        uint64_t choice = draw(16);
+        if (choice < 3) step_map();
+        else if (choice < 5) step_change(true);
+        else if (choice < 8) step_change(false);
+        else if (choice < 14) step_touch();
+        else if (choice == 14) step_break();
+        else step_autogen();
+        if (step % 100 == 99) compare();
+    }
+}
+
+Test(pager_random, follows_the_model_1) { runs(0x1234'5678'9abc'def1); }
+Test(pager_random, follows_the_model_2) { runs(2); }
+Test(pager_random, follows_the_model_3) { runs(3); }
+Test(pager_random, follows_the_model_4) { runs(4); }
