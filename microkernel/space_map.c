@@ -9,6 +9,7 @@
 #include "space.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "counter.h"
 #include "walk.h"
@@ -40,9 +41,11 @@ static unsigned level_shared(uint64_t one, uint64_t other)
 static bool entries_are_absent(const struct walk *walk, unsigned count)
 {
     if (walk->level != 0) return !pte_is_present(*walk->entry);
+    const pte_t *entries = walk->entry;
     pte_t seen = 0;
+#pragma clang loop unroll_count(8)
     for (unsigned i = 0; i < count; i++)
-        seen |= walk->entry[i];
+        seen |= entries[i];
     return !pte_is_present(seen);
 }
 
@@ -93,47 +96,90 @@ static void part_enter(struct part *part, struct space *space, struct reserve *r
 
 /* --- Frames that follow each other --- */
 
-static enum status frames_check(frame_t first, unsigned count)
+/* What some rows of the frame table have in common, gathered a whole row at a time: two instructions each. */
+struct summary {
+    struct frame_info any; /* bits that are set in at least one */
+    struct frame_info all; /* bits that are set in every one */
+};
+
+static struct summary frames_summarise(const struct frame_info *info, unsigned count)
+{
+    uint64_t any = 0, all = UINT64_MAX;
+#pragma clang loop unroll_count(8)
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t row;
+        memcpy(&row, &info[i], sizeof row);
+        any |= row;
+        all &= row;
+    }
+    struct summary summary;
+    memcpy(&summary.any, &any, sizeof any);
+    memcpy(&summary.all, &all, sizeof all);
+    return summary;
+}
+
+/* True when no frame's count is at its limit. */
+static bool frames_have_room(const struct frame_info *info, unsigned count, struct summary summary)
+{
+    if (summary.any.count < FRAME_COUNT_LIMIT) return true; /* no count exceeds the union of their bits */
+    for (unsigned i = 0; i < count; i++)
+        if (info[i].count == FRAME_COUNT_LIMIT) return false;
+    return true;
+}
+
+/* BAD_FRAME, TOO_MANY_MAPPINGS. *is_dirty: some of them have to be cleaned. */
+static enum status frames_check(frame_t first, unsigned count, bool *is_dirty)
 {
     if (!range_within(first.number, count, frame_count_table())) return STATUS_BAD_FRAME;
     const struct frame_info *info = frame_find(first);
-    for (unsigned i = 0; i < count; i++) {
-        if (info[i].kind != FRAME_KIND_USER) return STATUS_BAD_FRAME;
-        if (info[i].count == FRAME_COUNT_LIMIT) return STATUS_TOO_MANY_MAPPINGS;
-    }
+    struct summary summary = frames_summarise(info, count);
+    if (summary.any.kind != FRAME_KIND_USER || summary.all.kind != FRAME_KIND_USER) return STATUS_BAD_FRAME;
+    if (!frames_have_room(info, count, summary)) return STATUS_TOO_MANY_MAPPINGS;
+    *is_dirty = summary.any.flags & FRAME_DIRTY;
     return STATUS_OK;
 }
 
-static inline void frame_hold(frame_t frame, struct frame_info *info)
+static void frames_hold(frame_t first, unsigned count, bool is_dirty)
 {
-    if (info->flags & FRAME_DIRTY) frame_clean(frame, info);
-    info->count++;
+    struct frame_info *info = frame_find(first);
+    for (unsigned i = 0; is_dirty && i < count; i++)
+        if (info[i].flags & FRAME_DIRTY) frame_clean((frame_t){ first.number + i }, &info[i]);
+#pragma clang loop unroll_count(8)
+    for (unsigned i = 0; i < count; i++)
+        info[i].count++;
 }
 
 static void part_map(const struct part *part, frame_t first, uint32_t attributes)
 {
-    struct frame_info *info = frame_find(first);
-    for (unsigned i = 0; i < part->count_pages; i++)
-        frame_hold((frame_t){ first.number + i }, &info[i]);
-    pte_t leaf = pte_make_leaf(first, attributes, part->level);
-    unsigned count = part->level == 0 ? part->count_pages : 1;
-    for (unsigned i = 0; i < count; i++, leaf = pte_next(leaf, part->level))
-        part->walk.entry[i] = leaf;
+    unsigned level = part->level, count = level == 0 ? part->count_pages : 1;
+    pte_t *entries = part->walk.entry, leaf = pte_make_leaf(first, attributes, level);
+#pragma clang loop unroll_count(8)
+    for (unsigned i = 0; i < count; i++) {
+        entries[i] = leaf;
+        leaf = pte_next(leaf, level);
+    }
 }
 
 enum status space_map(struct space *space, struct user_span span, frame_t first, uint32_t attributes, uint64_t *done)
 {
     assert(attributes_check(attributes) == STATUS_OK);
+    if (span.count_pages == 1) {
+        enum status one = space_map_page(space, span.first, first, attributes);
+        if (one == STATUS_OK) *done = 1;
+        return one;
+    }
     struct plan plan;
     enum status status = plan_make(&plan, space, span, first.number);
     if (status != STATUS_OK) return status;
-    status = frames_check(first, plan.count_pages);
+    bool is_dirty;
+    status = frames_check(first, plan.count_pages, &is_dirty);
     if (status != STATUS_OK) return status;
     struct reserve reserve;
     status = reserve_fill(&reserve, space, plan.count_tables);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
+    frames_hold(first, plan.count_pages, is_dirty);
     for (unsigned i = 0; i < plan.count_parts; i++) {
         part_enter(&plan.parts[i], space, &reserve);
         part_map(&plan.parts[i], first, attributes);
@@ -188,7 +234,9 @@ static void part_fill(const struct part *part, struct fresh *fresh, uint32_t att
 {
     for (unsigned i = 0; i < part->count_pages; i++) {
         frame_t frame = { fresh_take(fresh) };
-        frame_hold(frame, frame_find(frame));
+        struct frame_info *info = frame_find(frame);
+        if (info->flags & FRAME_DIRTY) frame_clean(frame, info);
+        info->count++;
         part->walk.entry[i] = pte_make_leaf(frame, attributes, 0);
     }
 }
@@ -196,6 +244,12 @@ static void part_fill(const struct part *part, struct fresh *fresh, uint32_t att
 enum status space_fill(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done)
 {
     assert(attributes_check(attributes) == STATUS_OK);
+    if (span.count_pages == 1) {
+        frame_t frame;
+        enum status one = space_fill_page(space, span.first, attributes, &frame);
+        if (one == STATUS_OK) *done = 1;
+        return one;
+    }
     struct plan plan;
     enum status status = plan_make(&plan, space, span, UINT64_MAX);
     if (status != STATUS_OK) return status;

@@ -1,4 +1,4 @@
-/* Mapping one page: what resolve does for nearly every fault.
+/* Mapping one page: what resolve does for nearly every fault, and the short form of space_map and space_fill.
  *
  * The same checks and the same order as space_map.c, without its plan: one walk, and the tables below it when it ended early.
  *
@@ -9,14 +9,6 @@
 
 #include "counter.h"
 #include "walk.h"
-
-/* Walks to the page's entry and takes the tables it lacks. ALREADY_MAPPED, NO_MEMORY. */
-static enum status page_prepare(const struct space *space, user_page_t page, struct walk *walk, struct reserve *reserve)
-{
-    walk_begin(walk, space, page.address);
-    if (pte_is_present(*walk->entry)) return STATUS_ALREADY_MAPPED;
-    return reserve_fill(reserve, space, walk->level);
-}
 
 static void page_write(struct space *space, user_page_t page, struct walk *walk, struct reserve *reserve, pte_t leaf)
 {
@@ -30,13 +22,14 @@ static void page_write(struct space *space, user_page_t page, struct walk *walk,
 enum status space_map_page(struct space *space, user_page_t page, frame_t frame, uint32_t attributes)
 {
     assert(attributes_check(attributes) == STATUS_OK);
+    struct walk walk;
+    walk_begin(&walk, space, page.address);
+    if (pte_is_present(*walk.entry)) return STATUS_ALREADY_MAPPED;
     struct frame_info *info = frame_find(frame);
     if (info == nullptr || info->kind != FRAME_KIND_USER) return STATUS_BAD_FRAME;
     if (info->count == FRAME_COUNT_LIMIT) return STATUS_TOO_MANY_MAPPINGS;
-    struct walk walk;
     struct reserve reserve;
-    enum status status = page_prepare(space, page, &walk, &reserve);
-    if (status != STATUS_OK) return status;
+    if (walk.level != 0 && reserve_fill(&reserve, space, walk.level) != STATUS_OK) return STATUS_NO_MEMORY;
 
     // Commit: nothing below may fail.
     if (info->flags & FRAME_DIRTY) frame_clean(frame, info);
@@ -49,9 +42,11 @@ enum status space_fill_page(struct space *space, user_page_t page, uint32_t attr
 {
     assert(attributes_check(attributes) == STATUS_OK);
     struct walk walk;
+    walk_begin(&walk, space, page.address);
+    if (pte_is_present(*walk.entry)) return STATUS_ALREADY_MAPPED;
     struct reserve reserve;
-    enum status status = page_prepare(space, page, &walk, &reserve);
-    if (status != STATUS_OK) return status;
+    reserve.count = 0;
+    if (walk.level != 0 && reserve_fill(&reserve, space, walk.level) != STATUS_OK) return STATUS_NO_MEMORY;
     frame_t fresh;
     if (frame_allocate(0, FRAME_KIND_USER, &fresh) != STATUS_OK) {
         reserve_empty(&reserve);

@@ -30,12 +30,12 @@ static enum status visit_protect(struct visit *visit, struct space *space, uint3
         enum status status = visit_split(visit, space);
         if (status != STATUS_OK) return status;
     }
-    unsigned entries = visit->level == 0 ? (unsigned)visit->count_pages : 1;
-    unsigned written = 0;
-    for (unsigned i = 0; i < entries; i++)
-        if (pte_is_present(walk->entry[i]))
-            written += leaf_protect(&walk->entry[i], visit->level, visit->address + ((uint64_t)i << PAGE_SHIFT), attributes, gather);
-    *changed += written * walk_pages_of(visit->level);
+    unsigned level = visit->level, count = level == 0 ? (unsigned)visit->count_pages : 1, written = 0;
+    uint64_t address = visit->address;
+    pte_t *entries = walk->entry;
+    for (unsigned i = 0; i < count; i++, address += PAGE_BYTES)
+        if (pte_is_present(entries[i])) written += leaf_protect(&entries[i], level, address, attributes, gather);
+    *changed += written * walk_pages_of(level);
     counter_add(COUNTER_ENTRIES_WRITTEN, written);
     return STATUS_OK;
 }

@@ -11,17 +11,18 @@
 #include "counter.h"
 #include "walk.h"
 
+/* One mapping less. A frame without any joins the gather's chain when it is to be freed. */
 static inline void frame_release(struct gather *gather, uint32_t number, struct frame_info *info, bool is_freeing)
 {
     assert(info->kind == FRAME_KIND_USER && info->count > 0);
-    info->count--;
-    if (!is_freeing || info->count != 0) return;
+    uint16_t count = --info->count;
+    if (!is_freeing || count != 0) return;
     info->cookie = gather->frames;
     gather->frames = number;
 }
 
 /* Removes the whole large leaf where the walk stands. */
-static unsigned remove_large(const struct walk *walk, uint64_t address, bool is_freeing, struct gather *gather)
+static void remove_large(const struct walk *walk, uint64_t address, bool is_freeing, struct gather *gather)
 {
     frame_t first = pte_frame(*walk->entry);
     struct frame_info *info = frame_find(first);
@@ -30,24 +31,34 @@ static unsigned remove_large(const struct walk *walk, uint64_t address, bool is_
     uint64_t count_pages = walk_pages_of(walk->level);
     for (uint32_t i = 0; i < count_pages; i++)
         frame_release(gather, first.number + i, &info[i], is_freeing);
-    return 1;
 }
 
-/* Removes the leaves of a lowest table among `count` entries from where the walk stands. */
+static unsigned count_present(const pte_t *entries, unsigned count)
+{
+    unsigned present = 0;
+#pragma clang loop unroll_count(8)
+    for (unsigned i = 0; i < count; i++)
+        present += pte_is_present(entries[i]);
+    return present;
+}
+
+/* Removes the leaves of a lowest table among `count` entries from where the walk stands; says how many there were. */
 static unsigned remove_leaves(const struct walk *walk, uint64_t address, unsigned count, bool is_freeing, struct gather *gather)
 {
     struct frame_info *frames = frame_find((frame_t){ 0 });
-    unsigned removed = 0;
+    pte_t *entries = walk->entry;
+    unsigned present = count_present(entries, count);
+    bool is_one_by_one = gather->count_pages + present <= INVALIDATE_LIMIT; /* else a flush, and the addresses do not matter */
     for (unsigned i = 0; i < count; i++) {
-        pte_t leaf = walk->entry[i];
+        pte_t leaf = entries[i];
         if (!pte_is_present(leaf)) continue;
-        walk->entry[i] = 0;
-        removed++;
-        gather_page(gather, address + ((uint64_t)i << PAGE_SHIFT));
+        entries[i] = 0;
+        if (is_one_by_one) gather_page(gather, address + ((uint64_t)i << PAGE_SHIFT));
         uint32_t number = pte_frame(leaf).number;
         frame_release(gather, number, &frames[number], is_freeing);
     }
-    return removed;
+    if (!is_one_by_one) gather->count_pages += present;
+    return present;
 }
 
 /* Removes what is mapped in the part. Returns pages unmapped. */
@@ -56,8 +67,9 @@ static uint64_t visit_remove(struct visit *visit, struct space *space, bool is_f
     assert(visit->level == visit->walk.level && !visit->is_hole);
     unsigned count = (unsigned)visit->count_pages;
     bool is_large = visit->level != 0;
-    unsigned removed = is_large ? remove_large(&visit->walk, visit->address, is_freeing, gather)
-                                : remove_leaves(&visit->walk, visit->address, count, is_freeing, gather);
+    unsigned removed = 1;
+    if (is_large) remove_large(&visit->walk, visit->address, is_freeing, gather);
+    else removed = remove_leaves(&visit->walk, visit->address, count, is_freeing, gather);
     uint64_t pages = is_large ? visit->count_pages : removed;
     assert(space->count_mapped >= pages);
     space->count_mapped -= pages;

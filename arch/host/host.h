@@ -11,7 +11,7 @@
 #include "arch.h"
 #include "frame.h"
 
-/* Makes a machine with memory for frames [0, bytes / PAGE_BYTES), all zero, all in the direct map, no root active. Memory costs nothing before it is touched. */
+/* Makes a machine with memory for frames [0, bytes / PAGE_BYTES), all zero, all in the direct map, no root active. It costs nothing before it is touched. */
 void host_initialise(uint64_t bytes);
 
 /* The same, then frame_initialise(): the frame table lies at the top of the arena, the first `reserved_frames` are reserved. The usual start of a test. */
