@@ -47,6 +47,7 @@ Test(format, fields)
     SAME("[%.5d][%8.5d][%-8.5d][%.3u]", 42, 42, 42, 12345u);
     SAME("[%*d][%*d][%.*d]", 6, 42, -6, 42, 4, 42);
     SAME("[%1d][%2d][%3d]", 123456, 123456, 123456);
+    SAME("[%.*d][%05.*d][%.*s]", -5, 42, -5, 42, -5, "quire");
     SAME("[%c][%3c][%-3c]", 'a', 'b', 'c');
     SAME("[%s][%10s][%-10s][%.3s][%10.3s]", "quire", "quire", "quire", "quire", "quire");
     SAME("[%.*s][%*s]", 2, "quire", -7, "quire");
@@ -137,7 +138,7 @@ Test(format, random_integers_agree_with_the_library)
     constexpr unsigned SEED = 20240601;
     cr_log_info("seed %u", SEED);
     srand(SEED);
-    static const char flags[][4] = { "", "-", "0", "+", "#", "-#", "0#", "+0", "-+" };
+    static const char flags[][4] = { "", "-", "0", "+", "#", "-#", "0#", "+0", "-+", "-0" };
     static const char sizes[][3] = { "hh", "h", "", "l", "ll", "j", "z" };
     for (unsigned i = 0; i < 20000; i++) {
         char letter = "diuxX"[rand() % 5];

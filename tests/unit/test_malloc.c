@@ -194,6 +194,31 @@ Test(malloc, realloc_grows_in_place_into_free_memory)
     cr_expect_eq(heap_check().blocks_free, 1);
 }
 
+Test(malloc, realloc_takes_a_free_neighbour_of_exactly_the_right_size)
+{
+    char *block = quire_malloc(88), *after = quire_malloc(88), *fence = quire_malloc(88); /* 96 bytes each with the header */
+    quire_free(after);
+    cr_expect_eq(quire_realloc(block, 2 * 96 - 8), block);
+    heap_check();
+    cr_expect_neq(quire_realloc(block, 2 * 96 - 7), block, "the next one is used");
+    quire_free(fence);
+}
+
+Test(malloc, a_new_area_has_room_for_what_made_it_necessary)
+{
+    for (size_t size = (64 << 10) - 64; size < (64 << 10) + 64; size++) {
+        for (size_t shift = 0; shift < 17; shift += 8) {
+            uint64_t previous;
+            (void)!memory_brk((int64_t)(PAGE_BYTES + shift), &previous);
+            char *block = quire_malloc(size);
+            cr_assert_not_null(block);
+            memset(block, 1, size);
+        }
+        break_used = 0; /* the break went back, the heap begins anew */
+        heap = (typeof(heap)){};
+    }
+}
+
 Test(malloc, no_memory_is_an_answer_and_changes_nothing)
 {
     break_limit = 256 << 10;
