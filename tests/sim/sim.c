@@ -167,7 +167,7 @@ static void make_pager_thread(struct boot_info *info)
     if (status == STATUS_OK) status = thread_create(sim_space, 0, buffer, PRIORITY_PAGER, false, &sim_thread);
     assert(status == STATUS_OK);
     sim_space->is_pager = true;
-    sim_space->incarnation = INCARNATION;
+    sim_space->incarnation_tag = (uint64_t)INCARNATION << TAG_INCARNATION_SHIFT;
     handle_fill(handle_row_of(sim_space, HANDLE_PAGER), HANDLE_PAGER, endpoint, RIGHTS_ALL, 0);
     sim_thread->state = THREAD_RUNNING;
     processor.current = sim_thread;
@@ -195,6 +195,7 @@ static void take_processor(void)
     thread_stop(sim_thread);
     sim_thread->state = THREAD_RUNNING;
     processor.current = sim_thread;
+    arch_thread_switch(sim_thread);
 }
 
 void sim_end(uint32_t number)

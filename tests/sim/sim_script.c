@@ -10,6 +10,8 @@
 #include "sim_image.h"
 
 constexpr uint32_t MOST_PROCESSES = 12;
+/* This program never ends by its own doing, and never waits: nothing could be started without it. */
+constexpr uint32_t STAYS = 1;
 
 struct script {
     const uint8_t *bytes;
@@ -38,7 +40,7 @@ static const struct process *pick(struct script *script)
         const struct process *process = sim_pager.process[i];
         if (process != nullptr && process->state == PROCESS_RUNNING && index-- == 0) return process;
     }
-    return sim_process(1);
+    return sim_process(STAYS);
 }
 
 static uint64_t take_address(struct script *script, const struct process *process)
@@ -69,43 +71,68 @@ static uint64_t take_word(struct script *script, const struct process *process)
     }
 }
 
-static const char *const texts[] = { "child", "child\0one", "file", "wx", "a", "b", "a-longer-name", "", "no such", "line\n" };
+static const enum protocol labels[] = {
+#define PROTOCOL(number, name, in, out, text) PROTOCOL_##name,
+#include "protocol.def"
+#undef PROTOCOL
+};
+constexpr size_t LABELS = sizeof(labels) / sizeof(labels[0]);
+
+static const char *const texts[] = { "child", "file", "wx", "a", "b", "a-longer-name", "", "no such", "line\n", "child\0one" };
+
+/* A label, seldom one that does not exist; what would take the program that stays away becomes something else. */
+static uint32_t take_label(struct script *script, const struct process *process)
+{
+    uint8_t choice = take(script);
+    uint32_t label = choice < 250 ? labels[choice % LABELS] : take(script);
+    if (label == PROTOCOL_exit && (process->number == STAYS || choice > LABELS)) return PROTOCOL_write;
+    if (label == PROTOCOL_process_start && sim_pager.count_running >= MOST_PROCESSES) return PROTOCOL_system_info;
+    return label;
+}
 
 static void do_request(struct script *script, const struct process *process)
 {
     char text[MESSAGE_BUFFER_BYTES];
-    uint32_t label = take(script) % 48;
-    /* Program 1 stays: nothing else could be started without it. */
-    if (label == PROTOCOL_exit && process->number == 1) label = PROTOCOL_write;
-    if (label == PROTOCOL_process_start && sim_pager.count_running >= MOST_PROCESSES) label = PROTOCOL_system_info;
-    uint64_t word[MESSAGE_WORDS];
+    uint32_t label = take_label(script, process);
+    uint64_t word[MESSAGE_WORDS] = { 0 };
     for (unsigned i = 0; i < 3; i++) word[i] = take_word(script, process);
-    for (unsigned i = 3; i < MESSAGE_WORDS; i++) word[i] = 0;
     uint8_t choice = take(script);
     const char *chosen = texts[choice % (sizeof(texts) / sizeof(texts[0]))];
-    size_t bytes = strlen(chosen) + (choice & 16 ? 1 : 0);
+    size_t bytes = strlen(chosen) + (label == PROTOCOL_process_start ? 1 : 0);
     memcpy(text, chosen, bytes);
     if (choice >= 240) {
         bytes = (size_t)take(script) * 17 % (MESSAGE_BUFFER_BYTES + 1);
         memset(text, take(script), bytes);
     }
     uint32_t length = choice >= 250 ? (uint32_t)(take_wide(script) & TAG_LENGTH_MASK) : (uint32_t)bytes;
-    uint64_t tag = tag_make(label, length) | (take(script) == 255 ? take_wide(script) : 0);
-    uint32_t handle = take(script) < 200 ? HANDLE_PAGER : (uint32_t)take_word(script, process);
+    uint64_t tag = tag_make(label, length) | (choice == 255 ? take_wide(script) & ~TAG_SENDER_MASK : 0);
+    uint32_t handle = choice % 16 != 15 ? HANDLE_PAGER : (uint32_t)take_word(script, process);
+    if (process->number == STAYS) {
+        handle = HANDLE_PAGER;
+        if (label == PROTOCOL_name_find) word[0] = 0;
+    }
     sim_call(process->number, handle, tag, word, text, bytes);
 }
 
+static void do_start(void)
+{
+    if (sim_pager.count_running < MOST_PROCESSES) sim_request_text(STAYS, PROTOCOL_process_start, 0, "child", sizeof("child"));
+}
+
+/* A page of a segment that allows the access. */
 static void do_touch(struct script *script, const struct process *process)
 {
-    static const uint64_t accesses[] = { FAULT_READ, FAULT_WRITE, FAULT_EXECUTE, FAULT_WRITE };
+    const struct segment *segment = &process->segments.rows[take(script) % process->segments.count];
+    uint64_t page = ((uint64_t)take(script) << 8 | take(script)) % layout_pages(segment->first, segment->limit);
+    uint64_t access = segment->protection & PROTECTION_WRITE ? FAULT_WRITE : segment->protection & PROTECTION_EXECUTE ? FAULT_EXECUTE : FAULT_READ;
+    sim_touch(process->number, segment->first + page * PAGE_BYTES, access);
+}
+
+static void do_wild_touch(struct script *script, const struct process *process)
+{
+    static const uint64_t accesses[] = { FAULT_READ, FAULT_WRITE, FAULT_EXECUTE };
     uint64_t address = take_address(script, process);
-    uint64_t access = accesses[take(script) % 4];
-    const struct segment *segment = segment_find(&process->segments, address);
-    if (process->number == 1 && segment == nullptr) return;
-    if (process->number == 1 && (access & FAULT_EXECUTE ? !(segment->protection & PROTECTION_EXECUTE)
-                                                        : (access & FAULT_WRITE) && !(segment->protection & PROTECTION_WRITE)))
-        return;
-    sim_touch(process->number, address, access);
+    if (process->number != STAYS) sim_touch(process->number, address, accesses[take(script) % 3]);
 }
 
 static void do_receive(struct script *script, const struct process *process)
@@ -116,32 +143,32 @@ static void do_receive(struct script *script, const struct process *process)
     if (sim_receive(process->number, handle, &message) == STATUS_OK && (take(script) & 1)) sim_reply_to(process->number, handle, &message);
 }
 
+static void do_end(struct script *script, const struct process *process)
+{
+    uint8_t choice = take(script);
+    if (process->number == STAYS) return;
+    if (choice % 2 == 0) sim_end(process->number);
+    else sim_exception(process->number, choice, take(script));
+}
+
 static void do_one(struct script *script, const struct process *process)
 {
-    switch (take(script) % 12) {
-    case 0: case 1: case 2: case 3: case 4: case 5:
-        do_request(script, process);
-        break;
-    case 6: case 7: case 8:
-        do_touch(script, process);
-        break;
-    case 9:
-        do_receive(script, process);
-        break;
-    case 10:
-        if (process->number != 1) sim_exception(process->number, take(script), take(script));
-        break;
-    default:
-        if (take(script) & 1) sim_fail_allocation(take(script) % 32);
-        else if (process->number != 1) sim_end(process->number);
-        break;
+    switch (take(script) % 32) {
+    case 0: case 1: case 2: case 3: do_touch(script, process); break;
+    case 4: case 5: do_receive(script, process); break;
+    case 6: case 7: case 8: do_start(); break;
+    case 9: do_wild_touch(script, process); break;
+    case 10: do_end(script, process); break;
+    case 11: sim_fail_allocation(take(script) % 32); break;
+    default: do_request(script, process); break;
     }
 }
 
 const char *sim_script(const uint8_t *bytes, size_t size, unsigned check_every)
 {
     struct script script = { bytes, size };
-    for (unsigned step = 1; script.left > 0; step++) {
+    /* Memory is short, so even the first program may end for want of it: then the script is over. */
+    for (unsigned step = 1; script.left > 0 && sim_process(STAYS) != nullptr; step++) {
         do_one(&script, pick(&script));
         if (step % check_every != 0) continue;
         sim_fail_allocation(0);
