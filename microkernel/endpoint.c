@@ -137,5 +137,4 @@ void endpoint_remove(struct endpoint *endpoint, struct thread *thread)
     else endpoint->last = thread->queue_previous;
     if (endpoint->first == nullptr) endpoint->queue_is_receivers = false; /* invariant 1 */
     thread->queue_next = thread->queue_previous = nullptr;
-    thread->endpoint = nullptr;
 }

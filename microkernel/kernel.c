@@ -13,14 +13,11 @@
 #include "schedule.h"
 #include "space.h"
 
-void kernel_leave(void)
+void kernel_switch(const struct thread *entered)
 {
     if (processor.current == nullptr) schedule_idle();
-    struct thread *next = processor.current;
-    assert(next->state == THREAD_RUNNING);
-    if (processor.loaded == next) return;
-    arch_thread_switch(next);
-    processor.loaded = next;
+    assert(processor.current->state == THREAD_RUNNING);
+    if (processor.current != entered) arch_thread_switch(processor.current);
 }
 
 /* The first pager broke: nobody can answer its faults. */
@@ -58,14 +55,15 @@ void kernel_on_exception(struct thread *thread, enum fault_kind kind, uint64_t a
 {
     counter_add(COUNTER_ENTRIES, 1);
     kernel_on_fault(thread, kind, access, vector, error, address);
-    kernel_leave();
+    kernel_leave(thread);
 }
 
 void kernel_on_timer(bool from_user)
 {
+    const struct thread *entered = processor.current;
     schedule_on_timer();
     if (!from_user) return; /* the idle loop looks at the queues itself */
     counter_add(COUNTER_ENTRIES, 1);
     counter_add(COUNTER_INTERRUPTS, 1);
-    kernel_leave();
+    kernel_leave(entered);
 }

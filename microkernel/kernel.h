@@ -6,6 +6,7 @@
 #define QUIRE_KERNEL_H
 
 #include "boot.h"
+#include "schedule.h"
 #include "thread.h"
 
 /* A system call of the running thread. */
@@ -15,8 +16,13 @@ void kernel_on_exception(struct thread *thread, enum fault_kind kind, uint64_t a
 /* The one-shot timer has ended. `from_user`: a thread was interrupted; else the idle processor was. */
 void kernel_on_timer(bool from_user);
 
-/* The last step of every door: waits while nothing can run, then loads what the thread that runs next needs. */
-void kernel_leave(void);
+/* The last step of every door: waits while nothing can run, then loads what the thread that runs next needs. `entered`: the thread that was running, and so
+ * is loaded; it cannot have ended in its own entry. */
+void kernel_switch(const struct thread *entered);
+static inline void kernel_leave(const struct thread *entered)
+{
+    if (processor.current != entered) kernel_switch(entered);
+}
 
 /* Inside an entry: turns what the running thread has met into a message to its pager. */
 void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address);

@@ -18,15 +18,10 @@ constexpr unsigned ARGUMENT_WORDS = 2;
 constexpr unsigned ARGUMENT_TOKEN = 8;
 constexpr unsigned END_STEP = 32;
 
-static uint64_t incarnation_bits(const struct thread *receiver)
-{
-    return (uint64_t)(receiver->space->incarnation & 0xffff) << TAG_INCARNATION_SHIFT;
-}
-
 static void deliver_fault(const struct thread *sender, struct thread *receiver)
 {
     uint64_t *argument = receiver->context.call.argument;
-    argument[ARGUMENT_TAG] = sender->fault.kind | TAG_FAULT | incarnation_bits(receiver);
+    argument[ARGUMENT_TAG] = sender->fault.kind | TAG_FAULT | receiver->space->incarnation_tag;
     for (unsigned i = 0; i < MESSAGE_WORDS; i++) argument[ARGUMENT_WORDS + i] = sender->fault.word[i];
 }
 
@@ -37,7 +32,7 @@ static void deliver_call(const struct thread *sender, struct thread *receiver)
     uint64_t tag = from[ARGUMENT_TAG] & TAG_SENDER_MASK;
     uint32_t length = tag_length(tag);
     if (length != 0) memcpy(receiver->buffer_pointer, sender->buffer_pointer, length);
-    argument[ARGUMENT_TAG] = tag | incarnation_bits(receiver);
+    argument[ARGUMENT_TAG] = tag | receiver->space->incarnation_tag;
     for (unsigned i = 0; i < MESSAGE_WORDS; i++) argument[ARGUMENT_WORDS + i] = from[ARGUMENT_WORDS + i];
 }
 
@@ -54,7 +49,7 @@ static void deliver(struct thread *sender, struct thread *receiver)
     else deliver_call(sender, receiver);
     receiver->context.call.number = STATUS_OK;
     receiver->context.call.argument[ARGUMENT_BADGE] = sender->badge;
-    receiver->context.call.argument[ARGUMENT_TOKEN] = (uint64_t)sender->sequence << 32 | sender->frame.number;
+    receiver->context.call.argument[ARGUMENT_TOKEN] = sender->token;
 
     struct space *server = receiver->space;
     sender->state = THREAD_WAITING;
@@ -71,7 +66,7 @@ static void deliver_bits(struct thread *receiver, struct endpoint *endpoint)
     struct call_registers *call = &receiver->context.call;
     memset(call->argument, 0, sizeof call->argument);
     call->number = STATUS_OK;
-    call->argument[ARGUMENT_TAG] = TAG_NOTIFICATION | incarnation_bits(receiver);
+    call->argument[ARGUMENT_TAG] = TAG_NOTIFICATION | receiver->space->incarnation_tag;
     call->argument[ARGUMENT_WORDS] = endpoint->bits;
     endpoint->bits = 0;
 }
@@ -87,7 +82,7 @@ void message_send(struct thread *sender, struct endpoint *endpoint)
     }
 
     // Commit: nothing below may fail.
-    sender->sequence++;
+    sender->token += TOKEN_NEXT;
     if (receiver == nullptr) {
         sender->state = THREAD_SENDING;
         endpoint_push(endpoint, sender, false);
@@ -138,7 +133,7 @@ bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wa
 struct thread *message_find_caller(const struct thread *receiver, uint64_t token)
 {
     struct thread *caller = thread_find(token_thread(token));
-    if (caller == nullptr || caller->state != THREAD_WAITING || caller->sequence != token_sequence(token)) return nullptr;
+    if (caller == nullptr || caller->state != THREAD_WAITING || caller->token != token) return nullptr;
     return caller->server == receiver->space ? caller : nullptr;
 }
 

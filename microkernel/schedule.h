@@ -10,7 +10,6 @@
 struct processor {
     struct thread *current;  /* offset 0 and 8 are known to entry.S */
     uint64_t user_stack;     /* scratch of the system-call entry */
-    struct thread *loaded;   /* whose root and vectors the processor has; nullptr: nobody's */
     bool is_timer_running;
     bool is_idle;
 };
@@ -20,7 +19,7 @@ extern uint32_t schedule_ready_priorities; /* bit n: a thread of priority n is r
 /* Nothing that is ready comes before the thread. */
 static inline bool schedule_is_best(const struct thread *thread)
 {
-    return schedule_ready_priorities >> thread->priority <= 1;
+    return schedule_ready_priorities < thread->priority_limit;
 }
 
 constexpr uint64_t SLICE_NANOSECONDS = 10'000'000;

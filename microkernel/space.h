@@ -25,7 +25,7 @@ struct thread;
 struct space {
     frame_t frame; /* this control frame: the space's name */
     frame_t root;
-    uint32_t incarnation;     /* of the pager in this space, 0 for programs */
+    uint64_t incarnation_tag; /* of the pager in this space, 0 for programs; as it stands in the tag of what is received (abi/message.h) */
     uint32_t count_threads;
     uint64_t count_mapped;    /* user pages mapped, in units of 4 KiB */
     uint64_t count_tables;    /* page tables below the root */

@@ -151,7 +151,7 @@ void kernel_start(const struct boot_source *source, uint64_t cycles_at_entry)
     struct thread *thread;
     if (space_create(&space) != STATUS_OK || endpoint_create(&endpoint) != STATUS_OK) panic("boot: no memory for the pager");
     space->is_pager = true;
-    space->incarnation = FIRST_INCARNATION;
+    space->incarnation_tag = (uint64_t)FIRST_INCARNATION << TAG_INCARNATION_SHIFT;
     const char *file = arch_frame_pointer(physical_to_frame((physical_t){ source->modules[0].first }));
     for (uint32_t i = 0; i < image.count_segments; i++) load_segment(space, file, &image.segments[i]);
 
@@ -176,5 +176,5 @@ void kernel_start(const struct boot_source *source, uint64_t cycles_at_entry)
     arch_context_start(thread, image.entry, stack_limit, buffer + PAGE_BYTES);
     log_line("boot", "pager starts entry=0x%lx free=%lu", (unsigned long)image.entry, (unsigned long)frame_count_free());
     schedule_ready(thread);
-    kernel_leave();
+    kernel_switch(nullptr);
 }

@@ -43,5 +43,5 @@ void kernel_on_call(struct thread *caller)
 {
     counter_add(COUNTER_ENTRIES, 1);
     dispatch(caller);
-    kernel_leave();
+    kernel_leave(caller);
 }

@@ -40,10 +40,12 @@ enum status thread_create(struct space *space, uint64_t label, frame_t buffer, u
     // Commit: nothing below may fail.
     struct thread *made = arch_frame_pointer(frame);
     made->frame = frame;
+    made->token = frame.number;
     made->space = space;
     made->label = label;
     made->priority = (uint8_t)priority;
-    made->has_vectors = has_vectors;
+    made->priority_limit = 2u << priority;
+    made->vectors_user = has_vectors ? made : nullptr;
     made->buffer = buffer;
     if (buffer.number != FRAME_NONE) made->buffer_pointer = arch_frame_pointer(buffer);
     made->space_next = space->threads;
@@ -71,9 +73,6 @@ void thread_stop(struct thread *thread)
     case THREAD_WAITING:
         *thread->caller_link = thread->caller_next;
         if (thread->caller_next != nullptr) thread->caller_next->caller_link = thread->caller_link;
-        thread->caller_next = nullptr;
-        thread->caller_link = nullptr;
-        thread->server = nullptr;
         break;
     case THREAD_STOPPED:
     case THREAD_RUNNING:
@@ -88,7 +87,6 @@ void thread_destroy(struct thread *thread)
 {
     thread_stop(thread);
     arch_vectors_forget(thread);
-    if (processor.loaded == thread) processor.loaded = nullptr;
     *thread->space_link = thread->space_next;
     if (thread->space_next != nullptr) thread->space_next->space_link = thread->space_link;
     thread->space->count_threads--;
@@ -108,7 +106,8 @@ bool thread_check(const struct thread *thread)
 {
     bool in_endpoint = thread->state == THREAD_SENDING || thread->state == THREAD_RECEIVING;
     bool has_request = thread->state == THREAD_SENDING || thread->state == THREAD_WAITING;
-    return in_endpoint == (thread->endpoint != nullptr) && (thread->state == THREAD_WAITING) == (thread->caller_link != nullptr)
-           && (thread->state == THREAD_WAITING) == (thread->server != nullptr) && has_request == (thread->request != REQUEST_NONE)
-           && (thread->state == THREAD_READY || in_endpoint || (thread->queue_next == nullptr && thread->queue_previous == nullptr));
+    if (in_endpoint && thread->endpoint == nullptr) return false;
+    if (thread->state == THREAD_WAITING && (thread->server == nullptr || *thread->caller_link != thread)) return false;
+    if (thread->state != THREAD_READY && !in_endpoint && (thread->queue_next != nullptr || thread->queue_previous != nullptr)) return false;
+    return has_request == (thread->request != REQUEST_NONE);
 }

@@ -10,7 +10,8 @@
  *
  * Invariants (thread_check):
  *  1. READY is in the ready queue of its priority, SENDING and RECEIVING in the queue of `endpoint`, the others in no queue.
- *  2. WAITING is in the `callers` list of `server`; nothing else is.
+ *  2. WAITING is in the `callers` list of `server`; in other states caller_next, caller_link and server mean nothing, nor does `endpoint` outside SENDING
+ *     and RECEIVING.
  *  3. `request` says what a SENDING or WAITING thread wants; the request itself stays whole until it is answered: a call in the
  *     saved registers, a fault in `fault`.
  *
@@ -41,11 +42,12 @@ struct thread {
     uint64_t badge;            /* of the request, as the receiver sees it */
     void *buffer_pointer;      /* the message buffer in the direct map, or nullptr */
     frame_t frame;             /* this frame: the thread's name */
-    uint32_t sequence;         /* of the latest request */
+    uint64_t token;            /* of the latest request: sequence number and this frame (abi/message.h) */
     enum thread_state state;
     enum thread_request request;
     uint8_t priority;
-    bool has_vectors;
+    uint32_t priority_limit;   /* 2 << priority: ready priorities at or above it come first */
+    struct thread *vectors_user; /* the thread itself if it has vector state, else nullptr */
 
     frame_t buffer;
     uint64_t label; /* the pager's name for it */

@@ -5,13 +5,13 @@
 #include "layout.h"
 
 struct arch_context {
-    struct call_registers call; /* rax, rdi, rsi, rdx, r10, r8, r9, r12, r13, rbx */
-    uint64_t r14, r15, rbp, rcx, r11;
+    struct call_registers call; /* rax, rdi, rsi, rdx, r14, r8, r9, r12, r13, r15 */
+    uint64_t r10, rbx, rbp, rcx, r11;
     uint64_t vector, error;     /* vector, or VECTOR_SYSCALL */
     uint64_t rip, cs, flags, rsp, ss; /* pushed by the processor */
 };
 static_assert(offsetof(struct arch_context, call.argument) == CONTEXT_ARGUMENT);
-static_assert(offsetof(struct arch_context, r14) == CONTEXT_R14);
+static_assert(offsetof(struct arch_context, r10) == CONTEXT_R10);
 static_assert(offsetof(struct arch_context, rbp) == CONTEXT_RBP);
 static_assert(offsetof(struct arch_context, r11) == CONTEXT_R11);
 static_assert(offsetof(struct arch_context, vector) == CONTEXT_VECTOR);

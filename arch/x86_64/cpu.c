@@ -156,6 +156,8 @@ void cpu_initialise(void)
     if (cpu_features.has_smap) cr4 |= CR4_SMAP;
     if (cpu_features.has_xsave) cr4 |= CR4_OSXSAVE;
     __asm__ volatile("mov %0, %%cr4" ::"r"(cr4) : "memory");
+    constexpr uint64_t cr0 = 0x8001003b; /* PG, WP, NE, ET, TS, MP, PE: nobody uses the vector registers yet (switch.h) */
+    __asm__ volatile("mov %0, %%cr0" ::"r"(cr0) : "memory");
     if (cpu_features.has_xsave) {
         __asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)cpu_features.vectors_mask), "d"((uint32_t)(cpu_features.vectors_mask >> 32)));
     }

@@ -1,6 +1,6 @@
 /* Entries and the way out.
  *
- * SYSCALL: the stub in user code gave up rcx, r11, r14, r15; everything else is saved into the running thread's frame, whose first bytes are its struct
+ * SYSCALL: the stub in user code gave up rcx, r11, r10, rbx; everything else is saved into the running thread's frame, whose first bytes are its struct
  * arch_context. Exceptions and interrupts from user mode push straight into that frame, because the task segment's stack pointer is the end of the context.
  * The kernel has one stack; it is empty at each entry and left empty at each exit, so its top is a constant. */
 #include "layout.h"
@@ -29,37 +29,27 @@ syscall_entry:
         mov %rcx, CONTEXT_RSP(%rsp)
         mov %rsp, %rcx
         lea kernel_stack_top(%rip), %rsp
-        xor %ebp, %ebp
         cmp $CALL_NUMBER_CALL, %rax
-        je fast_call_entry
+        je fast_call
         cmp $CALL_NUMBER_REPLY_RECEIVE, %rax
-        jne save_and_call
-        mov %r10, %r14
-        mov %rbx, %r15
-        jmp fast_reply_receive
-fast_call_entry:
-        mov %r10, %r14
-        mov %rbx, %r15
-        jmp fast_call
+        je fast_reply_receive
+        jmp syscall_slow
 fast_slow_call:
         mov $CALL_NUMBER_CALL, %eax
         jmp syscall_slow
 fast_slow_reply_receive:
         mov $CALL_NUMBER_REPLY_RECEIVE, %eax
 syscall_slow:
-        mov %r14, %r10
-        mov %r15, %rbx
-save_and_call:
         mov %rax, CONTEXT_NUMBER(%rcx)
         mov %rdi, CONTEXT_ARGUMENT + 0(%rcx)
         mov %rsi, CONTEXT_ARGUMENT + 8(%rcx)
         mov %rdx, CONTEXT_ARGUMENT + 16(%rcx)
-        mov %r10, CONTEXT_ARGUMENT + 24(%rcx)
+        mov %r14, CONTEXT_ARGUMENT + 24(%rcx)
         mov %r8, CONTEXT_ARGUMENT + 32(%rcx)
         mov %r9, CONTEXT_ARGUMENT + 40(%rcx)
         mov %r12, CONTEXT_ARGUMENT + 48(%rcx)
         mov %r13, CONTEXT_ARGUMENT + 56(%rcx)
-        mov %rbx, CONTEXT_ARGUMENT + 64(%rcx)
+        mov %r15, CONTEXT_ARGUMENT + 64(%rcx)
         mov %rcx, %rdi
         lea kernel_stack_top(%rip), %rsp
         call kernel_on_call
@@ -69,10 +59,9 @@ resume:
         mov processor + PROCESSOR_CURRENT(%rip), %rsp
         cmpl $VECTOR_SYSCALL, CONTEXT_VECTOR(%rsp)
         jne resume_by_iret
+        cmpl $USER_LIMIT_HIGH, CONTEXT_RIP + 4(%rsp) /* SYSRET to a non-canonical address faults in ring 0 (CVE-2012-0217) */
+        ja resume_by_iret
         mov CONTEXT_RIP(%rsp), %rcx
-        mov %rcx, %r11
-        shr $47, %r11                   /* SYSRET to a non-canonical address faults in ring 0 (CVE-2012-0217) */
-        jnz resume_by_iret
         mov CONTEXT_FLAGS(%rsp), %r11
         and $FLAGS_USER_ALLOWED, %r11d
         or $FLAGS_ALWAYS, %r11d
@@ -80,35 +69,32 @@ resume:
         mov CONTEXT_ARGUMENT + 0(%rsp), %rdi
         mov CONTEXT_ARGUMENT + 8(%rsp), %rsi
         mov CONTEXT_ARGUMENT + 16(%rsp), %rdx
-        mov CONTEXT_ARGUMENT + 24(%rsp), %r10
+        mov CONTEXT_ARGUMENT + 24(%rsp), %r14
         mov CONTEXT_ARGUMENT + 32(%rsp), %r8
         mov CONTEXT_ARGUMENT + 40(%rsp), %r9
         mov CONTEXT_ARGUMENT + 48(%rsp), %r12
         mov CONTEXT_ARGUMENT + 56(%rsp), %r13
-        mov CONTEXT_ARGUMENT + 64(%rsp), %rbx
+        mov CONTEXT_ARGUMENT + 64(%rsp), %r15
         mov CONTEXT_RBP(%rsp), %rbp
-        xor %r14d, %r14d
-        xor %r15d, %r15d
+        xor %r10d, %r10d
+        xor %ebx, %ebx
         mov CONTEXT_RSP(%rsp), %rsp
         sysretq
 
 /* The end of a fast path: message words, badge (rdi), tag (rsi), token (r15) and the thread to go on with (rcx) are in registers. */
         .balign 16
 fast_resume:
-        mov %r14, %r10
-        mov %r15, %rbx
         xor %eax, %eax
-        mov CONTEXT_RIP(%rcx), %r15
-        mov %r15, %r14
-        shr $47, %r14
-        jnz fast_resume_by_iret
+        cmpl $USER_LIMIT_HIGH, CONTEXT_RIP + 4(%rcx)
+        ja fast_resume_by_iret
         mov CONTEXT_RBP(%rcx), %rbp
         mov CONTEXT_FLAGS(%rcx), %r11
         mov CONTEXT_RSP(%rcx), %rsp
-        mov %r15, %rcx
+        mov CONTEXT_RIP(%rcx), %rcx
         and $FLAGS_USER_ALLOWED, %r11d
         or $FLAGS_ALWAYS, %r11d
-        xor %r15d, %r15d                /* r14 is zero already */
+        xor %r10d, %r10d
+        xor %ebx, %ebx
         sysretq
 
 fast_resume_by_iret:
@@ -116,12 +102,12 @@ fast_resume_by_iret:
         mov %rdi, CONTEXT_ARGUMENT + 0(%rcx)
         mov %rsi, CONTEXT_ARGUMENT + 8(%rcx)
         mov %rdx, CONTEXT_ARGUMENT + 16(%rcx)
-        mov %r10, CONTEXT_ARGUMENT + 24(%rcx)
+        mov %r14, CONTEXT_ARGUMENT + 24(%rcx)
         mov %r8, CONTEXT_ARGUMENT + 32(%rcx)
         mov %r9, CONTEXT_ARGUMENT + 40(%rcx)
         mov %r12, CONTEXT_ARGUMENT + 48(%rcx)
         mov %r13, CONTEXT_ARGUMENT + 56(%rcx)
-        mov %rbx, CONTEXT_ARGUMENT + 64(%rcx)
+        mov %r15, CONTEXT_ARGUMENT + 64(%rcx)
         jmp resume
 
 /* The end of a fast path whose thread was stopped by a trap: everything is in its context (rcx). */
@@ -139,14 +125,14 @@ pop_all:
         pop %rdi
         pop %rsi
         pop %rdx
-        pop %r10
+        pop %r14
         pop %r8
         pop %r9
         pop %r12
         pop %r13
-        pop %rbx
-        pop %r14
         pop %r15
+        pop %r10
+        pop %rbx
         pop %rbp
         pop %rcx
         pop %r11
@@ -157,14 +143,14 @@ pop_all:
         push %r11
         push %rcx
         push %rbp
-        push %r15
-        push %r14
         push %rbx
+        push %r10
+        push %r15
         push %r13
         push %r12
         push %r9
         push %r8
-        push %r10
+        push %r14
         push %rdx
         push %rsi
         push %rdi

@@ -33,20 +33,18 @@ static inline bool may_run(const struct thread *thread)
     return schedule_is_best(thread) && switch_vectors_are_right(thread) && !fast_is_off;
 }
 
-static inline void run(struct thread *thread)
+static inline void run(struct thread *thread, const struct space *space)
 {
     thread->state = THREAD_RUNNING;
     processor.current = thread;
-    processor.loaded = thread;
-    switch_to(thread);
+    switch_to(thread, space);
     assert(thread_check(thread));
     counter_add(COUNTER_ENTRIES, 1);
 }
 
-static inline struct handle_row *row_with_right(struct space *space, uint64_t handle, uint32_t right)
+static inline bool row_is_good(const struct handle_row *row, uint64_t handle, uint32_t right)
 {
-    struct handle_row *row = &space->rows[handle % HANDLE_ROWS];
-    return row->handle == handle && (row->rights & right) != 0 ? row : nullptr;
+    return row->handle == handle && (row->rights & right) != 0;
 }
 
 /* The one receiver to hand a request to, taken out of its queue. */
@@ -60,7 +58,6 @@ static inline void take_receiver(struct endpoint *endpoint, struct thread *recei
         endpoint->first->queue_previous = nullptr;
         receiver->queue_next = nullptr;
     }
-    receiver->endpoint = nullptr;
 }
 
 /* The sender waits for a reply from the receiver's space. Returns the token. */
@@ -68,44 +65,39 @@ static inline uint64_t wait_for_reply(struct thread *sender, enum thread_request
 {
     sender->request = request;
     sender->state = THREAD_WAITING;
-    sender->sequence++;
+    sender->token += TOKEN_NEXT;
     sender->server = server;
     sender->caller_next = server->callers;
     sender->caller_link = &server->callers;
     if (server->callers != nullptr) server->callers->caller_link = &sender->caller_next;
     server->callers = sender;
     assert(thread_check(sender));
-    return (uint64_t)sender->sequence << 32 | sender->frame.number;
-}
-
-static inline uint64_t incarnation_bits(const struct space *space)
-{
-    return (uint64_t)(space->incarnation & 0xffff) << TAG_INCARNATION_SHIFT;
+    return sender->token;
 }
 
 FAST void fast_call(FAST_ARGUMENTS)
 {
-    const struct handle_row *row = row_with_right(thread->space, handle, RIGHT_CALL);
-    if (row == nullptr || (tag & TAG_HAS_PART) != 0) [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
+    if (!row_is_good(row, handle, RIGHT_CALL) || (tag & TAG_HAS_PART) != 0) goto slow;
     struct endpoint *endpoint = row->endpoint;
     struct thread *receiver = endpoint->first;
-    if (!endpoint->queue_is_receivers || !may_run(receiver)) {
-        [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
-    }
+    if (!endpoint->queue_is_receivers || !may_run(receiver)) goto slow;
 
     // Commit: nothing below may fail.
     struct space *server = receiver->space;
     if (server->is_pager) { /* invariant 2 */
         thread->badge = row->badge;
         struct call_registers *call = &thread->context.call;
-        *call = (struct call_registers){ CALL_call, { handle, tag, w0, w1, w2, w3, w4, w5, token } };
+        *call = (struct call_registers){ CALL_call, { handle, tag, w0, w1, w2, w3, w4, w5 } };
     }
     handle = row->badge;
     take_receiver(endpoint, receiver);
     token = wait_for_reply(thread, REQUEST_CALL, server);
-    tag = (tag & TAG_LABEL_MASK) | incarnation_bits(server);
-    run(receiver);
+    tag = (tag & TAG_LABEL_MASK) | server->incarnation_tag;
+    run(receiver, server);
     [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, receiver, w2, w3);
+slow:
+    [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }
 
 /* Takes a caller out of its server's list. */
@@ -113,10 +105,8 @@ static inline void end_waiting(struct thread *caller)
 {
     *caller->caller_link = caller->caller_next;
     if (caller->caller_next != nullptr) caller->caller_next->caller_link = caller->caller_link;
-    caller->caller_next = nullptr;
-    caller->caller_link = nullptr;
-    caller->server = nullptr;
     caller->request = REQUEST_NONE;
+    caller->state = THREAD_RUNNING;
 }
 
 /* The running thread waits at an endpoint where nothing is. */
@@ -131,8 +121,8 @@ static inline void wait_for_message(struct thread *receiver, struct endpoint *en
 
 FAST void fast_reply_receive(FAST_ARGUMENTS)
 {
-    const struct handle_row *row = row_with_right(thread->space, handle, RIGHT_RECEIVE);
-    if (row == nullptr || (tag & TAG_HAS_PART) != 0) goto slow;
+    const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
+    if (!row_is_good(row, handle, RIGHT_RECEIVE) || (tag & TAG_HAS_PART) != 0) goto slow;
     struct endpoint *endpoint = row->endpoint;
     if (endpoint->first != nullptr || endpoint->bits != 0) goto slow;
     struct thread *caller = message_find_caller(thread, token);
@@ -142,14 +132,14 @@ FAST void fast_reply_receive(FAST_ARGUMENTS)
         // Commit: nothing below may fail.
         end_waiting(caller);
         wait_for_message(thread, endpoint);
-        run(caller);
+        run(caller, caller->space);
         [[clang::musttail]] return fast_resume_saved(w4, w5, w1, token, handle, tag, w0, caller, w2, w3);
     }
 
     // Commit: nothing below may fail.
     end_waiting(caller);
     wait_for_message(thread, endpoint);
-    run(caller);
+    run(caller, caller->space);
     [[clang::musttail]] return fast_resume(w4, w5, w1, 0, 0, tag & TAG_LABEL_MASK, w0, caller, w2, w3);
 slow:
     [[clang::musttail]] return fast_slow_reply_receive(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
@@ -178,9 +168,10 @@ FAST void fast_fault(FAST_ARGUMENTS)
     thread->fault.word[5] = now;
     handle = thread->badge = thread->space->pager.badge;
     take_receiver(endpoint, receiver);
-    token = wait_for_reply(thread, REQUEST_FAULT, receiver->space);
-    tag = FAULT_PAGE | TAG_FAULT | incarnation_bits(receiver->space);
-    run(receiver);
+    struct space *server = receiver->space;
+    token = wait_for_reply(thread, REQUEST_FAULT, server);
+    tag = FAULT_PAGE | TAG_FAULT | server->incarnation_tag;
+    run(receiver, server);
     [[clang::musttail]] return fast_resume(thread->label, now, address, token, handle, tag, tried, receiver, thread->context.rip, thread->context.rsp);
 slow:
     [[clang::musttail]] return fast_slow_fault(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);

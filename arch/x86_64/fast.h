@@ -2,7 +2,7 @@
  *
  * Each does what the ordinary path (microkernel/message.c, kernel.c) does in its most frequent case, and leaves every other case to it: decode, then
  * commit, and before the commit nothing is changed. What makes them fast is that the message words never leave their registers. The calling convention
- * preserve_none passes twelve arguments in registers; its order puts them where SYSCALL's registers are, so entry.S moves two (r10, rbx) each way.
+ * preserve_none passes twelve arguments in registers; its order puts them where SYSCALL's registers are, so entry.S moves none of them.
  *
  *   argument  0    1    2    3      4       5    6    7       8    9
  *   register  r12  r13  r14  r15    rdi     rsi  rdx  rcx     r8   r9

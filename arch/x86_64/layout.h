@@ -24,8 +24,8 @@
 /* struct arch_context (arch_types.h), offsets in bytes */
 #define CONTEXT_NUMBER 0
 #define CONTEXT_ARGUMENT 8
-#define CONTEXT_R14 80
-#define CONTEXT_R15 88
+#define CONTEXT_R10 80
+#define CONTEXT_RBX 88
 #define CONTEXT_RBP 96
 #define CONTEXT_RCX 104
 #define CONTEXT_R11 112
@@ -37,6 +37,9 @@
 #define CONTEXT_RSP 160
 #define CONTEXT_SS 168
 #define CONTEXT_BYTES 176
+
+/* Upper half of the highest canonical user address: no user instruction pointer is above it */
+#define USER_LIMIT_HIGH 0x7fff
 
 /* In the vector field: the thread came in by SYSCALL, so SYSRET may take it back. */
 #define VECTOR_SYSCALL 256

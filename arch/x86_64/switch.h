@@ -8,16 +8,16 @@
 #include "thread.h"
 
 struct switch_state {
-    struct thread *vectors_owner; /* whose state is in the vector registers */
-    frame_t root;                 /* loaded */
-    bool vectors_are_blocked;     /* CR0.TS */
+    const struct thread *vectors_user; /* who may use the vector registers now; nullptr: nobody, CR0.TS is set */
+    struct thread *vectors_owner;      /* whose state is in them */
+    frame_t root;                      /* loaded */
 };
 extern struct switch_state switch_state;
 
 /* Root table and trap stack of the thread that goes on. */
-static inline void switch_to(struct thread *to)
+static inline void switch_to(struct thread *to, const struct space *space)
 {
-    frame_t root = to->space->root;
+    frame_t root = space->root;
     if (root.number != switch_state.root.number) {
         switch_state.root = root;
         counter_add(COUNTER_ROOT_LOADS, 1);
@@ -29,7 +29,7 @@ static inline void switch_to(struct thread *to)
 /* The vector registers are as the thread needs them: its own state, or blocked where it has none. */
 static inline bool switch_vectors_are_right(const struct thread *to)
 {
-    return to->has_vectors ? switch_state.vectors_owner == to && !switch_state.vectors_are_blocked : switch_state.vectors_are_blocked;
+    return switch_state.vectors_user == to->vectors_user;
 }
 
 /* Makes them so. */

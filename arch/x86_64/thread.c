@@ -36,14 +36,8 @@ uint64_t arch_context_stack(const struct thread *thread)
     return thread->context.rsp;
 }
 
-static void vectors_block(bool block)
+static void vectors_block(void)
 {
-    if (block == switch_state.vectors_are_blocked) return;
-    switch_state.vectors_are_blocked = block;
-    if (!block) {
-        __asm__ volatile("clts");
-        return;
-    }
     uint64_t cr0;
     __asm__ volatile("mov %%cr0, %0\n\tor %1, %0\n\tmov %0, %%cr0" : "=&r"(cr0) : "i"(CR0_TS));
 }
@@ -73,13 +67,23 @@ void arch_vectors_initialise(struct thread *thread)
 
 void arch_vectors_forget(struct thread *thread)
 {
-    if (switch_state.vectors_owner == thread) switch_state.vectors_owner = nullptr;
+    if (switch_state.vectors_owner != thread) return;
+    switch_state.vectors_owner = nullptr;
+    if (switch_state.vectors_user == thread) { /* its frame may become another thread */
+        switch_state.vectors_user = nullptr;
+        vectors_block();
+    }
 }
 
 void switch_vectors(struct thread *to)
 {
-    vectors_block(!to->has_vectors);
-    if (!to->has_vectors || switch_state.vectors_owner == to) return;
+    switch_state.vectors_user = to->vectors_user;
+    if (to->vectors_user == nullptr) {
+        vectors_block();
+        return;
+    }
+    __asm__ volatile("clts");
+    if (switch_state.vectors_owner == to) return;
     if (switch_state.vectors_owner != nullptr) vectors_save(switch_state.vectors_owner);
     vectors_load(to);
     switch_state.vectors_owner = to;
@@ -87,7 +91,7 @@ void switch_vectors(struct thread *to)
 
 void arch_thread_switch(struct thread *to)
 {
-    switch_to(to);
+    switch_to(to, to->space);
     if (!switch_vectors_are_right(to)) switch_vectors(to);
 }
 

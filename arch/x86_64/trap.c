@@ -72,10 +72,10 @@ void trap_special(const struct arch_context *context)
 static void log_registers(const struct arch_context *context)
 {
     const struct call_registers *call = &context->call;
-    log_line("panic", "rax=0x%lx rbx=0x%lx rcx=0x%lx rdx=0x%lx rsi=0x%lx rdi=0x%lx", call->number, call->argument[8], context->rcx, call->argument[2],
+    log_line("panic", "rax=0x%lx rbx=0x%lx rcx=0x%lx rdx=0x%lx rsi=0x%lx rdi=0x%lx", call->number, context->rbx, context->rcx, call->argument[2],
              call->argument[1], call->argument[0]);
     log_line("panic", "r8=0x%lx r9=0x%lx r10=0x%lx r11=0x%lx r12=0x%lx r13=0x%lx r14=0x%lx r15=0x%lx", call->argument[4], call->argument[5],
-             call->argument[3], context->r11, call->argument[6], call->argument[7], context->r14, context->r15);
+             context->r10, context->r11, call->argument[6], call->argument[7], call->argument[3], call->argument[8]);
     log_line("panic", "rip=0x%lx cs=0x%lx rflags=0x%lx rsp=0x%lx ss=0x%lx rbp=0x%lx", context->rip, context->cs, context->flags, context->rsp, context->ss,
              context->rbp);
 }

@@ -1,7 +1,7 @@
 /* System calls as a user program sees them: numbers, argument types, flags.
  *
  * Registers on x86-64 (SYSCALL, AMD64 Architecture Programmer's Manual vol. 2, 6.1.1):
- *   number and status in rax; argument[0..8] in rdi, rsi, rdx, r10, r8, r9, r12, r13, rbx. rcx, r11, r14, r15 are lost. rbp and rsp are kept.
+ *   number and status in rax; argument[0..8] in rdi, rsi, rdx, r14, r8, r9, r12, r13, r15. rcx, r11, r10, rbx are lost. rbp and rsp are kept.
  *   The six message words are argument[2..7], so the same registers carry them from caller to receiver and back.
  *
  * Argument types of syscall.def:

@@ -34,6 +34,7 @@ static inline uint32_t tag_label(uint64_t tag) { return (uint32_t)(tag & TAG_LAB
 static inline uint32_t tag_length(uint64_t tag) { return (uint32_t)(tag >> TAG_LENGTH_SHIFT & TAG_LENGTH_MASK); }
 static inline uint32_t tag_incarnation(uint64_t tag) { return (uint32_t)(tag >> TAG_INCARNATION_SHIFT & 0xffff); }
 
+constexpr uint64_t TOKEN_NEXT = (uint64_t)1 << 32; /* added for each request */
 static inline uint32_t token_thread(uint64_t token) { return (uint32_t)token; }
 static inline uint32_t token_sequence(uint64_t token) { return (uint32_t)(token >> 32); }
 

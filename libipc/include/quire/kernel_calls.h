@@ -13,38 +13,38 @@
 static inline enum status call_with_1(enum call_number call_number, uint64_t *a)
 {
     uint64_t number = call_number;
-    __asm__ volatile("syscall" : "+a"(number), "+D"(*a) : : "rcx", "r11", "r14", "r15", "memory");
+    __asm__ volatile("syscall" : "+a"(number), "+D"(*a) : : "rcx", "r11", "r10", "rbx", "memory");
     return (enum status)number;
 }
 
 static inline enum status call_with_2(enum call_number call_number, uint64_t *a, uint64_t *b)
 {
     uint64_t number = call_number;
-    __asm__ volatile("syscall" : "+a"(number), "+D"(*a), "+S"(*b) : : "rcx", "r11", "r14", "r15", "memory");
+    __asm__ volatile("syscall" : "+a"(number), "+D"(*a), "+S"(*b) : : "rcx", "r11", "r10", "rbx", "memory");
     return (enum status)number;
 }
 
 static inline enum status call_with_3(enum call_number call_number, uint64_t *a, uint64_t *b, uint64_t *c)
 {
     uint64_t number = call_number;
-    __asm__ volatile("syscall" : "+a"(number), "+D"(*a), "+S"(*b), "+d"(*c) : : "rcx", "r11", "r14", "r15", "memory");
+    __asm__ volatile("syscall" : "+a"(number), "+D"(*a), "+S"(*b), "+d"(*c) : : "rcx", "r11", "r10", "rbx", "memory");
     return (enum status)number;
 }
 
 static inline enum status call_with_4(enum call_number call_number, uint64_t *a, uint64_t *b, uint64_t *c, uint64_t d)
 {
     uint64_t number = call_number;
-    register uint64_t fourth __asm__("r10") = d;
-    __asm__ volatile("syscall" : "+a"(number), "+D"(*a), "+S"(*b), "+d"(*c), "+r"(fourth) : : "rcx", "r11", "r14", "r15", "memory");
+    register uint64_t fourth __asm__("r14") = d;
+    __asm__ volatile("syscall" : "+a"(number), "+D"(*a), "+S"(*b), "+d"(*c), "+r"(fourth) : : "rcx", "r11", "r10", "rbx", "memory");
     return (enum status)number;
 }
 
 static inline enum status call_with_5(enum call_number call_number, uint64_t *a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
     uint64_t number = call_number;
-    register uint64_t fourth __asm__("r10") = d;
+    register uint64_t fourth __asm__("r14") = d;
     register uint64_t fifth __asm__("r8") = e;
-    __asm__ volatile("syscall" : "+a"(number), "+D"(*a), "+S"(b), "+d"(c), "+r"(fourth), "+r"(fifth) : : "rcx", "r11", "r14", "r15", "memory");
+    __asm__ volatile("syscall" : "+a"(number), "+D"(*a), "+S"(b), "+d"(c), "+r"(fourth), "+r"(fifth) : : "rcx", "r11", "r10", "rbx", "memory");
     return (enum status)number;
 }
 
@@ -188,16 +188,16 @@ static inline enum status kernel_handle_unmap(uint64_t space, uint32_t handle)
 static inline enum status kernel_resolve(uint32_t handle, uint64_t page_and_attributes, uint64_t frame, uint64_t count_pages, struct message *message)
 {
     uint64_t number = CALL_resolve, first = handle, second = page_and_attributes, third = frame;
-    register uint64_t word_1 __asm__("r10") = count_pages;
+    register uint64_t word_1 __asm__("r14") = count_pages;
     register uint64_t word_2 __asm__("r8");
     register uint64_t word_3 __asm__("r9");
     register uint64_t word_4 __asm__("r12");
     register uint64_t word_5 __asm__("r13");
-    uint64_t token = message->token;
+    register uint64_t token __asm__("r15") = message->token;
     __asm__ volatile("syscall"
                  : "+a"(number), "+D"(first), "+S"(second), "+d"(third),
-                   "+r"(word_1), "=r"(word_2), "=r"(word_3), "=r"(word_4), "=r"(word_5), "+b"(token)
-                 : : "rcx", "r11", "r14", "r15", "memory");
+                   "+r"(word_1), "=r"(word_2), "=r"(word_3), "=r"(word_4), "=r"(word_5), "+r"(token)
+                 : : "rcx", "r11", "r10", "rbx", "memory");
     *message = (struct message){ first, second, { third, word_1, word_2, word_3, word_4, word_5 }, token };
     return (enum status)number;
 }
@@ -209,7 +209,7 @@ static inline enum status kernel_machine_end(uint32_t code)
 {
     uint64_t number = CALL_machine_end, a = code;
     __asm__ volatile("syscall" : "+a"(number), "+D"(a)
-                 : : "rsi", "rdx", "r10", "r8", "r9", "r12", "r13", "rbx", "rcx", "r11", "r14", "r15", "memory");
+                 : : "rsi", "rdx", "r14", "r8", "r9", "r12", "r13", "r15", "rcx", "r11", "r10", "rbx", "memory");
     return (enum status)number;
 }
 

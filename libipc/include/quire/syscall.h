@@ -27,7 +27,7 @@ struct message {
 static inline uint32_t kernel_version(void)
 {
     uint64_t number = CALL_version, version;
-    __asm__ volatile("syscall" : "+a"(number), "=D"(version) : : "rcx", "r11", "r14", "r15", "memory");
+    __asm__ volatile("syscall" : "+a"(number), "=D"(version) : : "rcx", "r11", "r10", "rbx", "memory");
     return (uint32_t)version;
 }
 
@@ -38,7 +38,7 @@ static inline uint32_t kernel_version(void)
 static inline enum status call(uint32_t handle, struct message *message)
 {
     uint64_t number = CALL_call, first = handle;
-    register uint64_t word_1 __asm__("r10") = message->word[1];
+    register uint64_t word_1 __asm__("r14") = message->word[1];
     register uint64_t word_2 __asm__("r8") = message->word[2];
     register uint64_t word_3 __asm__("r9") = message->word[3];
     register uint64_t word_4 __asm__("r12") = message->word[4];
@@ -46,7 +46,7 @@ static inline enum status call(uint32_t handle, struct message *message)
     __asm__ volatile("syscall"
                  : "+a"(number), "+D"(first), "+S"(message->tag), "+d"(message->word[0]),
                    "+r"(word_1), "+r"(word_2), "+r"(word_3), "+r"(word_4), "+r"(word_5)
-                 : : "rbx", "rcx", "r11", "r14", "r15", "memory");
+                 : : "r15", "rcx", "r11", "r10", "rbx", "memory");
     message->word[1] = word_1;
     message->word[2] = word_2;
     message->word[3] = word_3;
@@ -61,21 +61,23 @@ static inline enum status call(uint32_t handle, struct message *message)
 static inline enum status reply_receive(uint32_t handle, struct message *message)
 {
     uint64_t number = CALL_reply_receive, first = handle;
-    register uint64_t word_1 __asm__("r10") = message->word[1];
+    register uint64_t word_1 __asm__("r14") = message->word[1];
     register uint64_t word_2 __asm__("r8") = message->word[2];
     register uint64_t word_3 __asm__("r9") = message->word[3];
     register uint64_t word_4 __asm__("r12") = message->word[4];
     register uint64_t word_5 __asm__("r13") = message->word[5];
+    register uint64_t token __asm__("r15") = message->token;
     __asm__ volatile("syscall"
                  : "+a"(number), "+D"(first), "+S"(message->tag), "+d"(message->word[0]),
-                   "+r"(word_1), "+r"(word_2), "+r"(word_3), "+r"(word_4), "+r"(word_5), "+b"(message->token)
-                 : : "rcx", "r11", "r14", "r15", "memory");
+                   "+r"(word_1), "+r"(word_2), "+r"(word_3), "+r"(word_4), "+r"(word_5), "+r"(token)
+                 : : "rcx", "r11", "r10", "rbx", "memory");
     message->badge = first;
     message->word[1] = word_1;
     message->word[2] = word_2;
     message->word[3] = word_3;
     message->word[4] = word_4;
     message->word[5] = word_5;
+    message->token = token;
     return (enum status)number;
 }
 
@@ -83,16 +85,17 @@ static inline enum status reply_receive(uint32_t handle, struct message *message
  * reply_receive without an answer. */
 static inline enum status receive(uint32_t handle, uint64_t flags, struct message *message)
 {
-    uint64_t number = CALL_receive, first = handle, tag = flags, word_0, token;
-    register uint64_t word_1 __asm__("r10");
+    uint64_t number = CALL_receive, first = handle, tag = flags, word_0;
+    register uint64_t word_1 __asm__("r14");
     register uint64_t word_2 __asm__("r8");
     register uint64_t word_3 __asm__("r9");
     register uint64_t word_4 __asm__("r12");
     register uint64_t word_5 __asm__("r13");
+    register uint64_t token __asm__("r15");
     __asm__ volatile("syscall"
                  : "+a"(number), "+D"(first), "+S"(tag), "=d"(word_0),
-                   "=r"(word_1), "=r"(word_2), "=r"(word_3), "=r"(word_4), "=r"(word_5), "=b"(token)
-                 : : "rcx", "r11", "r14", "r15", "memory");
+                   "=r"(word_1), "=r"(word_2), "=r"(word_3), "=r"(word_4), "=r"(word_5), "=r"(token)
+                 : : "rcx", "r11", "r10", "rbx", "memory");
     *message = (struct message){ first, tag, { word_0, word_1, word_2, word_3, word_4, word_5 }, token };
     return (enum status)number;
 }
@@ -103,7 +106,7 @@ static inline enum status notify(uint32_t handle, uint64_t bits)
 {
     uint64_t number = CALL_notify, first = handle;
     __asm__ volatile("syscall" : "+a"(number), "+D"(first), "+S"(bits)
-                 : : "rdx", "r10", "r8", "r9", "r12", "r13", "rbx", "rcx", "r11", "r14", "r15", "memory");
+                 : : "rdx", "r14", "r8", "r9", "r12", "r13", "r15", "rcx", "r11", "r10", "rbx", "memory");
     return (enum status)number;
 }
 
@@ -112,7 +115,7 @@ static inline void yield(void)
 {
     uint64_t number = CALL_yield;
     __asm__ volatile("syscall" : "+a"(number)
-                 : : "rdi", "rsi", "rdx", "r10", "r8", "r9", "r12", "r13", "rbx", "rcx", "r11", "r14", "r15", "memory");
+                 : : "rdi", "rsi", "rdx", "r14", "r8", "r9", "r12", "r13", "r15", "rcx", "r11", "r10", "rbx", "memory");
 }
 
 /* Writes the first `length_bytes` bytes of the message buffer as one line to the serial log. For pagers and for finding faults: a release kernel
@@ -120,7 +123,7 @@ static inline void yield(void)
 static inline enum status kernel_log(uint32_t length_bytes)
 {
     uint64_t number = CALL_log, first = length_bytes;
-    __asm__ volatile("syscall" : "+a"(number), "+D"(first) : : "rcx", "r11", "r14", "r15", "memory");
+    __asm__ volatile("syscall" : "+a"(number), "+D"(first) : : "rcx", "r11", "r10", "rbx", "memory");
     return (enum status)number;
 }
 
