@@ -10,6 +10,10 @@
 #include "schedule.h"
 #include "space.h"
 
+/* The highest sequence number of a thread that has ended, in its place in a token. New threads count from here: a token that a server still holds does
+ * not become good again when its frame gets another life. */
+static uint64_t tokens_used;
+
 /* Holds a message buffer like a mapping does: it cannot be freed while the thread lives. */
 static enum status buffer_hold(frame_t buffer)
 {
@@ -40,7 +44,7 @@ enum status thread_create(struct space *space, uint64_t label, frame_t buffer, u
     // Commit: nothing below may fail.
     struct thread *made = arch_frame_pointer(frame);
     made->frame = frame;
-    made->token = frame.number;
+    made->token = tokens_used | frame.number;
     made->space = space;
     made->label = label;
     made->priority = (uint8_t)priority;
@@ -86,6 +90,8 @@ void thread_stop(struct thread *thread)
 void thread_destroy(struct thread *thread)
 {
     thread_stop(thread);
+    uint64_t sequence = thread->token & ~(uint64_t)UINT32_MAX;
+    if (sequence > tokens_used) tokens_used = sequence;
     arch_vectors_forget(thread);
     *thread->space_link = thread->space_next;
     if (thread->space_next != nullptr) thread->space_next->space_link = thread->space_link;
