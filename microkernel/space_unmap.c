@@ -78,8 +78,30 @@ static uint64_t visit_remove(struct visit *visit, struct space *space, bool is_f
     return pages;
 }
 
+/* The short way for one page with an entry in a lowest table. False: it is something else, and nothing has changed. */
+static bool page_unmap(struct space *space, user_page_t page, bool is_freeing, struct unmap_result *result)
+{
+    struct walk walk;
+    walk_begin(&walk, space, page.address);
+    if (walk.level != 0 || !pte_is_present(*walk.entry)) return false;
+    struct gather gather;
+    gather_begin(&gather);
+    gather_page(&gather, page.address);
+    frame_t frame = pte_frame(*walk.entry);
+    *walk.entry = 0;
+    frame_release(&gather, frame.number, frame_find(frame), is_freeing);
+    assert(space->count_mapped > 0);
+    space->count_mapped--;
+    counter_add(COUNTER_ENTRIES_WRITTEN, 1);
+    walk_release(&walk, space, page.address, 1, &gather);
+    gather_end(&gather, space);
+    *result = (struct unmap_result){ 1, 1, gather.freed_frames };
+    return true;
+}
+
 enum status space_unmap(struct space *space, struct user_span span, uint64_t flags, struct unmap_result *result)
 {
+    if (span.count_pages == 1 && page_unmap(space, span.first, flags & UNMAP_FREE, result)) return STATUS_OK;
     struct gather gather;
     gather_begin(&gather);
     enum status status = STATUS_OK;
