@@ -93,7 +93,8 @@ static void thread_check_links(const struct thread *thread)
 {
     const struct thread *next = thread->queue_next;
     if (next == nullptr) return;
-    if (thread_of(next) == nullptr || next->queue_previous != thread || next->state != thread->state || next->endpoint != thread->endpoint)
+    if (thread_of(next) == nullptr || next->queue_previous != thread || next->state != thread->state
+        || (thread->state != THREAD_READY && next->endpoint != thread->endpoint))
         check_fail(INVARIANT_QUEUES, "neighbour in a queue", thread->frame.number, thread->state, 0);
 }
 
