@@ -30,6 +30,17 @@ function(quire_kernel name)
     set_target_properties(${name} PROPERTIES LINK_DEPENDS ${kernel_script})
 endfunction()
 
+# What runs on every call or fault is compiled for speed, the rest for size.
+set(kernel_hot_sources ${kernel_sources})
+list(FILTER kernel_hot_sources INCLUDE REGEX
+    "/(fast|trap|thread|syscall|kernel|message|calls_message|schedule|handle|frame|bitmap|space_page|space_map|space_unmap|space_protect|space_tables|memory)\\.c$")
+set(kernel_cold_sources ${kernel_sources})
+list(REMOVE_ITEM kernel_cold_sources ${kernel_hot_sources})
+list(FILTER kernel_cold_sources INCLUDE REGEX "\\.c$")
+if(CMAKE_BUILD_TYPE MATCHES "^Rel")
+    set_source_files_properties(${kernel_cold_sources} PROPERTIES COMPILE_OPTIONS -Os)
+endif()
+
 # Every register counts there; nothing in it is ever seen in a backtrace.
 set_source_files_properties(${CMAKE_SOURCE_DIR}/arch/${QUIRE_PORT}/fast.c PROPERTIES COMPILE_OPTIONS -fomit-frame-pointer)
 
