@@ -49,24 +49,23 @@ static void fault_end(struct pager *pager, struct process *process, const struct
 }
 
 /* With the trace: map, learn the frame, tell, let the thread go on. */
-static void fault_resolve_traced(struct pager *pager, struct process *process, const struct fault_view *view, const struct pager_action *resolve,
+static void fault_resolve_traced(struct pager *pager, struct process *process, const struct fault_view *view, frame_id_t frame,
                                  struct pager_action *action)
 {
-    uint64_t page = layout_page_down(resolve->page);
+    uint64_t page = layout_page_down(view->message->word[1]);
     uint32_t attributes = segment_attributes(view->segment);
-    frame_id_t frame = { resolve->frame };
     uint64_t done = 0;
     enum status status;
     if (frame.number == FRAME_FRESH) status = seam_space_fill(process->space, page, 1, attributes, &done);
     else status = seam_space_map(process->space, page, frame, 1, attributes, &done);
     if (status != STATUS_OK) {
-        fault_resolve_refused(pager, resolve, status, action);
+        fault_resolve_refused(pager, view->message, status, action);
         return;
     }
     status = seam_space_query(process->space, page, &frame);
     assert(status == STATUS_OK);
     report_resolved(view, frame.number, 1);
-    fault_retry(action, resolve->token);
+    fault_retry(action, view->message->token);
 }
 
 static void fault_resolve(struct pager *pager, struct process *process, const struct fault_view *view, struct segment *segment,
@@ -77,16 +76,12 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
     segment->fill->touch(pager, segment, page, &frame);
     *action = (struct pager_action){
         .kind = ACTION_RESOLVE, .token = view->message->token, .page = page | segment_attributes(segment), .frame = frame.number, .count_pages = 1,
-        .badge = view->message->badge,
     };
     segment->pages++; /* invariant 1 */
     process->fault_repeats_kept = process->fault_repeats;
     process->fault_repeats = 0;
     pager->count_faults++;
-    if (pager->trace & TRACE_FAULTS) {
-        struct pager_action resolve = *action;
-        fault_resolve_traced(pager, process, view, &resolve, action);
-    }
+    if (pager->trace & TRACE_FAULTS) fault_resolve_traced(pager, process, view, frame, action);
 }
 
 static void fault_page(struct pager *pager, struct process *process, const struct pager_message *message, struct pager_action *action)
@@ -107,25 +102,22 @@ static void fault_page(struct pager *pager, struct process *process, const struc
     }
 }
 
-void fault_resolve_refused(struct pager *pager, const struct pager_action *refused, enum status status, struct pager_action *action)
+void fault_resolve_refused(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action)
 {
-    assert(refused->kind == ACTION_RESOLVE && status != STATUS_OK);
+    assert((message->tag & TAG_FAULT) && tag_label(message->tag) == FAULT_PAGE && status != STATUS_OK);
     *action = (struct pager_action){ .kind = ACTION_WAIT };
-    struct process *process = process_of_badge(pager, refused->badge).process;
+    struct process *process = process_of_badge(pager, message->badge).process;
     assert(process != nullptr); /* nothing happens between an action and its refusal */
-    uint64_t address = layout_page_down(refused->page);
+    uint64_t address = message->word[1];
     struct segment *segment = segment_find(&process->segments, address);
     assert(segment != nullptr && segment->pages > 0);
     segment->pages--; /* invariant 1 */
     pager->count_faults--;
     process->fault_repeats = process->fault_repeats_kept; /* invariant 2 */
-    if (status == STATUS_ALREADY_MAPPED && !fault_is_loop(process, address)) {
-        fault_retry(action, refused->token);
-        return;
-    }
-    struct pager_message message = { .badge = refused->badge, .word = { FAULT_READ, address }, .token = refused->token };
-    struct fault_view view = { process, &message, segment };
-    fault_end(pager, process, &view, status == STATUS_ALREADY_MAPPED ? PROCESS_FAULT_LOOP : PROCESS_OUT_OF_MEMORY);
+    struct fault_view view = { process, message, segment };
+    if (status != STATUS_ALREADY_MAPPED) fault_end(pager, process, &view, PROCESS_OUT_OF_MEMORY);
+    else if (fault_is_loop(process, address)) fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
+    else fault_retry(action, message->token);
 }
 
 static void fault_of_handle(struct pager *pager, struct process *process, const struct pager_message *message, struct pager_action *action)

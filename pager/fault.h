@@ -9,7 +9,7 @@ constexpr uint32_t FAULT_REPEATS = 3;
 
 /* Handles a message with TAG_FAULT. */
 void fault_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action);
-/* The kernel refused to map what an ACTION_RESOLVE said. */
-void fault_resolve_refused(struct pager *pager, const struct pager_action *refused, enum status status, struct pager_action *action);
+/* The kernel refused to map what the answer to this message said. */
+void fault_resolve_refused(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action);
 
 #endif

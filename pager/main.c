@@ -35,16 +35,16 @@ void _start(const struct boot_info *boot)
     struct pager_action action = { .kind = ACTION_END, .code = 2 };
     kernel_machine_initialise(boot);
     if (pager_initialise(&pager, boot) == STATUS_OK) pager_start(&pager, &action);
+    struct pager_message received = { 0 };
     for (;;) {
         struct message message = { 0 };
         enum status status = loop_step(&action, &message);
         if (status == STATUS_OK) {
-            struct pager_message received = { .badge = message.badge, .tag = message.tag, .token = message.token };
+            received = (struct pager_message){ .badge = message.badge, .tag = message.tag, .token = message.token };
             __builtin_memcpy(received.word, message.word, sizeof(received.word));
             pager_handle(&pager, &received, &action);
         } else if (action.kind == ACTION_RESOLVE) {
-            struct pager_action refused = action;
-            pager_resolve_failed(&pager, &refused, status, &action);
+            pager_resolve_failed(&pager, &received, status, &action);
         } else {
             action = (struct pager_action){ .kind = ACTION_WAIT }; /* whom it answered has ended meanwhile */
         }

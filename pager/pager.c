@@ -118,9 +118,9 @@ static void pager_finish(struct pager *pager, bool was_running, struct pager_act
     if (was_running && pager->count_running == 0) pager_idle(pager, action);
 }
 
-void pager_resolve_failed(struct pager *pager, const struct pager_action *refused, enum status status, struct pager_action *action)
+void pager_resolve_failed(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action)
 {
-    fault_resolve_refused(pager, refused, status, action);
+    fault_resolve_refused(pager, message, status, action);
     pager_finish(pager, true, action);
 }
 

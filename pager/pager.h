@@ -34,7 +34,6 @@ struct pager_action {
     uint64_t page;                /* RESOLVE: page address | attributes */
     uint64_t frame;               /* RESOLVE: frame or FRAME_FRESH */
     uint64_t count_pages;         /* RESOLVE */
-    uint64_t badge;               /* RESOLVE: of the process, for pager_resolve_failed() */
     uint32_t code;                /* END: 0 is success */
 };
 
@@ -73,8 +72,8 @@ enum status pager_initialise(struct pager *pager, const struct boot_info *boot);
 void pager_start(struct pager *pager, struct pager_action *action);
 
 void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action);
-/* The kernel refused the action, an ACTION_RESOLVE, with `status`. */
-void pager_resolve_failed(struct pager *pager, const struct pager_action *refused, enum status status, struct pager_action *action);
+/* The kernel refused, with `status`, the ACTION_RESOLVE that was the answer to this message. */
+void pager_resolve_failed(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action);
 
 /* The ledger holds: every invariant of segments, processes, handles and services. Returns nullptr, or the first thing that does not hold. That it agrees
  * with the kernel's page tables is checked where both can be seen, in tests/sim/. */

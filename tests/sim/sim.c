@@ -27,6 +27,7 @@ struct space *sim_space;
 
 static struct boot_info boot;
 static struct pager_action action;
+static struct pager_message received;
 static char *window;
 static uint32_t ended;
 static uint64_t free_at_boot;
@@ -120,12 +121,11 @@ void sim_run(void)
         const uint64_t *argument = sim_thread->context.call.argument;
         enum status status = (enum status)sim_thread->context.call.number;
         if (status == STATUS_OK) {
-            struct pager_message message = { .badge = argument[0], .tag = argument[1], .token = argument[8] };
-            memcpy(message.word, &argument[2], sizeof(message.word));
-            pager_handle(&sim_pager, &message, &action);
+            received = (struct pager_message){ .badge = argument[0], .tag = argument[1], .token = argument[8] };
+            memcpy(received.word, &argument[2], sizeof(received.word));
+            pager_handle(&sim_pager, &received, &action);
         } else if (action.kind == ACTION_RESOLVE) {
-            struct pager_action refused = action;
-            pager_resolve_failed(&sim_pager, &refused, status, &action);
+            pager_resolve_failed(&sim_pager, &received, status, &action);
         } else {
             action = (struct pager_action){ .kind = ACTION_WAIT };
         }

@@ -1,7 +1,7 @@
 /* Scripts: bytes to deeds. See sim_script.h.
  *
- * Values are drawn from what is interesting: the edges of the layout, of the program's own segments, of the number range. Wrong ones are meant to come often; most
- * of what a script does must still be right now and then, or nothing deep is ever reached. */
+ * Values are drawn from what is interesting: the edges of the layout, of the program's own segments, of the number range. Wrong ones are meant to come
+ * often; but enough of what a script does must be right, or nothing deep is ever reached. */
 #include "sim_script.h"
 
 #include <string.h>

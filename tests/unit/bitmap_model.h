@@ -1,7 +1,8 @@
 /* A bitmap and its naive model: one byte for each unit of memory, searched from the first to the last.
  *
- * A unit is 2^unit_order frames, so that large memories can be modelled by blocks of that order and above. Every operation is done on both, and both must give the
- * same answer; bitmap_check() and the count must hold after it. Storage is exactly as long as asked, so that the sanitizer sees a step beyond it. */
+ * A unit is 2^unit_order frames, so that large memories can be modelled by blocks of that order and above. Every operation is done on both, and
+ * both must give the same answer; bitmap_check() and the count must hold after it. Storage is exactly as long as asked, so that the sanitizer sees
+ * a step beyond it. */
 #ifndef BITMAP_MODEL_H
 #define BITMAP_MODEL_H
 

@@ -134,6 +134,22 @@ Test(bitmap, broken_memory_is_used_first)
     }
 }
 
+Test(bitmap, single_frames_stay_in_their_line)
+{
+    struct bitmap_model model;
+    model_make(&model, 1024, 0);
+    model_insert(&model, 0, 32);
+    model_insert(&model, 512, 544);
+    model_insert(&model, 576, 672); /* a whole word and half a word */
+    uint32_t first;
+    for (unsigned i = 0; i < 33; i++) cr_assert(bitmap_allocate(&model.bitmap, 0, &first));
+    cr_assert_eq(first, 512u);
+    cr_assert(bitmap_free(&model.bitmap, 0, 0));
+    for (unsigned i = 0; i < 32; i++) cr_assert(bitmap_allocate(&model.bitmap, 0, &first));
+    cr_assert_eq(first, 640u, "not 0, which is in another line, nor 576, which would break a word");
+    model_drop(&model);
+}
+
 Test(bitmap, small_requests_leave_large_blocks_whole)
 {
     struct bitmap_model model;
@@ -149,7 +165,8 @@ Test(bitmap, small_requests_leave_large_blocks_whole)
 
 Test(bitmap, limits_in_the_middle_of_every_tier)
 {
-    static const uint32_t limits[] = { 0, 1, 63, 64, 65, 511, 512, 513, 5000, 32767, 32768, 32769, 100000, (1u << 18) + 5, (1u << 21) + 70000, UINT32_MAX - 1 };
+    static const uint32_t limits[] = { 0, 1, 63, 64, 65, 511, 512, 513, 5000, 32767, 32768, 32769, 100000,
+        (1u << 18) + 5, (1u << 21) + 70000, UINT32_MAX - 1 };
     struct bitmap_model model;
     model_make(&model, (1u << 21) + 100000, 0);
     model_insert(&model, 0, model.count_units);
@@ -222,9 +239,10 @@ Test(bitmap, check_sees_damage)
     for (unsigned i = 0; i < 70; i++) cr_assert(bitmap_allocate(&model.bitmap, 0, &first)); /* the only lone word, and 6 of another one */
     cr_assert(bitmap_free(&model.bitmap, 39940, 0));
     cr_assert(bitmap_check(&model.bitmap));
-    uint64_t *damage[] = { model.bitmap.words + 39940 / 64, model.bitmap.lines, model.bitmap.lines + 5, model.bitmap.groups[0].lines, model.bitmap.groups[0].lines + 9,
-        model.bitmap.groups[1].lines + 9, model.bitmap.sections[0].groups, model.bitmap.sections[0].groups + 15, model.bitmap.top, model.bitmap.top + 18,
-        model.bitmap.top + 19, &model.bitmap.open_mask };
+    struct bitmap *bitmap = &model.bitmap;
+    uint64_t *damage[] = { bitmap->words + 39940 / 64, bitmap->lines, bitmap->lines + 5, bitmap->groups[0].lines, bitmap->groups[0].lines + 9,
+        bitmap->groups[1].lines + 9, bitmap->sections[0].groups, bitmap->sections[0].groups + 15, bitmap->top, bitmap->top + 18, bitmap->top + 19,
+        &bitmap->open_mask };
     for (unsigned i = 0; i < sizeof damage / sizeof damage[0]; i++) {
         for (unsigned bit = 0; bit < 64; bit++) {
             *damage[i] ^= (uint64_t)1 << bit;

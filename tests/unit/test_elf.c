@@ -144,6 +144,7 @@ Test(elf, each_field_of_the_header)
         { ENTRY, 8, 0x401000, STATUS_BAD_IMAGE, "entry point outside the code" },
         { ENTRY, 8, 0, STATUS_BAD_IMAGE, "entry point outside the code" },
         { ENTRY, 8, 0x400122, STATUS_OK, nullptr },
+        { ENTRY, 8, 0x400000, STATUS_OK, nullptr },
     };
     expect_each(fields, sizeof(fields) / sizeof(fields[0]));
 }
@@ -216,6 +217,26 @@ Test(elf, segment_without_content_asks_for_nothing)
     expect(file, FILE_BYTES, LIMIT, STATUS_OK, nullptr);
     put_row(file, 1, 1, 6, 0x2000, 0x401000, 1, 0);
     expect(file, FILE_BYTES, LIMIT, STATUS_BAD_IMAGE, "segment is longer in the file than in memory");
+}
+
+/* Data without bytes of its own may name the very end of the file, but nothing behind it. */
+Test(elf, segment_of_zeroes_only)
+{
+    static unsigned char file[FILE_BYTES];
+    build(file);
+    put_row(file, 1, 1, 6, FILE_BYTES, 0x401000, 0, 0x100);
+    expect(file, FILE_BYTES, LIMIT, STATUS_OK, nullptr);
+    put_row(file, 1, 1, 6, FILE_BYTES + 0x1000, 0x401000, 0, 0x100);
+    expect(file, FILE_BYTES, LIMIT, STATUS_BAD_IMAGE, "segment reaches past the end of the file");
+}
+
+Test(elf, first_user_address)
+{
+    static unsigned char file[FILE_BYTES];
+    build(file);
+    put_number(file, ENTRY, 8, USER_FIRST);
+    put_number(file, row(0, P_ADDRESS), 8, USER_FIRST);
+    expect(file, FILE_BYTES, LIMIT, STATUS_OK, nullptr);
 }
 
 Test(elf, misaligned_at_page_with_small_alignment)

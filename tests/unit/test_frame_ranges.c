@@ -79,8 +79,8 @@ Test(frame_ranges, none, .init = machine)
 
 Test(frame_ranges, as_a_pc_says, .init = machine)
 {
-    check(8192, 5, (struct memory_range[]){ { 0, 0x9fc00, MEMORY_USABLE }, { 0x9fc00, 0xa0000, MEMORY_RESERVED }, { 0xf0000, 0x100000, MEMORY_RESERVED },
-        { 0x100000, 0x1fe0000, MEMORY_USABLE }, { 0x1fe0000, 0x2000000, MEMORY_RESERVED } });
+    check(8192, 5, (struct memory_range[]){ { 0, 0x9fc00, MEMORY_USABLE }, { 0x9fc00, 0xa0000, MEMORY_RESERVED },
+        { 0xf0000, 0x100000, MEMORY_RESERVED }, { 0x100000, 0x1fe0000, MEMORY_USABLE }, { 0x1fe0000, 0x2000000, MEMORY_RESERVED } });
 }
 
 Test(frame_ranges, half_frames_are_not_usable, .init = machine)
@@ -94,7 +94,8 @@ Test(frame_ranges, half_frames_are_not_usable, .init = machine)
 Test(frame_ranges, the_stricter_kind_wins_in_any_order, .init = machine)
 {
     check(100, 2, (struct memory_range[]){ { 0x20000, 0x30000, MEMORY_RESERVED }, { 0x10000, 0x60000, MEMORY_USABLE } });
-    check(100, 3, (struct memory_range[]){ { 0x10000, 0x60000, MEMORY_USABLE }, { 0x28000, 0x40000, MEMORY_RESERVED }, { 0x20000, 0x70000, MEMORY_USABLE } });
+    check(100, 3, (struct memory_range[]){ { 0x10000, 0x60000, MEMORY_USABLE }, { 0x28000, 0x40000, MEMORY_RESERVED },
+        { 0x20000, 0x70000, MEMORY_USABLE } });
     check(100, 2, (struct memory_range[]){ { 0x10000, 0x60000, MEMORY_USABLE }, { 0x30000, 0x31000, (enum memory_kind)77 } });
     check(100, 2, (struct memory_range[]){ { 0x10000, 0x60000, MEMORY_USABLE }, { 0x30000, 0x31000, (enum memory_kind)0 } });
 }
@@ -108,9 +109,11 @@ Test(frame_ranges, numbers_that_mean_harm, .init = machine)
     check(100, 2, (struct memory_range[]){ { 0, 0x60000, MEMORY_USABLE }, { UINT64_MAX, 0, MEMORY_RESERVED } });
     check(100, 2, (struct memory_range[]){ { 0, 0x60000, MEMORY_USABLE }, { 0, UINT64_MAX, MEMORY_RESERVED } });
     check(100, 2, (struct memory_range[]){ { 0, 0x60000, MEMORY_USABLE }, { 0x30000, 0x30000, MEMORY_RESERVED } });
+    check(100, 2, (struct memory_range[]){ { 0, 0x60000, MEMORY_USABLE }, { 0x30800, 0x30800, MEMORY_RESERVED } });
     check(100, 2, (struct memory_range[]){ { 0x60000, 0x20000, MEMORY_USABLE }, { 0x63000, 0x64000, MEMORY_USABLE } });
     check(100, 1, (struct memory_range[]){ { 0x63fff, (uint64_t)1 << 52, MEMORY_USABLE } });
-    check(100, 1, (struct memory_range[]){ { (uint64_t)1 << 44, ((uint64_t)1 << 44) + 0x100000, MEMORY_USABLE } }); /* frame numbers that do not fit 32 bits */
+    /* Frame numbers that do not fit 32 bits. */
+    check(100, 1, (struct memory_range[]){ { (uint64_t)1 << 44, ((uint64_t)1 << 44) + 0x100000, MEMORY_USABLE } });
 }
 
 Test(frame_ranges, random_lists, .init = machine)

@@ -98,6 +98,30 @@ Test(module_line, arguments_in_order)
     cr_assert_eq(line.count_arguments, 3);
 }
 
+Test(module_line, every_character)
+{
+    static const char GOOD[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-/";
+    for (int c = 1; c < 256; c++) {
+        char text[] = { 'n', (char)c, 'n', '\0' };
+        struct module_line line;
+        struct refusal refusal;
+        bool good = strchr(GOOD, c) != nullptr || c == ' '; /* "n n" is a name and an argument */
+        cr_assert_eq(parse(text, &line, &refusal) == STATUS_OK, good, "character %d", c);
+    }
+}
+
+Test(module_line, nothing_is_read_behind_the_size)
+{
+    for (size_t size = 0; size <= 20; size++) {
+        unsigned char *block;
+        const char *copy = (const char *)copy_exactly((const unsigned char *)"image:name one  two ", size, 0, &block);
+        struct module_line line;
+        struct refusal refusal;
+        cr_assert_eq(module_line_parse(copy, size, &line, &refusal) == STATUS_OK, size != 0 && size != 6, "size %zu", size);
+        free(block);
+    }
+}
+
 Test(module_line, ends_at_the_size)
 {
     struct module_line line;

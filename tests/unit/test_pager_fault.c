@@ -191,7 +191,7 @@ Test(pager_fault, a_page_that_came_meanwhile_is_tried_again)
     fixture_check();
     cr_assert_eq(sim_fault(number, FAULT_WRITE, address), SIM_GOES_ON);
     cr_assert_eq(sim_fault(number, FAULT_WRITE, address), SIM_GONE);
-    fixture_ended(handle, PROCESS_FAULT_LOOP, layout_page_down(address));
+    fixture_ended(handle, PROCESS_FAULT_LOOP, address);
     fixture_check();
 }
 
@@ -202,8 +202,9 @@ Test(pager_fault, out_of_memory_ends_the_process_that_asked)
     uint32_t handle = fixture_child(&number);
     sim_fail_resolve(STATUS_NO_MEMORY);
     cr_assert_null(sim_touch(number, LAYOUT_STACK_TOP - 8, FAULT_WRITE));
-    fixture_ended(handle, PROCESS_OUT_OF_MEMORY, layout_page_down(LAYOUT_STACK_TOP - 8));
-    cr_assert(fixture_logged("segment=stack nearest=stack(0x7ffffe800000-0x7fffff000000) action=end reason=out-of-memory"), "%s", sim_log());
+    fixture_ended(handle, PROCESS_OUT_OF_MEMORY, LAYOUT_STACK_TOP - 8);
+    cr_assert(fixture_logged("addr=0x7ffffefffff8 access=write ip=0x400000 segment=stack nearest=stack(0x7ffffe800000-0x7fffff000000) action=end "
+                             "reason=out-of-memory"), "%s", sim_log());
     fixture_check();
 }
 
@@ -214,7 +215,7 @@ Test(pager_fault, out_of_memory_with_trace_ends_the_process_too)
     uint32_t handle = fixture_child(&number);
     sim_fail_allocation(1);
     cr_assert_null(sim_touch(number, LAYOUT_STACK_TOP - 8, FAULT_WRITE));
-    fixture_ended(handle, PROCESS_OUT_OF_MEMORY, layout_page_down(LAYOUT_STACK_TOP - 8));
+    fixture_ended(handle, PROCESS_OUT_OF_MEMORY, LAYOUT_STACK_TOP - 8);
     fixture_check();
 }
 
