@@ -68,7 +68,9 @@ enum status sys_frame_zero([[maybe_unused]] struct thread *caller, uint64_t argu
     frame_t frame;
     enum status status = user_frame(argument[0], &frame);
     if (status != STATUS_OK) return status;
-    frame_clean(frame, frame_find(frame));
+    struct frame_info *info = frame_find(frame);
+    info->flags |= FRAME_DIRTY; /* its owner may have written to it since it was cleaned */
+    frame_clean(frame, info);
     return STATUS_OK;
 }
 
