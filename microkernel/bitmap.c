@@ -1,8 +1,8 @@
 /* The tiered bitmap: search, marking, and what a change of one node means for the tiers above.
  *
- * Large blocks cost what small ones do, because a block is marked in the tier whose children it is made of and nowhere below: the nodes below a child that
- * became wholly free or wholly used keep old content, and are written anew (line_open, group_open) when a part of them changes first. Which of them
- * are valid is decided from above, so a whole memory of zeroes is a valid bitmap without a free frame.
+ * Large blocks cost what small ones do, because a block is marked in the tier whose children it is made of and nowhere below: the nodes below a
+ * child that became wholly free or wholly used keep old content, and are written anew (line_open, group_open) when a part of them changes first.
+ * Which of them are valid is decided from above, so a whole memory of zeroes is a valid bitmap without a free frame.
  *
  * Invariants (bitmap_check):
  *  1  Section masks are valid. Group content is valid when its section has it as partly free, line content when its (valid) group has it so, word
@@ -51,8 +51,8 @@ static struct change runs_change(uint64_t before, uint64_t after, unsigned whole
     uint64_t after = masks[whole];
     if (after == before) return up;
     struct change runs = runs_change(before, after, whole);
-    up.lost = (up.lost & ~(1u << whole)) | runs.lost;
-    up.gained = (up.gained & ~(1u << whole)) | runs.gained;
+    up.lost |= runs.lost;
+    up.gained |= runs.gained;
     return up;
 }
 
@@ -332,6 +332,7 @@ static inline unsigned slot_next(unsigned slot)
     return true;
 }
 
+/* Not a part of bitmap_allocate(), so that single frames do not pay for its registers. */
 [[gnu::noinline]] static bool block_allocate_anywhere(struct bitmap *bitmap, unsigned order, uint32_t *first)
 {
     return order < BITMAP_ORDERS && block_allocate(bitmap, order, ANYWHERE, first);
@@ -390,14 +391,22 @@ bool bitmap_allocate_word(struct bitmap *bitmap, uint32_t *base, uint64_t *mask)
 
 bool bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order)
 {
-    uint32_t word = first / 64;
-    if (order != 0 || first >= bitmap->count || word == bitmap->open_word) return block_free(bitmap, first, order);
-    /* One frame of a partly free word (invariant 2) is the common case; block_free looks at all others. */
+    if (order != 0 || first >= bitmap->count) return block_free(bitmap, first, order);
+    uint32_t word = first / 64, at = first % 64;
+    uint64_t bit = (uint64_t)1 << at;
+    if (word == bitmap->open_word) {
+        if ((bitmap->open_mask & bit) != 0) return false;
+        bitmap->open_mask |= bit;
+        bitmap->count_free++;
+        return true;
+    }
+    /* A partly free word (invariant 2) is the common case; block_free looks at the others. */
+    if ((bitmap->lines[word / 8] >> word % 8 & 1) == 0) return block_free(bitmap, first, 0);
     uint64_t before = bitmap->words[word];
-    if ((bitmap->lines[word / 8] >> word % 8 & 1) == 0 || (before >> first % 64 & 1) != 0) return block_free(bitmap, first, order);
-    bitmap->words[word] = before | (uint64_t)1 << first % 64;
+    if ((before & bit) != 0) return false;
+    bitmap->words[word] = before | bit;
     bitmap->count_free++;
-    return (before >> (first % 64 ^ 1) & 1) == 0 || frame_merge(bitmap, word, first % 64);
+    return (before >> (at ^ 1) & 1) == 0 || frame_merge(bitmap, word, at);
 }
 
 bool bitmap_insert_range(struct bitmap *bitmap, uint32_t first, uint32_t limit)

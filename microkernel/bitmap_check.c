@@ -1,7 +1,7 @@
 /* The recount of the tiered bitmap: every tier from the one below, by reading only, and not with the code that keeps it up to date.
  *
- * A node that its parent calls partly free is read and must hold exactly what the parent says; one that the parent calls wholly free or used is not valid,
- * but must be uniform (bitmap.c, invariants 1-5). */
+ * A node that its parent calls partly free is read and must hold exactly what the parent says; one that the parent calls wholly free or used is not
+ * valid, but must be uniform (bitmap.c, invariants 1-5). */
 #include "bitmap.h"
 #include "bitmap_tiers.h"
 

@@ -1,7 +1,7 @@
 /* What a node of the tiered bitmap tells its parent: the orders of the blocks that it holds. For bitmap.c and bitmap_check.c only.
  *
- * An order set is a number with bit k set when a block of order k can be had (bitmap.h). Children that are wholly free act as the bits of a word do, one tier up:
- * runs of them are the blocks of the orders between the child's and the node's own. */
+ * An order set is a number with bit k set when a block of order k can be had (bitmap.h). Children that are wholly free act as the bits of a word
+ * do, one tier up: runs of them are the blocks of the orders between the child's and the node's own. */
 #ifndef QUIRE_BITMAP_TIERS_H
 #define QUIRE_BITMAP_TIERS_H
 
@@ -80,7 +80,7 @@ static inline uint32_t line_orders(uint64_t line)
     constexpr uint64_t low7 = 0x00007f7f7f7f7f7f;
     uint64_t partly = line & 0x0000ffffffffffff;
     uint64_t filled = ((((partly & low7) + low7) | partly) >> 7) & 0x0000010101010101; /* bit 8k: byte k is not zero */
-    uint32_t orders = (uint32_t)(filled * 0x0102040810204000 >> 56) & 0x3f;            /* bit 8k moves to bit 56 + k */
+    uint32_t orders = (uint32_t)(filled * 0x0102040810200000 >> 56) & 0x3f;            /* bit 8k moves to bit 56 + k */
     return orders | runs_orders_line((uint32_t)(line >> 48) & 0xff) << ORDER_WORD;
 }
 

@@ -1,8 +1,8 @@
 /* Frames: the table that says who holds which, over the tiered bitmap that finds free ones.
  *
- * The table is the truth about kinds, the bitmap about what is free; both change together, after all checks. Zeroing is put off: a USER frame is marked dirty
- * and zeroed when it is first mapped, unless it comes from the stock, which the idle processor fills with zeroed frames. Frames of the stock count as
- * free and are FREE in the table, but the bitmap has them as used; when it has nothing for a request, the stock goes back to it.
+ * The table is the truth about kinds, the bitmap about what is free; both change together, after all checks. Zeroing is put off: a USER frame is
+ * marked dirty and zeroed when it is first mapped, unless it comes from the stock, which the idle processor fills with zeroed frames. Frames of the
+ * stock count as free and are FREE in the table, but the bitmap has them as used; when it has nothing for a request, the stock goes back to it.
  *
  * Invariants (frame_check_tiers, frame_check_counts):
  *  1  A row is FREE if and only if its frame is free in the bitmap or in the stock; the rest of a FREE, ABSENT or RESERVED row is zero.
@@ -10,8 +10,8 @@
  *  3  count_total = rows that are neither ABSENT nor RESERVED.
  *  4  Frames below FIRST_FRAME are never anything but ABSENT or RESERVED.
  *
- * The kernel runs on one processor with interrupts off, so nothing is locked. Bitmap, stock and counts are what one lock will guard; a row of a frame that is
- * not free belongs to the lock of the space or object that holds the frame. */
+ * The kernel runs on one processor with interrupts off, so nothing is locked. Bitmap, stock and counts are what one lock will guard; a row of a
+ * frame that is not free belongs to the lock of the space or object that holds the frame. */
 #include "frame.h"
 
 #include <assert.h>
@@ -37,11 +37,11 @@ static uint32_t stock_count;
 static void frame_zero(frame_t frame)
 {
     if (frame.number < arch_direct_frames()) {
-        memset(arch_frame_pointer(frame), 0, PAGE_BYTES);
+        arch_page_zero(arch_frame_pointer(frame));
         return;
     }
     void *window = arch_window_open(frame);
-    memset(window, 0, PAGE_BYTES);
+    arch_page_zero(window);
     arch_window_close(window);
 }
 
@@ -85,14 +85,10 @@ static bool stock_return(void)
     return true;
 }
 
-enum status frame_allocate(unsigned order, enum frame_kind kind, frame_t *block)
+/* Everything that frame_allocate() does not do by itself. */
+[[gnu::noinline]] static enum status block_allocate(unsigned order, enum frame_kind kind, frame_t *block)
 {
     if (order >= FRAME_ORDERS || !kind_is_owned(kind)) return STATUS_BAD_ARGUMENT;
-    if (order == 0 && stock_count != 0) { /* zeroed and direct-mapped: good for every kind */
-        *block = stock[--stock_count];
-        table[block->number] = (struct frame_info){ .kind = kind };
-        return STATUS_OK;
-    }
     bool is_user = kind == FRAME_KIND_USER;
     uint32_t first;
     while (!block_take(order, !is_user, &first)) {
@@ -100,28 +96,42 @@ enum status frame_allocate(unsigned order, enum frame_kind kind, frame_t *block)
     }
     /* Commit: nothing below may fail. */
     *block = (frame_t){ first };
-    struct frame_info info = { .kind = kind, .flags = is_user ? FRAME_DIRTY : 0 };
-    if (order == 0) table[first] = info;
-    else rows_fill(first, 1u << order, info);
+    rows_fill(first, 1u << order, (struct frame_info){ .kind = kind, .flags = is_user ? FRAME_DIRTY : 0 });
     if (!is_user) {
         for (uint32_t i = 0; i < 1u << order; i++) frame_zero((frame_t){ first + i });
     }
     return STATUS_OK;
 }
 
+enum status frame_allocate(unsigned order, enum frame_kind kind, frame_t *block)
+{
+    if (order != 0 || !kind_is_owned(kind)) return block_allocate(order, kind, block);
+    if (stock_count != 0) { /* zeroed and direct-mapped: good for every kind */
+        *block = stock[--stock_count];
+        table[block->number] = (struct frame_info){ .kind = kind };
+        return STATUS_OK;
+    }
+    uint32_t first;
+    if (kind != FRAME_KIND_USER || !bitmap_allocate(&bitmap, 0, &first)) return block_allocate(0, kind, block);
+    table[first] = (struct frame_info){ .kind = FRAME_KIND_USER, .flags = FRAME_DIRTY };
+    *block = (frame_t){ first };
+    return STATUS_OK;
+}
+
 /* All rows of a block are of the kind and none counts anything. */
 static enum status rows_check(uint32_t first, uint32_t count, enum frame_kind kind)
 {
-    uint32_t counted = 0;
+    const struct frame_info *row = &table[first];
+    uint32_t differing = 0, counted = 0;
+#pragma clang loop unroll_count(8)
     for (uint32_t i = 0; i < count; i++) {
-        struct frame_info info = table[first + i];
-        if (info.kind != kind) return STATUS_BAD_FRAME;
-        counted |= info.count;
+        differing |= (uint32_t)row[i].kind ^ kind;
+        counted |= row[i].count;
     }
-    return counted == 0 ? STATUS_OK : STATUS_FRAME_BUSY;
+    return differing != 0 ? STATUS_BAD_FRAME : counted != 0 ? STATUS_FRAME_BUSY : STATUS_OK;
 }
 
-enum status frame_free(frame_t block, unsigned order, enum frame_kind kind)
+[[gnu::noinline]] static enum status block_free(frame_t block, unsigned order, enum frame_kind kind)
 {
     if (order >= FRAME_ORDERS || !kind_is_owned(kind) || block.number >= count_rows) return STATUS_BAD_FRAME;
     uint32_t first = block.number, count = 1u << order;
@@ -132,6 +142,19 @@ enum status frame_free(frame_t block, unsigned order, enum frame_kind kind)
     [[maybe_unused]] bool freed = bitmap_free(&bitmap, first, order);
     assert(freed);
     rows_fill(first, count, (struct frame_info){ .kind = FRAME_KIND_FREE });
+    return STATUS_OK;
+}
+
+enum status frame_free(frame_t block, unsigned order, enum frame_kind kind)
+{
+    if (order != 0 || !kind_is_owned(kind) || block.number >= count_rows) return block_free(block, order, kind);
+    struct frame_info *info = &table[block.number];
+    if (info->kind != kind) return STATUS_BAD_FRAME;
+    if (info->count != 0) return STATUS_FRAME_BUSY;
+    /* Commit: nothing below may fail. */
+    *info = (struct frame_info){ .kind = FRAME_KIND_FREE };
+    [[maybe_unused]] bool freed = bitmap_free(&bitmap, block.number, 0);
+    assert(freed);
     return STATUS_OK;
 }
 
@@ -211,7 +234,7 @@ static struct frame_span range_decode(struct memory_range range)
     return (struct frame_span){ frames_clip(first), frames_clip(limit), FRAME_KIND_RESERVED };
 }
 
-/* The piece that begins at a frame: how far one kind reaches, at least, and which. The stricter kind of all ranges wins, and the kinds are in that order. */
+/* The piece that begins at a frame: its kind, and how far it reaches at least. The stricter kind of all ranges wins; kinds are in that order. */
 static struct frame_span piece_find(uint32_t at, const struct memory_range *ranges, size_t count_ranges)
 {
     static_assert(FRAME_KIND_ABSENT < FRAME_KIND_FREE && FRAME_KIND_FREE < FRAME_KIND_RESERVED);

@@ -81,7 +81,7 @@ uint64_t frame_count_free(void);
 uint64_t frame_count_total(void); /* frames that are memory: every kind but ABSENT and RESERVED */
 uint32_t frame_count_table(void); /* rows of the frame table */
 
-/* For the checker (check.c), one step for each frame. Tiers: the bitmap follows from its own lowest tier, says the same as the table, and the stock is zero.
+/* For the checker (check.c), one step for each frame. Tiers: the bitmap follows from its lowest tier and says what the table says; the stock is zero.
  * Counts: free and total recounted from the table, no unknown kind, the first 64 KiB never held. */
 bool frame_check_tiers(void);
 bool frame_check_counts(void);
