@@ -26,6 +26,8 @@ struct thread;
 
 /* The frame in the kernel's address space. Valid for every frame below arch_direct_frames(). */
 static inline void *arch_frame_pointer(frame_t frame);
+/* Fills a page with zeroes. */
+static inline void arch_page_zero(void *page);
 /* First frame number beyond the direct map: kernel objects and page tables come from below it. */
 uint32_t arch_direct_frames(void);
 /* A window to any frame, direct-mapped or not. At most two are open at a time; each open is closed, in reverse order. */

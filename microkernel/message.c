@@ -130,13 +130,6 @@ bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wa
     return true;
 }
 
-struct thread *message_find_caller(const struct thread *receiver, uint64_t token)
-{
-    struct thread *caller = thread_find(token_thread(token));
-    if (caller == nullptr || caller->state != THREAD_WAITING || caller->token != token) return nullptr;
-    return caller->server == receiver->space ? caller : nullptr;
-}
-
 void message_release(struct thread *caller)
 {
     assert(caller->state == THREAD_WAITING);

@@ -21,7 +21,12 @@ void message_send(struct thread *sender, struct endpoint *endpoint);
 bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wait, struct thread *heir);
 
 /* The stopped caller that a token names, if the receiver may answer it; else nullptr. */
-struct thread *message_find_caller(const struct thread *receiver, uint64_t token);
+static inline struct thread *message_find_caller(const struct thread *receiver, uint64_t token)
+{
+    struct thread *caller = thread_find(token_thread(token));
+    if (caller == nullptr || caller->state != THREAD_WAITING || caller->token != token) return nullptr;
+    return caller->server == receiver->space ? caller : nullptr;
+}
 
 /* Takes a caller out of its server's list; it is STOPPED afterwards, its request answered. */
 void message_release(struct thread *caller);

@@ -2,11 +2,18 @@
 #ifndef QUIRE_ARCH_INLINE_H
 #define QUIRE_ARCH_INLINE_H
 
+#include <string.h>
+
 extern unsigned char *host_arena;
 
 static inline void *arch_frame_pointer(frame_t frame)
 {
     return host_arena + ((uint64_t)frame.number << PAGE_SHIFT);
+}
+
+static inline void arch_page_zero(void *page)
+{
+    memset(page, 0, PAGE_BYTES);
 }
 
 #endif

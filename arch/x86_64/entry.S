@@ -8,10 +8,11 @@
 /* abi/syscall.def; fast.c asserts them */
 #define CALL_NUMBER_CALL 1
 #define CALL_NUMBER_REPLY_RECEIVE 2
+#define CALL_NUMBER_RESOLVE 56
 #define VECTOR_PAGE_FAULT 14
 
         .text
-        .global syscall_entry, resume, vector_table, fast_slow_call, fast_slow_reply_receive, fast_slow_fault, fast_resume, fast_resume_saved
+        .global syscall_entry, resume, vector_table, fast_slow_call, fast_slow_reply_receive, fast_slow_resolve, fast_slow_fault, fast_resume, fast_resume_saved
 
 /* AMD64 manual vol. 3, SYSCALL: rcx = user rip, r11 = user flags, rsp unchanged.
  *
@@ -33,9 +34,14 @@ syscall_entry:
         je fast_call
         cmp $CALL_NUMBER_REPLY_RECEIVE, %rax
         je fast_reply_receive
+        cmp $CALL_NUMBER_RESOLVE, %rax
+        je fast_resolve
         jmp syscall_slow
 fast_slow_call:
         mov $CALL_NUMBER_CALL, %eax
+        jmp syscall_slow
+fast_slow_resolve:
+        mov $CALL_NUMBER_RESOLVE, %eax
         jmp syscall_slow
 fast_slow_reply_receive:
         mov $CALL_NUMBER_REPLY_RECEIVE, %eax

@@ -16,7 +16,10 @@
 #include "space.h"
 #include "switch.h"
 
-static_assert(CALL_call == 1 && CALL_reply_receive == 2); /* entry.S */
+static_assert(CALL_call == 1 && CALL_reply_receive == 2 && CALL_resolve == 56); /* entry.S */
+
+/* A register that nobody will look at. */
+#define ANY __builtin_nondeterministic_value((uint64_t)0)
 
 constexpr uint64_t ERROR_PRESENT = 1, ERROR_WRITE = 2, ERROR_RESERVED = 8, ERROR_FETCH = 16; /* AMD64 manual vol. 2, 8.4.2 */
 constexpr uint64_t TAG_HAS_PART = TAG_LENGTH_MASK << TAG_LENGTH_SHIFT;
@@ -133,7 +136,7 @@ FAST void fast_reply_receive(FAST_ARGUMENTS)
         end_waiting(caller);
         wait_for_message(thread, endpoint);
         run(caller, caller->space);
-        [[clang::musttail]] return fast_resume_saved(w4, w5, w1, token, handle, tag, w0, caller, w2, w3);
+        [[clang::musttail]] return fast_resume_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, caller, ANY, ANY);
     }
 
     // Commit: nothing below may fail.
@@ -145,7 +148,39 @@ slow:
     [[clang::musttail]] return fast_slow_reply_receive(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }
 
-FAST void fast_fault(FAST_ARGUMENTS)
+/* Maps one page, which the pager names or which is fresh. */
+static inline enum status map_page(struct space *space, user_page_t page, uint64_t frame, uint32_t attributes)
+{
+    frame_t fresh;
+    if (frame == FRAME_FRESH) return space_fill_page(space, page, attributes, &fresh);
+    return space_map_page(space, page, (frame_t){ (uint32_t)frame }, attributes);
+}
+
+FAST void fast_resolve(FAST_ARGUMENTS)
+{
+    const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
+    if (!row_is_good(row, handle, RIGHT_RECEIVE) || !thread->space->is_pager) goto slow;
+    struct endpoint *endpoint = row->endpoint;
+    if (endpoint->first != nullptr || endpoint->bits != 0) goto slow;
+    struct thread *caller = message_find_caller(thread, token);
+    if (caller == nullptr || !may_run(caller)) goto slow;
+    if (caller->request != REQUEST_FAULT || caller->fault.kind != FAULT_PAGE || caller->context.vector == VECTOR_SYSCALL) goto slow;
+    uint64_t page = tag & ~(PAGE_BYTES - 1);
+    uint32_t attributes = (uint32_t)(tag & (PAGE_BYTES - 1));
+    if (page - USER_FIRST >= USER_LIMIT - USER_FIRST || w1 != 1 || w0 > UINT32_MAX || attributes_check(attributes) != STATUS_OK) goto slow;
+    enum status status = map_page(caller->space, (user_page_t){ page }, w0, attributes);
+    if (status != STATUS_OK) goto slow; /* nothing has changed: the ordinary path comes to the same status */
+
+    // Commit: nothing below may fail.
+    end_waiting(caller);
+    wait_for_message(thread, endpoint);
+    run(caller, caller->space);
+    [[clang::musttail]] return fast_resume_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, caller, ANY, ANY);
+slow:
+    [[clang::musttail]] return fast_slow_resolve(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+}
+
+FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t token, uint64_t handle, uint64_t tag, uint64_t, struct thread *thread, uint64_t, uint64_t)
 {
     uint64_t address = cpu_read_cr2();
     uint64_t error = thread->context.error;
@@ -174,5 +209,5 @@ FAST void fast_fault(FAST_ARGUMENTS)
     run(receiver, server);
     [[clang::musttail]] return fast_resume(thread->label, now, address, token, handle, tag, tried, receiver, thread->context.rip, thread->context.rsp);
 slow:
-    [[clang::musttail]] return fast_slow_fault(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_slow_fault(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
 }
