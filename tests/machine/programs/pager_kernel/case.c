@@ -91,6 +91,13 @@ uint64_t case_count_free(void)
     return free;
 }
 
+void case_check(void)
+{
+    uint32_t failed = 0;
+    expect_status(kernel_test_check(&failed), STATUS_OK);
+    expect_equal(failed, 0);
+}
+
 struct counts counts_read(void)
 {
     struct counts counts;

@@ -43,6 +43,8 @@ void case_call(struct registers *registers);
 void case_expect_refused(enum status wanted, uint64_t number, const struct registers *registers, const char *what, const char *file, unsigned line);
 
 uint64_t case_count_free(void);
+/* Runs the kernel's checker, which must find nothing. */
+void case_check(void);
 
 /* All counters at one time. Reading them makes COUNTERS kernel entries; the difference leaves those out, and interrupts. */
 struct counts {
