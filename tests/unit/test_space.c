@@ -123,6 +123,43 @@ Test(space, hostile_frames)
     cr_assert_eq(space->count_mapped + space->count_tables, 0);
 }
 
+/* Ranges look at the rows of the frame table all at once: one odd row anywhere must still show. */
+Test(space, one_bad_frame_in_a_range)
+{
+    frame_t block = take(3);
+    uint64_t done;
+    for (uint32_t at = 0; at < 8; at++) {
+        struct frame_info *info = frame_find((frame_t){ block.number + at });
+        for (unsigned kind = 0; kind < FRAME_KINDS; kind++) {
+            if (kind == FRAME_KIND_USER) continue;
+            info->kind = (enum frame_kind)kind;
+            cr_assert_eq(space_map(space, span_of(MIDDLE, 8), block, ATTRIBUTE_READ, &done), STATUS_BAD_FRAME, "kind %u at %u", kind, at);
+        }
+        info->kind = FRAME_KIND_USER;
+        info->count = FRAME_COUNT_LIMIT;
+        cr_assert_eq(space_map(space, span_of(MIDDLE, 8), block, ATTRIBUTE_READ, &done), STATUS_TOO_MANY_MAPPINGS);
+        info->count = 0;
+    }
+    struct frame_info *info = frame_find(block);
+    info[0].count = 0xff00; /* none at the limit, though together they have all its bits */
+    info[1].count = 0x00ff;
+    map(MIDDLE, 8, block, ATTRIBUTE_READ);
+    cr_assert(info[0].count == 0xff01 && info[1].count == 0x0100 && info[7].count == 1);
+    info[0].count = info[1].count = 1;
+}
+
+Test(space, one_dirty_frame_in_a_range)
+{
+    frame_t block = take(3);
+    memset(arch_frame_pointer(block), 0xa5, 8 * PAGE_BYTES);
+    for (uint32_t at = 0; at < 8; at++)
+        frame_find((frame_t){ block.number + at })->flags = at == 5 ? FRAME_DIRTY : 0;
+    map(MIDDLE, 8, block, ATTRIBUTE_WRITE);
+    const unsigned char *bytes = arch_frame_pointer(block);
+    for (uint32_t at = 0; at < 8; at++)
+        cr_assert_eq(bytes[at * PAGE_BYTES + 77], at == 5 ? 0 : 0xa5);
+}
+
 /* --- Creation --- */
 
 Test(space, two_frames_for_an_empty_space)
