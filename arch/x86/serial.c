@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "arch.h"
 #include "port_io.h"
 
 constexpr uint16_t PORT = 0x3f8;
@@ -29,7 +30,7 @@ static void write_byte(char byte)
     port_write8(DATA, (uint8_t)byte);
 }
 
-void serial_write(const char *text, size_t length_bytes)
+void arch_log_write(const char *text, size_t length_bytes)
 {
     for (size_t i = 0; i < length_bytes; i++) {
         if (text[i] == '\n') write_byte('\r');

@@ -2,10 +2,7 @@
 #ifndef QUIRE_SERIAL_H
 #define QUIRE_SERIAL_H
 
-#include <stddef.h>
-
 void serial_initialise(void);
-/* Writes bytes; waits for the port, but never for ever: a port that is not there loses them. */
-void serial_write(const char *text, size_t length_bytes);
+/* arch_log_write() writes to it: it waits for the port, but never for ever, and a port that is not there loses the bytes. */
 
 #endif

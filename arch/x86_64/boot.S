@@ -144,6 +144,7 @@ boot_high:
         mov %edi, %edi
         mov %esi, %esi
         call boot_start                 /* (magic, physical address, cycles at the entry) */
+        call kernel_map_release_boot
         jmp resume
 
         .section .stack, "aw", @nobits

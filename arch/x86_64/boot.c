@@ -1,7 +1,9 @@
 /* Boot, from the first line of C to the first pager's first instruction.
  *
  * Order matters: the log first, so that everything later can say what is wrong; the processor's features before the tables that use them; the real tables
- * before anything is taken from memory that the boot tables do not reach. */
+ * before anything is taken from memory that the boot tables do not reach.
+ *
+ * This file and the others that kernel.ld puts into .init are gone when the first thread runs (kernel_map.c). */
 #include <string.h>
 
 #include "apic.h"
@@ -27,11 +29,6 @@ extern char image_first[], image_limit[];
 void boot_start(uint32_t magic, uint64_t physical, uint64_t cycles_at_entry);
 
 static struct boot_source source;
-
-void arch_log_write(const char *text, size_t length_bytes)
-{
-    serial_write(text, length_bytes);
-}
 
 /* Physical memory through the boot tables. */
 static const void *boot_memory(uint64_t physical, uint64_t length)
@@ -116,9 +113,4 @@ void boot_start(uint32_t magic, uint64_t physical, uint64_t cycles_at_entry)
     calibration += clock_calibrate_timer();
     log_line("cpu", "cycles-per-second=%lu", arch_cycles_per_second());
     kernel_start(&source, cycles_at_entry + calibration);
-}
-
-void arch_idle(void)
-{
-    __asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
 }

@@ -1,7 +1,7 @@
 /* The kernel's own tables. See paging.h and layout.h.
  *
  * Made from a run of pages that is reserved beforehand, reached through the boot tables' map of the first 4 GiB. Nothing in the kernel's half changes after
- * boot, so new spaces copy a few entries of the root and are complete.
+ * boot but what boot itself leaves behind (kernel_map.c), so new spaces copy a few entries of the root and are complete.
  *
  * Invariants:
  *  1. No kernel page is writable and executable, none has the user bit.
@@ -14,6 +14,7 @@
 #include "arch.h"
 #include "boot_source.h"
 #include "cpu.h"
+#include "kernel_map.h"
 #include "log.h"
 
 constexpr uint64_t FIRST_RESERVABLE = 0x100000; /* below 1 MiB live the firmware's data */
@@ -21,12 +22,9 @@ constexpr uint64_t BOOT_MAP_LIMIT = (uint64_t)4 << 30;
 constexpr pte_t KERNEL_TABLE = PTE_PRESENT | PTE_WRITE;
 constexpr pte_t DEVICE = PTE_PRESENT | PTE_WRITE | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH | PTE_NO_EXECUTE;
 
-extern char image_first[], image_limit[], text_first[], text_limit[], rodata_first[], rodata_limit[], data_first[], data_limit[], stack_guard[];
+extern char image_first[], image_limit[], init_first[], init_limit[], text_first[], text_limit[], rodata_first[], rodata_limit[], data_first[], data_limit[], stack_guard[];
 
 static uint64_t pages_next, pages_limit; /* physical: the reserved run of table pages */
-static uint64_t root_physical;
-static unsigned direct_entries;          /* root entries that the direct map uses */
-static uint32_t direct_frames;
 
 static bool overlaps(const struct memory_range *range, uint64_t first, uint64_t limit)
 {
@@ -103,7 +101,7 @@ static void map(uint64_t address, uint64_t physical, uint64_t bytes, pte_t bits)
 {
     while (bytes > 0) {
         unsigned leaf = leaf_level(address, physical, bytes);
-        pte_t *entry = table_pointer(root_physical) + pte_index(address, PTE_LEVELS - 1);
+        pte_t *entry = table_pointer(kernel_map.root_physical) + pte_index(address, PTE_LEVELS - 1);
         for (unsigned level = PTE_LEVELS - 1; level > leaf; level--) {
             assert(!pte_is_present(*entry) || !pte_is_large(*entry, level));
             if (!pte_is_present(*entry)) *entry = new_table() | KERNEL_TABLE;
@@ -150,7 +148,7 @@ void paging_initialise(struct boot_source *source, uint64_t apic_physical)
     uint64_t bytes = count_table_pages(source) * PAGE_BYTES;
     pages_next = paging_reserve(source, bytes, BOOT_MAP_LIMIT, "the kernel's page tables");
     pages_limit = pages_next + bytes;
-    root_physical = new_table();
+    kernel_map.root_physical = new_table();
 
     pte_t bits = PTE_PRESENT | (cpu_features.has_global_pages ? PTE_GLOBAL : 0);
     for (size_t i = 0; i < source->count_ranges; i++) {
@@ -158,33 +156,12 @@ void paging_initialise(struct boot_source *source, uint64_t apic_physical)
         uint64_t limit = range->limit < BOOT_PHYSICAL_LIMIT ? range->limit : BOOT_PHYSICAL_LIMIT;
         if (range->kind == MEMORY_USABLE && range->first < limit) map_direct(range->first, limit, bits | PTE_WRITE | PTE_NO_EXECUTE);
     }
+    map_section(init_first, init_limit, bits);
     map_section(text_first, text_limit, bits);
     map_section(rodata_first, rodata_limit, bits | PTE_NO_EXECUTE);
     map_section(data_first, data_limit, bits | PTE_WRITE | PTE_NO_EXECUTE);
     map(DEVICE_WINDOW, apic_physical, PAGE_BYTES, DEVICE);
-    direct_frames = paging_count_frames(source);
-    direct_entries = (direct_frames >> 27) + 1; /* 2^27 frames, 512 GiB, to an entry */
-    cpu_write_cr3(root_physical);
-}
-
-uint32_t arch_direct_frames(void)
-{
-    return direct_frames;
-}
-
-void arch_root_initialise(frame_t root)
-{
-    const pte_t *from = table_pointer(root_physical);
-    pte_t *to = arch_frame_pointer(root);
-    for (unsigned i = 0; i < direct_entries; i++) to[PTE_ROOT_USER_ENTRIES + i] = from[PTE_ROOT_USER_ENTRIES + i];
-    to[511] = from[511];
-}
-
-void *arch_window_open(frame_t frame)
-{
-    return arch_frame_pointer(frame);
-}
-
-void arch_window_close([[maybe_unused]] void *window)
-{
+    kernel_map.direct_frames = paging_count_frames(source);
+    kernel_map.direct_entries = (kernel_map.direct_frames >> 27) + 1; /* 2^27 frames, 512 GiB, to an entry */
+    cpu_write_cr3(kernel_map.root_physical);
 }

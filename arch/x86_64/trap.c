@@ -105,3 +105,8 @@ void arch_panic(void)
     log_backtrace(broken_context != nullptr ? broken_context->rbp : (uintptr_t)__builtin_frame_address(0));
     machine_stop(MACHINE_PANIC);
 }
+
+void arch_idle(void)
+{
+    __asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
+}

@@ -1,0 +1,74 @@
+/* The kernel's half after boot. See kernel_map.h.
+ *
+ * What boot leaves behind is code that never runs again (.init) and its first page tables: both become free frames, as usable memory does, so they go into
+ * the direct map on the way. The tables that this needs exist: the direct map has 4 KiB leaves around the kernel image. */
+#include "kernel_map.h"
+
+#include <assert.h>
+
+#include "arch.h"
+#include "cpu.h"
+#include "frame.h"
+
+struct kernel_map kernel_map;
+
+extern char image_first[], boot_limit[], init_first[], init_limit[];
+
+/* The 4 KiB entry of a kernel address, or nullptr where there is no table for it. */
+static pte_t *find_entry(uint64_t address)
+{
+    pte_t *entry = (pte_t *)(DIRECT_MAP + kernel_map.root_physical) + pte_index(address, PTE_LEVELS - 1);
+    for (unsigned level = PTE_LEVELS - 1; level > 0; level--) {
+        if (!pte_is_present(*entry) || pte_is_large(*entry, level)) return nullptr;
+        entry = (pte_t *)arch_frame_pointer(pte_frame(*entry)) + pte_index(address, level - 1);
+    }
+    return entry;
+}
+
+/* Makes the frames of [first, limit), physical bytes, free. */
+static void release(uint64_t first, uint64_t limit)
+{
+    for (uint64_t physical = first; physical < limit; physical += PAGE_BYTES) {
+        pte_t *entry = find_entry(DIRECT_MAP + physical);
+        frame_t frame = physical_to_frame((physical_t){ physical });
+        if (entry == nullptr || frame_adopt(frame, 1) != STATUS_OK) continue;
+        *entry = physical | PTE_PRESENT | PTE_WRITE | PTE_NO_EXECUTE | (cpu_features.has_global_pages ? PTE_GLOBAL : 0);
+        enum status status = frame_free(frame, 0, FRAME_KIND_USER);
+        assert(status == STATUS_OK);
+        (void)status;
+    }
+}
+
+void kernel_map_release_boot(void)
+{
+    for (const char *page = init_first; page < init_limit; page += PAGE_BYTES) {
+        pte_t *entry = find_entry((uint64_t)(uintptr_t)page);
+        assert(entry != nullptr && pte_is_present(*entry));
+        *entry = 0;
+        __asm__ volatile("invlpg (%0)" ::"r"(page) : "memory");
+    }
+    release((uint64_t)(uintptr_t)init_first - KERNEL_BASE, (uint64_t)(uintptr_t)init_limit - KERNEL_BASE);
+    release((uint64_t)(uintptr_t)image_first, (uint64_t)(uintptr_t)boot_limit);
+}
+
+uint32_t arch_direct_frames(void)
+{
+    return kernel_map.direct_frames;
+}
+
+void arch_root_initialise(frame_t root)
+{
+    const pte_t *from = (const pte_t *)(DIRECT_MAP + kernel_map.root_physical);
+    pte_t *to = arch_frame_pointer(root);
+    for (unsigned i = 0; i < kernel_map.direct_entries; i++) to[PTE_ROOT_USER_ENTRIES + i] = from[PTE_ROOT_USER_ENTRIES + i];
+    to[511] = from[511];
+}
+
+void *arch_window_open(frame_t frame)
+{
+    return arch_frame_pointer(frame);
+}
+
+void arch_window_close([[maybe_unused]] void *window)
+{
+}
