@@ -38,7 +38,7 @@ struct badge_parts process_of_badge(const struct pager *pager, uint64_t badge)
 {
     struct badge_parts none = { nullptr, nullptr };
     struct process *process = process_at(pager, badge & BADGE_SLOT_MASK);
-    if (process == nullptr || process->number != badge >> BADGE_NUMBER_SHIFT) return none;
+    if (process == nullptr) return none;
     if (badge == process_badge(process)) return process->state == PROCESS_RUNNING ? (struct badge_parts){ process, nullptr } : none;
     struct process *holder = process_at(pager, badge >> BADGE_HOLDER_SHIFT & BADGE_SLOT_MASK);
     if (holder == nullptr || holder->state != PROCESS_RUNNING || badge != process_handle_badge(process, holder)) return none;

@@ -211,6 +211,14 @@ static uint64_t memory_count_below(const struct process *process, const struct s
     return count;
 }
 
+/* Rows that cutting at both ends of a range takes. */
+static uint32_t memory_count_cuts(const struct process *process, uint64_t first, uint64_t limit)
+{
+    const struct segment *lower = segment_find(&process->segments, first);
+    const struct segment *upper = segment_find(&process->segments, limit);
+    return (lower != nullptr && lower->first < first) + (upper != nullptr && upper->first < limit);
+}
+
 static void memory_cut(struct process *process, uint64_t at)
 {
     struct segment *segment = segment_find(&process->segments, at);
@@ -225,7 +233,7 @@ enum status request_unmap([[maybe_unused]] struct pager *pager, const struct req
     uint64_t first = request->word[0];
     uint64_t limit;
     enum status status = memory_check_range(process, first, request->word[1], &limit);
-    if (status == STATUS_OK) status = segment_reserve(table, 2);
+    if (status == STATUS_OK) status = segment_reserve(table, memory_count_cuts(process, first, limit));
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail. Pages of the mmap area come one by one, so that none is large and has to be split.
@@ -250,7 +258,7 @@ enum status request_protect([[maybe_unused]] struct pager *pager, const struct r
     uint64_t limit;
     enum status status = memory_check_protection(request->word[2]);
     if (status == STATUS_OK) status = memory_check_range(process, first, request->word[1], &limit);
-    if (status == STATUS_OK) status = segment_reserve(table, 2);
+    if (status == STATUS_OK) status = segment_reserve(table, memory_count_cuts(process, first, limit));
     if (status != STATUS_OK) return status;
     uint32_t protection = (uint32_t)request->word[2];
     for (uint32_t i = segment_index_above(table, first); i < table->count && table->rows[i].first < limit; i++)

@@ -198,15 +198,22 @@ static void take_processor(void)
     arch_thread_switch(sim_thread);
 }
 
+void sim_enter_pager(void) { take_processor(); }
+
+void sim_leave_pager(void)
+{
+    action = (struct pager_action){ .kind = ACTION_WAIT };
+    do_action();
+    sim_run();
+}
+
 void sim_end(uint32_t number)
 {
     struct process *process = sim_process(number);
     assert(process != nullptr && process->state == PROCESS_RUNNING);
-    take_processor();
+    sim_enter_pager();
     process_end(&sim_pager, process, PROCESS_EXITED, 0);
-    action = (struct pager_action){ .kind = ACTION_WAIT };
-    do_action();
-    sim_run();
+    sim_leave_pager();
 }
 
 void sim_stop(void)

@@ -86,6 +86,9 @@ void *sim_touch(uint32_t number, uint64_t address, uint64_t access);
 enum sim_outcome sim_exception(uint32_t number, uint32_t vector, uint32_t error);
 /* A fault as the kernel would deliver it if it came now, whatever the page tables say. */
 enum sim_outcome sim_fault(uint32_t number, uint64_t access, uint64_t address);
+/* Lets the test call functions of the pager, as the pager, between two messages; ends with sim_leave_pager(). */
+void sim_enter_pager(void);
+void sim_leave_pager(void);
 /* Ends a process in whatever state it is, between two messages. */
 void sim_end(uint32_t number);
 /* Runs the pager until it waits. */

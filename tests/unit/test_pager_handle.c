@@ -95,6 +95,23 @@ Test(pager_handle, finders_wait_until_a_name_is_published)
     fixture_check();
 }
 
+/* The kernel stops a caller until it is answered; should a second message of it come, the first one's answer must not get lost. */
+Test(pager_handle, a_second_message_of_a_caller_that_waits_is_refused)
+{
+    fixture_start();
+    cr_assert_eq(find(WX, "late", true).outcome, SIM_WAITS);
+    uint64_t token = sim_process(WX)->wait.token;
+    struct pager_message message = { .badge = process_badge(sim_process(WX)), .tag = PROTOCOL_process_self, .token = 99 };
+    struct pager_action action;
+    pager_handle(&sim_pager, &message, &action);
+    cr_assert_eq(action.token, 99);
+    cr_assert_eq(tag_label(action.tag), STATUS_BAD_STATE);
+    cr_assert_eq(sim_process(WX)->wait.token, token);
+    EXPECT(OK, publish(INIT, new_endpoint(INIT), "late"));
+    cr_assert_eq(sim_look(WX).label, STATUS_OK);
+    fixture_check();
+}
+
 Test(pager_handle, closing_the_receiving_handle_ends_the_endpoint_and_its_name)
 {
     fixture_start();

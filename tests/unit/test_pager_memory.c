@@ -40,7 +40,9 @@ Test(pager_memory, brk_refuses_what_it_cannot_do)
     EXPECT(BAD_ARGUMENT, sim_request(INIT, PROTOCOL_brk, (uint64_t)INT64_MIN, 0, 0));
     EXPECT(RANGE_WRAPS, sim_request(INIT, PROTOCOL_brk, INT64_MAX, 0, 0));
     EXPECT(LIMIT, sim_request(INIT, PROTOCOL_brk, USER_LIMIT, 0, 0));
+    uint64_t fills = sim_count_call(CALL_space_fill);
     EXPECT(NO_MEMORY, sim_request(INIT, PROTOCOL_brk, (uint64_t)1 << 40, 0, 0));
+    cr_assert_leq(sim_count_call(CALL_space_fill), fills + 1); /* refused before memory is filled: one call for the row */
     cr_assert_eq(pages_of(INIT, SEGMENT_BRK), 0);
     fixture_check();
 }
@@ -256,13 +258,25 @@ Test(pager_memory, segments_have_a_limit_and_room_for_hundreds)
     fixture_start();
     /* Every second page another protection, so that nothing joins. */
     enum status status = STATUS_OK;
+    fixture_ok(sim_request(INIT, PROTOCOL_map, 3 * PAGE_BYTES, PROTECTION_READ, 0));
     uint64_t count = 0;
     while (status == STATUS_OK) {
         status = sim_request(INIT, PROTOCOL_map, PAGE_BYTES, count % 2 == 0 ? PROTECTION_WRITE : PROTECTION_READ, 0).label;
         count += status == STATUS_OK;
     }
     cr_assert_eq(status, STATUS_LIMIT);
-    cr_assert_gt(count, 500);
+    cr_assert_gt(count, 499);
+    cr_assert_eq(sim_process(INIT)->segments.count, SEGMENT_LIMIT);
+    fixture_check();
+    /* At the limit nothing can be cut, but whole segments can go and change. */
+    uint64_t last = LAYOUT_MMAP_FIRST + (count + 2) * PAGE_BYTES;
+    EXPECT(LIMIT, sim_request(INIT, PROTOCOL_unmap, LAYOUT_MMAP_FIRST, PAGE_BYTES, 0));
+    EXPECT(LIMIT, sim_request(INIT, PROTOCOL_protect, LAYOUT_MMAP_FIRST + PAGE_BYTES, PAGE_BYTES, PROTECTION_WRITE));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_protect, last, PAGE_BYTES, PROTECTION_EXECUTE));
+    fixture_check();
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, last, PAGE_BYTES, 0));
+    EXPECT(LIMIT, sim_request(INIT, PROTOCOL_protect, LAYOUT_MMAP_FIRST + PAGE_BYTES, PAGE_BYTES, PROTECTION_WRITE));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_protect, LAYOUT_MMAP_FIRST, PAGE_BYTES, PROTECTION_WRITE));
     cr_assert_eq(sim_process(INIT)->segments.count, SEGMENT_LIMIT);
     fixture_check();
     for (uint64_t i = 0; i < count; i += 50) cr_assert_not_null(sim_touch(INIT, LAYOUT_MMAP_FIRST + i * PAGE_BYTES, FAULT_READ));
@@ -314,6 +328,35 @@ Test(pager_memory, modules_that_cannot_be_mapped)
 }
 
 /* --- The k-th allocation fails --- */
+
+Test(pager_memory, fills_that_fail_have_changed_nothing)
+{
+    fixture_start();
+    const struct process *process = sim_process(INIT);
+    const struct fill *const fills[] = { &fill_image, &fill_zero_at_once };
+    for (size_t i = 0; i < 2; i++) {
+        struct segment segment = { .first = 0x1000'0000, .limit = 0x1000'0000 + 8 * PAGE_BYTES, .fill = fills[i], .kind = SEGMENT_DATA };
+        struct fill_source source = { .first_frame = sim_pager.modules[0].first_frame, .file_bytes = 5 * PAGE_BYTES + 1 };
+        sim_enter_pager();
+        for (uint64_t n = 1; n < 30; n++) {
+            uint64_t free = sim_free_frames();
+            sim_fail_allocation(n);
+            enum status status = fills[i]->set(process->space, &segment, segment.first, segment.limit, &source);
+            if (sim_count_allocations() < n) {
+                cr_assert_eq(status, STATUS_OK);
+                uint64_t gone;
+                cr_assert_eq(fill_unmap(process->space, segment.first, segment.limit, UNMAP_FREE, 8, &gone), STATUS_OK);
+                cr_assert_eq(gone, 8);
+                break;
+            }
+            cr_assert_eq(status, STATUS_NO_MEMORY);
+            cr_assert_eq(sim_free_frames(), free);
+        }
+        sim_fail_allocation(0);
+        sim_leave_pager();
+        fixture_check();
+    }
+}
 
 static void fails_cleanly(enum protocol label, uint64_t word0, uint64_t word1)
 {

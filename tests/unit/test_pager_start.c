@@ -35,6 +35,23 @@ Test(pager_start, image_is_in_memory_with_zero_tails)
     fixture_check();
 }
 
+Test(pager_start, nothing_of_a_former_process_is_seen)
+{
+    fixture_start();
+    uint32_t number;
+    fixture_child(&number);
+    uint64_t first = fixture_ok(sim_request(number, PROTOCOL_map, 16 << 20, PROTECTION_WRITE, 0));
+    for (uint64_t at = 0; at < 16 << 20; at += PAGE_BYTES) memset(sim_touch(number, first + at, FAULT_WRITE), 0xaa, PAGE_BYTES);
+    sim_request(number, PROTOCOL_exit, 0, 0, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        fixture_child(&number);
+        for (uint64_t at = fixture_shape.code_bytes; at < 2 * PAGE_BYTES; at++) cr_assert_eq(byte_at(number, SIM_IMAGE_FIRST + at), 0);
+        for (uint64_t at = fixture_shape.data_file_bytes; at < 3 * PAGE_BYTES; at++) cr_assert_eq(byte_at(number, fixture_image.data_first + at), 0);
+        for (uint64_t at = PAGE_BYTES / 2; at < PAGE_BYTES; at++) cr_assert_eq(byte_at(number, LAYOUT_BUFFER_FIRST + at), 0);
+        for (uint64_t at = 1; at <= PAGE_BYTES; at++) cr_assert_eq(byte_at(number, LAYOUT_STACK_TOP - at), 0);
+    }
+}
+
 Test(pager_start, segments_lie_in_the_order_of_their_kinds)
 {
     fixture_start();
