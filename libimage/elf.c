@@ -133,14 +133,14 @@ static enum status check_extent(const struct program_header *program, uint32_t n
         return refuse(refusal, STATUS_BAD_IMAGE, "segment is longer in the file than in memory", number);
     if (program->offset > file_bytes || program->file_bytes > file_bytes - program->offset)
         return refuse(refusal, STATUS_BAD_IMAGE, "segment reaches past the end of the file", number);
-    if (program->align & (program->align - 1 + (program->align == 0)))
+    if (program->align & (program->align - 1))
         return refuse(refusal, STATUS_BAD_IMAGE, "alignment is not a power of two", number);
-    if (program->align > 1 && ((program->address ^ program->offset) & (program->align - 1)))
+    if (program->align != 0 && ((program->address ^ program->offset) & (program->align - 1)))
         return refuse(refusal, STATUS_BAD_IMAGE, "address and file offset differ in their alignment", number);
     if (program->address % PAGE_BYTES != 0) return refuse(refusal, STATUS_BAD_IMAGE, "segment does not begin at a page", number);
     if (program->offset % PAGE_BYTES != 0) return refuse(refusal, STATUS_BAD_IMAGE, "segment does not begin at a page of the file", number);
     if (program->address < USER_FIRST) return refuse(refusal, STATUS_BAD_IMAGE, "segment below the first user address", number);
-    if (!(program->address < limit && program->memory_bytes <= limit - program->address))
+    if (program->address > limit || program->memory_bytes > limit - program->address)
         return refuse(refusal, STATUS_BAD_IMAGE, "segment reaches past the last address of images", number);
     return STATUS_OK;
 }

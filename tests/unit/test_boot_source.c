@@ -82,6 +82,27 @@ Test(boot_source, modules_that_touch)
     expect("module overlaps another module", 4);
 }
 
+Test(boot_source, each_module_against_each)
+{
+    for (uint64_t other = 0; other < 5; other++) {
+        begin();
+        for (uint64_t i = 0; i < 5; i++) cr_assert_eq(add_module(0x200000 + i * 0x1000, 0x200001 + i * 0x1000), STATUS_OK);
+        expect(nullptr, 0);
+        cr_assert_eq(add_module(0x200000 + other * 0x1000, 0x200800 + other * 0x1000), STATUS_OK);
+        expect("module overlaps another module", 5);
+    }
+}
+
+Test(boot_source, usable_range_behind_reserved_ones)
+{
+    source = (struct boot_source){};
+    boot_source_add_range(&source, 0, 0x1000, MEMORY_RESERVED);
+    boot_source_add_range(&source, 0x1000, 0x2000, MEMORY_RESERVED);
+    expect("no usable memory in the memory map", 0);
+    boot_source_add_range(&source, 0x2000, 0x3000, MEMORY_USABLE);
+    expect(nullptr, 0);
+}
+
 Test(boot_source, empty_ranges_are_dropped)
 {
     begin();

@@ -166,6 +166,12 @@ Test(multiboot2, head)
         put_number(information, 0, 4, totals[i].total);
         expect_refusal(totals[i].reason);
     }
+    used = 0x1000;
+    put_number(information, 0, 4, used);
+    cr_assert_eq(multiboot2_read(information, ROOM, BOOT_PHYSICAL_LIMIT - used, &source, &refusal), STATUS_OK, "its last byte is the last of all");
+    cr_assert_eq(multiboot2_read(information, ROOM, 0x205000 - used + 0x1000, &source, &refusal), STATUS_BAD_BOOT_INFO);
+    cr_assert_str_eq(refusal.reason, "module overlaps the boot information");
+    cr_assert_eq(multiboot2_read(information, ROOM, 0x200000 - used, &source, &refusal), STATUS_OK, "it ends where a module begins");
     static unsigned char large[(1 << 20) + 8];
     build();
     put_number(information, 0, 4, sizeof(large));

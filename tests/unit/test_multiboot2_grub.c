@@ -9,7 +9,7 @@ static const unsigned char SAMPLE[] = {
 #embed "../fuzz/corpus/multiboot2/grub-bios"
 };
 constexpr uint64_t PHYSICAL = 0x198300; /* in the last page of the first module */
-constexpr size_t ARGUMENTS_AT = 32, ARGUMENTS_BYTES = 38, LOADER_AT = 80, PAGER_TEXT_AT = 152;
+constexpr size_t ARGUMENTS_AT = 32, ARGUMENTS_BYTES = 38, LOADER_AT = 80, PAGER_TEXT_AT = 152, LAST_TEXT_AT = 336;
 
 static struct boot_source source;
 static struct refusal refusal;
@@ -68,8 +68,10 @@ Test(multiboot2_grub, escapes)
         memset(copy + ARGUMENTS_AT, 0, ARGUMENTS_BYTES);
         memcpy(copy + ARGUMENTS_AT, lines[i].text, strlen(lines[i].text));
         memcpy(copy + PAGER_TEXT_AT, "a\\'b", 5);
+        memcpy(copy + LAST_TEXT_AT, "a\\'b", 5);
         cr_assert_eq(multiboot2_read(copy, sizeof(copy), PHYSICAL, &source, &refusal), STATUS_OK, "%s", refusal.reason);
         cr_assert_str_eq(source.arguments, lines[i].wanted, "%s", source.arguments);
+        cr_assert_str_eq(source.modules[6].text, source.modules[0].text);
         cr_assert_str_eq(source.modules[0].text, lines[i].first_of_loader == 'G' ? "a'b" : "a\\'b");
     }
 }

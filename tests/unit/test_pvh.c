@@ -191,6 +191,26 @@ Test(pvh, acpi_of_both_kinds)
     cr_assert_eq(source.acpi_rsdp_bytes, 0);
 }
 
+/* Answers for the last bytes below the last frame's end, and for whatever lies beyond. */
+static const void *high_memory(uint64_t physical, uint64_t length)
+{
+    return length <= 4096 && physical >= ((uint64_t)1 << 44) - 4096 ? ram : nullptr;
+}
+
+Test(pvh, end_of_the_last_frame)
+{
+    build();
+    put(START + 4, 4, 0);
+    const uint64_t LIMIT = (uint64_t)1 << 44;
+    cr_assert_eq(pvh_read(LIMIT - 40, high_memory, &source, &refusal), STATUS_BAD_BOOT_INFO);
+    cr_assert_str_eq(refusal.reason, "version 0 has no memory map", "the structure itself can be read");
+    const uint64_t BEYOND[] = { LIMIT - 39, LIMIT, LIMIT + 1, UINT64_MAX };
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_eq(pvh_read(BEYOND[i], high_memory, &source, &refusal), STATUS_BAD_BOOT_INFO);
+        cr_assert_str_eq(refusal.reason, "start structure cannot be read");
+    }
+}
+
 Test(pvh, misaligned_bundle)
 {
     build();
