@@ -64,7 +64,8 @@ def pvh_seeds():
     arguments = b'debug-exit=0xf4\0'
     for name, bundle in (('plain', b''), ('bundle', bundle_bytes([(b'p', 'pager')]))):
         start = struct.pack('<IIIIQQQQII', 0x336ec578, 1, 0, 1 if bundle else 0, base + 0x80, base + 0x40, base + 0xe0, base + 0xa0, 2, 0)
-        page = start.ljust(0x40, b'\0') + arguments.ljust(0x40, b'\0') + struct.pack('<QQQQ', base + 4096, len(bundle), 0, 0) + memory_map.ljust(0x40, b'\0') + bytes(36)
+        modules = struct.pack('<QQQQ', base + 4096, len(bundle), 0, 0)
+        page = start.ljust(0x40, b'\0') + arguments.ljust(0x40, b'\0') + modules + memory_map.ljust(0x40, b'\0') + bytes(36)
         yield name, page + (bytes(4096 - len(page)) + bundle if bundle else b'')
 
 

@@ -120,7 +120,8 @@ Test(arguments, numbers)
         bool good;
         uint64_t number;
     } numbers[] = {
-        { "0", true, 0 }, { "7", true, 7 }, { "007", true, 7 }, { "0xf4", true, 0xf4 }, { "0XF4", true, 0xf4 }, { "0xAbC", true, 0xabc }, { "0xaF09fA", true, 0xaf09fa },
+        { "0", true, 0 }, { "7", true, 7 }, { "007", true, 7 }, { "0xf4", true, 0xf4 }, { "0XF4", true, 0xf4 }, { "0xAbC", true, 0xabc },
+        { "0xaF09fA", true, 0xaf09fa },
         { "18446744073709551615", true, UINT64_MAX }, { "0xffffffffffffffff", true, UINT64_MAX },
         { "18446744073709551616", false, 0 }, { "0x10000000000000000", false, 0 }, { "99999999999999999999999", false, 0 },
         { "", false, 0 }, { "0x", false, 0 }, { "x", false, 0 }, { "-1", false, 0 }, { "+1", false, 0 }, { "1 ", false, 0 }, { " 1", false, 0 },
