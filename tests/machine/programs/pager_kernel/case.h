@@ -45,6 +45,8 @@ void case_expect_refused(enum status wanted, uint64_t number, const struct regis
 uint64_t case_count_free(void);
 /* Runs the kernel's checker, which must find nothing. */
 void case_check(void);
+/* The same, unless there is so much memory that it takes long: the checker looks at every frame. */
+void case_check_sometimes(void);
 
 /* All counters at one time. Reading them makes COUNTERS kernel entries; the difference leaves those out, and interrupts. */
 struct counts {
