@@ -4,6 +4,7 @@ Which documents a machine has differs, so the result does too; on one machine it
 short, they are repeated.
 """
 import os
+import tempfile
 from pathlib import Path
 
 from project import BUILD, Failure, say, shown
@@ -33,9 +34,10 @@ def make(path):
         raise Failure(f'there is no text to count under {", ".join(SOURCES)}')
     repeats = -(-LEAST_BYTES // size)
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_suffix(f'.{os.getpid()}')
-    temporary.write_bytes(b''.join(parts) * repeats)
-    os.replace(temporary, path)
+    # Two that make it at once each write a file of their own; the last one stays, with the same content.
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix='words.', delete=False) as temporary:
+        temporary.write(b''.join(parts) * repeats)
+    os.replace(temporary.name, path)
     again = f', {repeats} times' if repeats > 1 else ''
     say(f'joined {len(parts)} documents of /usr/share{again} into {shown(path)}: {size * repeats / (1 << 20):.1f} MiB to count')
 
