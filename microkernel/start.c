@@ -140,8 +140,9 @@ void kernel_start(const struct boot_source *source, uint64_t cycles_at_entry)
 {
     log_arguments(source->arguments);
     log_line("boot", "memory frames=%lu free=%lu", (unsigned long)frame_count_total(), (unsigned long)frame_count_free());
-    if (source->left_out_ranges != 0 || source->left_out_modules != 0) {
-        log_line("boot", "left out ranges=%lu modules=%lu", (unsigned long)source->left_out_ranges, (unsigned long)source->left_out_modules);
+    if (source->left_out_ranges != 0 || source->left_out_modules != 0 || source->truncated_texts != 0) {
+        log_line("boot", "left out ranges=%lu modules=%lu texts-cut=%lu", (unsigned long)source->left_out_ranges, (unsigned long)source->left_out_modules,
+                 (unsigned long)source->truncated_texts);
     }
     if (source->count_modules == 0) panic("boot: no module, so no pager; the boot loader must load it as the first one");
     struct image image = check_pager_image(&source->modules[0]);
