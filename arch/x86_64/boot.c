@@ -4,7 +4,6 @@
  * before anything is taken from memory that the boot tables do not reach.
  *
  * This file and the others that kernel.ld puts into .init are gone when the first thread runs (kernel_map.c). */
-#include <string.h>
 
 #include "apic.h"
 #include "arguments.h"
@@ -91,8 +90,8 @@ static void build_frames(void)
     uint32_t count = paging_count_frames(&source);
     uint64_t bytes = frame_storage_bytes(count);
     uint64_t storage = paging_reserve(&source, bytes, BOOT_PHYSICAL_LIMIT, "the frame table");
-    void *pointer = (void *)(DIRECT_MAP + storage);
-    memset(pointer, 0, bytes);
+    char *pointer = (void *)(DIRECT_MAP + storage);
+    for (uint64_t offset = 0; offset < bytes; offset += PAGE_BYTES) arch_page_zero(pointer + offset);
     frame_initialise(pointer, count, source.ranges, source.count_ranges);
 }
 

@@ -107,11 +107,13 @@ static void map(uint64_t address, uint64_t physical, uint64_t bytes, pte_t bits)
             if (!pte_is_present(*entry)) *entry = new_table() | KERNEL_TABLE;
             entry = table_pointer(*entry & PTE_ADDRESS) + pte_index(address, level - 1);
         }
-        *entry = physical | bits | (leaf != 0 ? PTE_LARGE : 0);
         uint64_t size = (uint64_t)1 << pte_shift(leaf);
-        address += size;
-        physical += size;
-        bytes -= size;
+        do { /* the entries of one table, as far as the level stays the same */
+            *entry++ = physical | bits | (leaf != 0 ? PTE_LARGE : 0);
+            address += size;
+            physical += size;
+            bytes -= size;
+        } while (pte_index(address, leaf) != 0 && bytes >= size);
     }
 }
 
