@@ -10,6 +10,7 @@
 #include "boot_source.h"
 #include "clock.h"
 #include "cpu.h"
+#include "fast.h"
 #include "kernel.h"
 #include "log.h"
 #include "machine.h"
@@ -63,6 +64,15 @@ static void set_exit_port(void)
     machine_set_exit_port((uint16_t)port);
 }
 
+#ifdef QUIRE_TEST
+/* fast=off: everything takes the ordinary path, so that a test can compare. */
+static void set_fast_paths(void)
+{
+    struct text_span value;
+    fast_is_off = arguments_find(source.arguments, sizeof source.arguments, "fast", &value) && text_span_is(value, "off");
+}
+#endif
+
 /* The APIC in its memory-mapped mode; returns where its registers are. Leaving x2APIC mode goes through off: AMD64 manual vol. 2, 16.9. */
 static uint64_t enable_apic(void)
 {
@@ -101,6 +111,9 @@ void boot_start(uint32_t magic, uint64_t physical, uint64_t cycles_at_entry)
     uint64_t calibration = clock_calibrate();
     const char *door = read_source(magic, physical);
     set_exit_port();
+#ifdef QUIRE_TEST
+    set_fast_paths();
+#endif
     log_line("boot", "Quire x86_64 door=%s loader=\"%s\" arguments=\"%s\"", door, source.loader, source.arguments);
     cpu_detect();
     reserve_loaded();

@@ -30,7 +30,7 @@ FAST void fast_resume(FAST_ARGUMENTS);
 FAST void fast_resume_saved(FAST_ARGUMENTS);
 
 #ifdef QUIRE_TEST
-/* Set by the kernel argument `slow`: every fast path is refused, so that a test can compare. */
+/* Set by the kernel argument fast=off: every fast path is refused, so that a test can compare. */
 extern bool fast_is_off;
 #endif
 
