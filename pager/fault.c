@@ -13,11 +13,6 @@
 #include "fill.h"
 #include "report.h"
 
-static void fault_retry(struct pager_action *action, uint64_t token)
-{
-    *action = (struct pager_action){ .kind = ACTION_REPLY, .token = token, .tag = tag_make(FAULT_RETRY, 0) };
-}
-
 /* True when the same fault has come too often with nothing mapped in between. */
 static bool fault_is_loop(struct process *process, uint64_t address)
 {
@@ -65,7 +60,7 @@ static void fault_resolve_traced(struct pager *pager, struct process *process, c
     status = seam_space_query(process->space, page, &frame);
     assert(status == STATUS_OK);
     report_resolved(view, frame.number, 1);
-    fault_retry(action, view->message->token);
+    action_reply(action, view->message->token, FAULT_RETRY);
 }
 
 static void fault_resolve(struct pager *pager, struct process *process, const struct fault_view *view, struct segment *segment,
@@ -74,9 +69,7 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
     uint64_t page = layout_page_down(view->message->word[1]);
     frame_id_t frame = { 0 };
     segment->fill->touch(pager, segment, page, &frame);
-    *action = (struct pager_action){
-        .kind = ACTION_RESOLVE, .token = view->message->token, .page = page | segment_attributes(segment), .frame = frame.number, .count_pages = 1,
-    };
+    action_resolve(action, view->message->token, page, segment_attributes(segment), frame);
     segment->pages++; /* invariant 1 */
     process->fault_repeats_kept = process->fault_repeats;
     process->fault_repeats = 0;
@@ -98,14 +91,14 @@ static void fault_page(struct pager *pager, struct process *process, const struc
     } else if (fault_is_loop(process, address)) {
         fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
     } else {
-        fault_retry(action, message->token); /* the page is there and may be used so: the entry has changed since */
+        action_reply(action, message->token, FAULT_RETRY); /* the page is there and may be used so: the entry has changed since */
     }
 }
 
 void fault_resolve_refused(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action)
 {
     assert((message->tag & TAG_FAULT) && tag_label(message->tag) == FAULT_PAGE && status != STATUS_OK);
-    *action = (struct pager_action){ .kind = ACTION_WAIT };
+    action_wait(action);
     struct process *process = process_of_badge(pager, message->badge).process;
     assert(process != nullptr); /* nothing happens between an action and its refusal */
     uint64_t address = message->word[1];
@@ -117,7 +110,7 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     struct fault_view view = { process, message, segment };
     if (status != STATUS_ALREADY_MAPPED) fault_end(pager, process, &view, PROCESS_OUT_OF_MEMORY);
     else if (fault_is_loop(process, address)) fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
-    else fault_retry(action, message->token);
+    else action_reply(action, message->token, FAULT_RETRY);
 }
 
 static void fault_of_handle(struct pager *pager, struct process *process, const struct pager_message *message, struct pager_action *action)
@@ -125,9 +118,7 @@ static void fault_of_handle(struct pager *pager, struct process *process, const 
     struct fault_view view = { process, message, nullptr };
     enum status status = holding_map(pager, process, message->word[1]);
     if (pager->trace & TRACE_FAULTS) report_handle(&view, status);
-    fault_retry(action, message->token);
-    if (status == STATUS_OK) return;
-    action->tag = tag_make(FAULT_REFUSE, 0);
+    action_reply(action, message->token, status == STATUS_OK ? FAULT_RETRY : FAULT_REFUSE);
     action->word[0] = status;
 }
 

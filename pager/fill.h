@@ -37,8 +37,8 @@ extern const struct fill fill_zero_touched;
 extern const struct fill fill_module;
 extern const struct fill fill_frame;
 
-/* Takes the pages of a range out of a space, from below, in the kernel's bounded steps, until `pages` entries are gone; *gone counts them. NO_MEMORY (a
- * large page has to be split): only where the range begins or ends inside a large page. */
+/* Takes the pages of a range out of a space, from below, in the kernel's bounded steps, until `pages` entries are gone; *gone counts them. NO_MEMORY only
+ * where a range begins or ends inside a large page, which would have to be split; no fill makes large pages so far. */
 enum status fill_unmap(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags, uint64_t pages, uint64_t *gone);
 /* Takes back what `set` has brought so far. */
 void fill_undo(space_id_t space, uint64_t first, uint64_t limit);

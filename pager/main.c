@@ -37,7 +37,7 @@ void _start(const struct boot_info *boot)
     if (pager_initialise(&pager, boot) == STATUS_OK) pager_start(&pager, &action);
     struct pager_message received = { 0 };
     for (;;) {
-        struct message message = { 0 };
+        struct message message;
         enum status status = loop_step(&action, &message);
         if (status == STATUS_OK) {
             received = (struct pager_message){ .badge = message.badge, .tag = message.tag, .token = message.token };
@@ -46,7 +46,7 @@ void _start(const struct boot_info *boot)
         } else if (action.kind == ACTION_RESOLVE) {
             pager_resolve_failed(&pager, &received, status, &action);
         } else {
-            action = (struct pager_action){ .kind = ACTION_WAIT }; /* whom it answered has ended meanwhile */
+            action_wait(&action); /* whom it answered has ended meanwhile */
         }
     }
 }

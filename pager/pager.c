@@ -78,12 +78,12 @@ static void pager_idle(const struct pager *pager, struct pager_action *action)
     uint64_t total = 0;
     seam_frame_count(&free, &total);
     report("pager: idle processes=0 faults=%llu free=%llu", (unsigned long long)pager->count_faults, (unsigned long long)free);
-    if (pager->ends_machine) *action = (struct pager_action){ .kind = ACTION_END, .code = pager->has_failed ? 1 : 0 };
+    if (pager->ends_machine) action_end(action, pager->has_failed ? 1 : 0);
 }
 
 void pager_start(struct pager *pager, struct pager_action *action)
 {
-    *action = (struct pager_action){ .kind = ACTION_WAIT };
+    action_wait(action);
     report("pager: started incarnation=%u modules=%u", pager->boot->incarnation, pager->count_modules);
     for (uint32_t i = 0; i < pager->count_modules; i++) {
         const struct module *module = &pager->modules[i];
@@ -101,7 +101,9 @@ static void pager_answer_ready(struct pager *pager, struct pager_action *action)
     if (process != nullptr && action->kind == ACTION_WAIT) {
         struct wait *wait = &process->wait;
         assert(wait->kind == WAIT_READY);
-        *action = (struct pager_action){ .kind = ACTION_REPLY, .token = wait->token, .tag = wait->tag, .word = { wait->word[0], wait->word[1] } };
+        action_reply(action, wait->token, wait->status);
+        action->word[0] = wait->word[0];
+        action->word[1] = wait->word[1];
         pager->ready_first = wait->next_ready;
         if (pager->ready_first == nullptr) pager->ready_last = nullptr;
         *wait = (struct wait){ 0 };
@@ -126,7 +128,7 @@ void pager_resolve_failed(struct pager *pager, const struct pager_message *messa
 
 void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
 {
-    *action = (struct pager_action){ .kind = ACTION_WAIT };
+    action_wait(action);
     bool was_running = pager->count_running > 0;
     if (message->tag & TAG_FAULT) fault_handle(pager, message, action);
     else if (message->tag & TAG_NOTIFICATION) pager->is_waking = false;

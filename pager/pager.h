@@ -26,16 +26,43 @@ struct pager_message {
 
 enum pager_action_kind : uint8_t { ACTION_WAIT, ACTION_REPLY, ACTION_RESOLVE, ACTION_END };
 
+/* What a field's comment does not name among its kinds is not set: a fault pays for no field that it does not need. */
 struct pager_action {
     enum pager_action_kind kind;
+    uint32_t code;                /* END: 0 is success */
     uint64_t token;               /* REPLY, RESOLVE: whom */
-    uint64_t tag;                 /* REPLY */
-    uint64_t word[MESSAGE_WORDS]; /* REPLY */
     uint64_t page;                /* RESOLVE: page address | attributes */
     uint64_t frame;               /* RESOLVE: frame or FRAME_FRESH */
     uint64_t count_pages;         /* RESOLVE */
-    uint32_t code;                /* END: 0 is success */
+    uint64_t tag;                 /* REPLY */
+    uint64_t word[MESSAGE_WORDS]; /* REPLY */
 };
+
+static inline void action_wait(struct pager_action *action) { action->kind = ACTION_WAIT; }
+
+/* An answer with this label; its words are zero and may be set after. */
+static inline void action_reply(struct pager_action *action, uint64_t token, uint32_t label)
+{
+    action->kind = ACTION_REPLY;
+    action->token = token;
+    action->tag = tag_make(label, 0);
+    for (unsigned i = 0; i < MESSAGE_WORDS; i++) action->word[i] = 0;
+}
+
+static inline void action_resolve(struct pager_action *action, uint64_t token, uint64_t page, uint32_t attributes, frame_id_t frame)
+{
+    action->kind = ACTION_RESOLVE;
+    action->token = token;
+    action->page = page | attributes;
+    action->frame = frame.number;
+    action->count_pages = 1;
+}
+
+static inline void action_end(struct pager_action *action, uint32_t code)
+{
+    action->kind = ACTION_END;
+    action->code = code;
+}
 
 struct pager {
     const struct boot_info *boot;

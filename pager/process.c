@@ -166,7 +166,7 @@ void process_wake(struct pager *pager, struct process *process, enum status stat
     struct wait *wait = &process->wait;
     assert(wait->kind == WAIT_NAME || wait->kind == WAIT_PROCESS);
     wait->kind = WAIT_READY;
-    wait->tag = tag_make(status, 0);
+    wait->status = status;
     wait->word[0] = word0;
     wait->word[1] = word1;
     wait->next_ready = nullptr;

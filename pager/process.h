@@ -36,7 +36,7 @@ struct wait {
     uint64_t token;
     uint32_t process_index;      /* WAIT_PROCESS */
     struct service_name name;    /* WAIT_NAME */
-    uint64_t tag;                /* WAIT_READY: the answer */
+    enum status status;          /* WAIT_READY: the answer */
     uint64_t word[2];
     struct process *next_ready;
 };

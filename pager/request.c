@@ -21,7 +21,7 @@ static enum status request_dispatch(struct pager *pager, uint32_t label, const s
 
 static void request_reply(struct pager_action *action, uint64_t token, enum status status, const struct answer *answer)
 {
-    *action = (struct pager_action){ .kind = ACTION_REPLY, .token = token, .tag = tag_make(status, 0) };
+    action_reply(action, token, status);
     if (status == STATUS_OK) memcpy(action->word, answer->word, sizeof(action->word));
 }
 

@@ -33,23 +33,16 @@ static enum status memory_grow(struct process *process, enum segment_kind kind, 
     return STATUS_OK;
 }
 
-/* Takes [first, limit) off one end of the kind's segment. Where a large page has to be split at the new end, that is tried first. */
+/* Takes [first, limit) off one end of the kind's segment. */
 static enum status memory_shrink(struct process *process, enum segment_kind kind, uint64_t first, uint64_t limit)
 {
-    constexpr uint64_t leaf = STEP_PAGES * PAGE_BYTES; /* largest page that a step of space_fill makes */
     struct segment *segment = segment_find_kind(&process->segments, kind);
     assert(segment != nullptr && (segment->first == first || segment->limit == limit));
-    uint64_t at = first;
-    if (segment->limit != limit && (limit - 1) / leaf * leaf > first) at = (limit - 1) / leaf * leaf;
     uint64_t gone = 0;
-    enum status status = fill_unmap(process->space, at, limit, segment->fill->unmap_flags, layout_pages(at, limit), &gone);
+    enum status status = fill_unmap(process->space, first, limit, segment->fill->unmap_flags, layout_pages(first, limit), &gone);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
-    if (at > first) {
-        status = fill_unmap(process->space, first, at, segment->fill->unmap_flags, layout_pages(first, at), &gone);
-        assert(status == STATUS_OK);
-    }
     segment->pages -= layout_pages(first, limit);
     if (segment->limit == limit) segment->limit = first;
     else segment->first = limit;

@@ -127,7 +127,7 @@ void sim_run(void)
         } else if (action.kind == ACTION_RESOLVE) {
             pager_resolve_failed(&sim_pager, &received, status, &action);
         } else {
-            action = (struct pager_action){ .kind = ACTION_WAIT };
+            action_wait(&action);
         }
         do_action();
     }
@@ -202,7 +202,7 @@ void sim_enter_pager(void) { take_processor(); }
 
 void sim_leave_pager(void)
 {
-    action = (struct pager_action){ .kind = ACTION_WAIT };
+    action_wait(&action);
     do_action();
     sim_run();
 }

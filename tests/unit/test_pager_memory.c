@@ -47,7 +47,7 @@ Test(pager_memory, brk_refuses_what_it_cannot_do)
     fixture_check();
 }
 
-Test(pager_memory, brk_gives_pages_back_inside_a_large_page)
+Test(pager_memory, brk_moves_over_many_tables)
 {
     fixture_start();
     uint64_t free = sim_free_frames();
@@ -125,8 +125,7 @@ Test(pager_memory, autogen_is_both_only_where_the_program_was_started_so)
     fixture_check();
 }
 
-/* Large pages at both ends of what is given back. */
-Test(pager_memory, autogen_gives_pages_back_inside_a_large_page)
+Test(pager_memory, autogen_moves_over_many_tables)
 {
     fixture_start();
     fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)6 << 20, 0, 0));
@@ -328,6 +327,41 @@ Test(pager_memory, modules_that_cannot_be_mapped)
 }
 
 /* --- The k-th allocation fails --- */
+
+/* Takes every free frame; returns how many. */
+static unsigned take_all(frame_id_t *frames, unsigned limit)
+{
+    unsigned count = 0;
+    sim_enter_pager();
+    while (count < limit && seam_frame_allocate(&frames[count]) == STATUS_OK) count++;
+    sim_leave_pager();
+    cr_assert_eq(sim_free_frames(), 0);
+    return count;
+}
+
+Test(pager_memory, giving_back_needs_no_memory)
+{
+    static frame_id_t frames[8192];
+    static const enum protocol labels[] = { PROTOCOL_brk, PROTOCOL_autogen_move };
+    static const enum segment_kind kinds[] = { SEGMENT_BRK, SEGMENT_AUTOGEN };
+    constexpr uint64_t size = (uint64_t)8 << 20;
+    constexpr uint64_t less = ((uint64_t)3 << 20) - PAGE_BYTES;
+    for (size_t i = 0; i < 2; i++) {
+        fixture_start_with(&(struct sim_options){ .memory_bytes = 24 << 20 });
+        fixture_ok(sim_request(INIT, labels[i], size, 0, 0));
+        uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, 64 * PAGE_BYTES, PROTECTION_WRITE, 0));
+        for (unsigned page = 0; page < 64; page += 2) cr_assert_not_null(sim_touch(INIT, first + page * PAGE_BYTES, FAULT_WRITE));
+        uint64_t pages = pages_of(INIT, kinds[i]);
+        unsigned count = take_all(frames, sizeof(frames) / sizeof(frames[0]));
+        EXPECT(OK, sim_request(INIT, labels[i], (uint64_t)-(int64_t)less, 0, 0));
+        cr_assert_eq(pages_of(INIT, kinds[i]), pages - less / PAGE_BYTES);
+        EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, first + 10 * PAGE_BYTES, 20 * PAGE_BYTES, 0));
+        fixture_check();
+        sim_enter_pager();
+        while (count > 0) cr_assert_eq(seam_frame_free(frames[--count]), STATUS_OK);
+        sim_leave_pager();
+    }
+}
 
 Test(pager_memory, fills_that_fail_have_changed_nothing)
 {

@@ -104,6 +104,31 @@ Test(pager_process, ends_while_it_waits)
     }
 }
 
+/* Answers that wait for their turn while one of their receivers ends: the others still come. */
+Test(pager_process, ends_while_its_answer_is_due)
+{
+    for (unsigned ended = 0; ended < 3; ended++) {
+        fixture_start();
+        uint32_t number[3];
+        for (unsigned i = 0; i < 3; i++) {
+            fixture_child(&number[i]);
+            cr_assert_eq(sim_request_text(number[i], PROTOCOL_name_find, 1, "never", 5).outcome, SIM_WAITS);
+        }
+        sim_enter_pager();
+        for (unsigned i = 0; i < 3; i++) process_wake(&sim_pager, sim_process(number[i]), STATUS_OK, i, 0);
+        process_end(&sim_pager, sim_process(number[ended]), PROCESS_EXITED, 0);
+        cr_assert_null(pager_check(&sim_pager), "%s", pager_check(&sim_pager));
+        sim_leave_pager();
+        EXPECT(OK, sim_request(INIT, PROTOCOL_process_self, 0, 0, 0));
+        for (unsigned i = 0; i < 3; i++) {
+            struct sim_reply reply = sim_look(number[i]);
+            cr_assert_eq(reply.outcome, i == ended ? SIM_GONE : SIM_GOES_ON);
+            if (i != ended) cr_assert_eq(reply.word[0], i);
+        }
+        fixture_check();
+    }
+}
+
 Test(pager_process, callers_of_a_server_that_ends_are_told)
 {
     fixture_start();

@@ -1,4 +1,6 @@
 /* Starting programs: what a process has when its first instruction runs, and what is refused. */
+#include "microkernel/thread.h"
+
 #include "pager_fixture.h"
 
 static unsigned char byte_at(uint32_t number, uint64_t address)
@@ -92,6 +94,17 @@ Test(pager_start, start_information_lies_in_the_message_buffer)
     const char *rest = (const char *)(info + 1) + sizeof(text);
     for (size_t i = 0; i < PAGE_BYTES - sizeof(*info) - sizeof(text); i++) cr_assert_eq(rest[i], 0);
     fixture_check();
+}
+
+Test(pager_start, the_thread_starts_as_if_its_entry_had_been_called)
+{
+    fixture_start();
+    const struct thread *thread = thread_find(sim_process(INIT)->thread.number);
+    cr_assert_eq(thread->context.instruction, SIM_IMAGE_FIRST);
+    cr_assert_eq(thread->context.stack, LAYOUT_STACK_TOP - 8); /* System V ABI for AMD64, 3.2.2: 16 bytes aligned before the call */
+    cr_assert_eq(thread->context.stack % 16, 8);
+    cr_assert_eq(thread->context.call.argument[0], LAYOUT_BUFFER_FIRST);
+    cr_assert_eq(thread->priority, PRIORITY_PROGRAM);
 }
 
 Test(pager_start, arguments_of_the_command_line_are_passed)
