@@ -48,6 +48,19 @@ Test(pager_fault, a_traced_fault_says_what_was_done)
     fixture_check();
 }
 
+Test(pager_fault, a_traced_fault_of_a_module_names_its_own_frame)
+{
+    fixture_start_with(&(struct sim_options){ .trace = TRACE_FAULTS });
+    uint64_t first = fixture_ok(sim_request_text(INIT, PROTOCOL_module_map, 0, "file", 4));
+    const unsigned char *page = sim_touch(INIT, first + PAGE_BYTES, FAULT_READ);
+    cr_assert_eq(memcmp(page, fixture_file + PAGE_BYTES, PAGE_BYTES), 0);
+    char text[100];
+    snprintf(text, sizeof(text), "access=read ip=0x400002 segment=mmap action=map frame=0x%llx pages=1 cost=",
+             (unsigned long long)sim_pager.modules[3].first_frame.number + 1);
+    cr_assert(fixture_logged(text), "%s\n%s", text, sim_log());
+    fixture_check();
+}
+
 Test(pager_fault, without_trace_nothing_is_logged)
 {
     fixture_start();

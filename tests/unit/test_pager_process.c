@@ -177,6 +177,28 @@ Test(pager_process, two_hundred_processes)
     fixture_check();
 }
 
+Test(pager_process, processes_have_a_limit)
+{
+    fixture_start_with(&(struct sim_options){ .memory_bytes = 256 << 20 });
+    uint64_t free = settle();
+    enum status status = STATUS_OK;
+    unsigned count = 0;
+    while (status == STATUS_OK && count <= PROCESS_LIMIT) {
+        struct sim_reply reply = sim_request_text(INIT, PROTOCOL_process_start, 0, "child", sizeof("child"));
+        status = reply.label;
+        if (status != STATUS_OK) break;
+        count++;
+        EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, reply.word[0], 0, 0));
+    }
+    cr_assert_eq(status, STATUS_LIMIT, "%s", status_name(status));
+    cr_assert_eq(count, PROCESS_LIMIT - 2);
+    fixture_check();
+    for (unsigned i = 0; i < count; i++) end_exit(sim_pager.next_number - i);
+    cr_assert_eq(sim_free_frames(), free);
+    fixture_check();
+    fixture_child(&count);
+}
+
 /* --- The process itself --- */
 
 Test(pager_process, a_process_learns_its_number_and_its_charge)
