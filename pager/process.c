@@ -197,7 +197,6 @@ const char *process_end_name(enum process_end reason)
     case PROCESS_EXCEPTION: return "exception";
     case PROCESS_OUT_OF_MEMORY: return "out-of-memory";
     case PROCESS_FAULT_LOOP: return "fault-loop";
-    case PROCESS_BAD_IMAGE: return "bad-image";
     }
     return "unknown";
 }

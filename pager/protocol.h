@@ -28,7 +28,6 @@ enum process_end : uint32_t {
     PROCESS_EXCEPTION,        /* value: the processor's vector */
     PROCESS_OUT_OF_MEMORY,    /* value: address */
     PROCESS_FAULT_LOOP,       /* same thread, same address, three times, nothing to map; value: address */
-    PROCESS_BAD_IMAGE,        /* value: status */
 };
 
 /* At the start of a new process's message buffer; the entry point gets the buffer's address as its argument. Strings follow at once: the program's
