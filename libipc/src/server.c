@@ -1,6 +1,7 @@
 /* The loop of a server.
  *
- * 1. A message is answered at most once: its token is cleared where nothing is to be sent, and the kernel takes a token once only. */
+ * 1. A message is answered at most once: its token is cleared where nothing is to be sent, and the kernel takes a token once only.
+ * 2. An answer that finds nobody, because who asked has ended, does not end the server: it goes on with the next message. */
 #include <quire/server.h>
 
 #include <assert.h>
@@ -18,6 +19,7 @@ static enum status serve(uint32_t handle, const struct server *server, void *con
             message.token = 0;
         }
         status = reply_receive(handle, &message);
+        if (status == STATUS_STALE) status = receive(handle, RECEIVE_WAIT, &message); /* invariant 2 */
     }
     return status;
 }

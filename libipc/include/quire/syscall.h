@@ -57,7 +57,8 @@ static inline enum status call(uint32_t handle, struct message *message)
 
 /* Answers the caller whose token is in the message with its tag and words (token 0: answers nobody), then waits at the endpoint of the handle. On
  * STATUS_OK the message is the next one: badge, tag, words, and its token, which is 0 for notification bits. Needs RIGHT_RECEIVE.
- * An answer that comes too late is dropped without a word: who asked has ended. STATUS_BAD_HANDLE, STATUS_NO_RIGHT, STATUS_BAD_BUFFER as for call. */
+ * STATUS_STALE: the token is good no more, because who asked has ended or was answered; nothing was sent and nothing received, go on with receive().
+ * STATUS_BAD_HANDLE, STATUS_NO_RIGHT, STATUS_BAD_BUFFER as for call. */
 static inline enum status reply_receive(uint32_t handle, struct message *message)
 {
     uint64_t number = CALL_reply_receive, first = handle;
