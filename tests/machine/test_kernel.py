@@ -8,8 +8,12 @@ CASES_FILE = Path(__file__).parent / 'programs' / 'pager_kernel' / 'cases.def'
 CASES = re.findall(r'^CASE\((\w+), "', CASES_FILE.read_text(), re.M)
 
 
+# What the cases modules_... expect.
+MODULES = [(bytes(i % 251 for i in range(5000)), 'data:pattern'), (b'', 'data:nothing with arguments')]
+
+
 def run_cases(**arguments):
-    result = boot(pager='tests/pager_kernel', **arguments)
+    result = boot(pager='tests/pager_kernel', modules=MODULES, **arguments)
     failed = [f'{line.values["name"]}: {line.values["detail"]}' for line in result.find('test', 'case') if line.values.get('result') != 'ok']
     assert not failed, 'cases failed:\n' + '\n'.join(failed)
     for name in CASES:
@@ -17,6 +21,8 @@ def run_cases(**arguments):
     result.expect('test', 'done', cases=len(CASES), failed=0)
     result.expect_none('panic')
     result.expect_none('check')
+    # unprivileged_log: a program's control characters and line ends do not reach the log.
+    result.expect('program', text='program: first?[0.000000000] panic: forged?[2J?? end', count=2)
     result.ended_well()
     return result
 
@@ -31,3 +37,8 @@ def test_kernel(memory):
 @cases(cpu=['qemu64', 'max,pdpe1gb=off', 'max,smep=off,smap=off', 'max,xsave=off', 'max,umip=off', 'max,pge=off'])
 def test_kernel_on_processor(cpu):
     run_cases(cpu=cpu, timeout=180)
+
+
+def test_kernel_without_fast_paths():
+    """Calls, replies and faults by the ordinary way."""
+    run_cases(append='fast=off')

@@ -91,6 +91,34 @@ uint64_t case_count_free(void)
     return free;
 }
 
+/* The program's pages, looked up once: they stay. */
+static uint64_t page_frames[512];
+static unsigned count_page_frames;
+
+static void page_frames_find(void)
+{
+    for (uint64_t address = kit_info->image_first; address < kit_info->image_limit; address += PAGE_BYTES) {
+        uint64_t frame, page_bytes;
+        uint32_t attributes;
+        if (kernel_space_query(kit_info->space, address, &frame, &attributes, &page_bytes) != STATUS_OK) continue;
+        if (count_page_frames == sizeof page_frames / sizeof page_frames[0]) kit_must(STATUS_LIMIT, "page frames");
+        page_frames[count_page_frames++] = frame;
+    }
+}
+
+bool case_frame_is_own(uint64_t frame)
+{
+    if (count_page_frames == 0) page_frames_find();
+    for (unsigned i = 0; i < kit_info->modules; i++) {
+        const struct boot_module *module = &kit_info->module[i];
+        if (frame >= module->first_frame && frame - module->first_frame < (module->size_bytes + PAGE_BYTES - 1) / PAGE_BYTES) return true;
+    }
+    for (unsigned i = 0; i < count_page_frames; i++) {
+        if (page_frames[i] == frame) return true;
+    }
+    return false;
+}
+
 void case_check(void)
 {
     uint32_t failed = 0;

@@ -43,6 +43,8 @@ void case_call(struct registers *registers);
 void case_expect_refused(enum status wanted, uint64_t number, const struct registers *registers, const char *what, const char *file, unsigned line);
 
 uint64_t case_count_free(void);
+/* Frames that this program lives by or that boot modules lie in: its own pages, the modules. */
+bool case_frame_is_own(uint64_t frame);
 /* Runs the kernel's checker, which must find nothing. */
 void case_check(void);
 /* The same, unless there is so much memory that it takes long: the checker looks at every frame. */

@@ -83,14 +83,12 @@ static void serve(uint64_t handle)
     }
 }
 
-void case_counts_call(void)
+/* Calls a server that is started here REPEAT times. */
+static struct counts call_server(const struct worker *server, uint64_t endpoint)
 {
-    uint64_t endpoint;
-    kit_must(kernel_endpoint_create(&endpoint), "endpoint_create");
-    struct worker server = worker_make(BADGE, PRIORITY_PAGER, THREAD_PLAIN);
-    kit_must(kernel_handle_map(server.space, SERVER, endpoint, RIGHT_RECEIVE, 0), "handle_map");
-    kit_must(kernel_handle_map(kit_info->space, SERVER, endpoint, RIGHT_CALL, 7), "handle_map");
-    worker_start(&server, serve, SERVER);
+    kit_must(kernel_handle_map(server->space, SERVER, endpoint, RIGHT_RECEIVE | RIGHT_CALL, 0), "handle_map");
+    kit_must(kernel_handle_map(kit_info->space, SERVER, endpoint, RIGHT_RECEIVE | RIGHT_CALL, 7), "handle_map");
+    worker_start(server, serve, SERVER);
     struct message message = {};
     expect_status(call(SERVER, &message), STATUS_OK); /* now it waits */
     struct counts before = counts_read();
@@ -100,10 +98,54 @@ void case_counts_call(void)
         expect(message.word[0] == ~i && message.word[5] == ~(uint64_t)5);
     }
     struct counts after = counts_read();
-    struct counts counts = counts_between(&before, &after);
+    return counts_between(&before, &after);
+}
+
+void case_counts_call(void)
+{
+    uint64_t endpoint;
+    kit_must(kernel_endpoint_create(&endpoint), "endpoint_create");
+    struct worker server = worker_make(BADGE, PRIORITY_PAGER, THREAD_PLAIN);
+    struct counts counts = call_server(&server, endpoint);
     expect_two_and_two(&counts);
     expect_equal(counts.value[COUNTER_ENTRIES_WRITTEN], 0);
     worker_end(&server);
+    kit_must(kernel_endpoint_destroy(endpoint), "endpoint_destroy");
+}
+
+void case_counts_call_one_space(void)
+{
+    uint64_t endpoint;
+    kit_must(kernel_endpoint_create(&endpoint), "endpoint_create");
+    struct worker server = worker_join(kit_info->space, BADGE, PRIORITY_PAGER, THREAD_PLAIN, FRAME_NONE);
+    struct counts counts = call_server(&server, endpoint);
+    expect_equal(counts.value[COUNTER_ENTRIES], 2 * REPEAT);
+    expect_equal(counts.value[COUNTER_ROOT_LOADS], 0);
+    worker_leave(&server);
+    kit_must(kernel_endpoint_destroy(endpoint), "endpoint_destroy");
+}
+
+static void receive_bits(uint64_t handle)
+{
+    struct message message;
+    while (receive((uint32_t)handle, RECEIVE_WAIT, &message) == STATUS_OK) {
+    }
+}
+
+void case_counts_notify(void)
+{
+    uint64_t endpoint;
+    kit_must(kernel_endpoint_create(&endpoint), "endpoint_create");
+    struct worker waiting = worker_make(BADGE, PRIORITY_FIRST, THREAD_PLAIN);
+    kit_must(kernel_handle_map(waiting.space, SERVER, endpoint, RIGHT_RECEIVE, 0), "handle_map");
+    kit_must(kernel_handle_map(kit_info->space, SERVER, endpoint, RIGHT_NOTIFY, 0), "handle_map");
+    worker_start(&waiting, receive_bits, SERVER);
+    struct counts before = counts_read();
+    for (uint64_t i = 0; i < REPEAT; i++) expect_status(notify(SERVER, 1), STATUS_OK);
+    struct counts after = counts_read();
+    struct counts counts = counts_between(&before, &after);
+    expect_two_and_two(&counts);
+    worker_end(&waiting);
     kit_must(kernel_endpoint_destroy(endpoint), "endpoint_destroy");
 }
 
