@@ -99,8 +99,8 @@ static void expect_exception(const struct worker *worker, const struct row *row)
     bool is_right = (message.tag & TAG_FAULT) && message.badge == worker->badge && message.word[4] == worker->badge && vector_is_right(row, &message);
     is_right &= row->place == ANYWHERE || message.word[2] == attempt_instruction + row->place;
     if (!is_right) {
-        kit_log("test", "exception attempt=%s label=%u vector=%lu ip=0x%lx instruction=0x%lx addr=0x%lx", row->name, tag_label(message.tag), message.word[0] >> 8 & 0xff,
-                message.word[2], attempt_instruction, message.word[1]);
+        kit_log("test", "exception attempt=%s label=%u vector=%lu ip=0x%lx instruction=0x%lx addr=0x%lx", row->name, tag_label(message.tag),
+                message.word[0] >> 8 & 0xff, message.word[2], attempt_instruction, message.word[1]);
     }
     expect(is_right);
 }
@@ -119,7 +119,8 @@ void case_exceptions_instructions(void)
 {
     static const struct row rows[] = {
         ROW(divide_by_zero, 0, DIVIDE, AT), ROW(divide_overflow, 0, DIVIDE, AT), ROW(undefined, 0, INVALID, AT), ROW(lock_nothing, 0, INVALID, AT),
-        ROW(into, 0, INVALID, AT), ROW(breakpoint, 0, BREAKPOINT, AFTER_1), ROW(ice_breakpoint, 0, DEBUG | OR_INVALID, ANYWHERE), ROW(single_step, 0, DEBUG, AFTER_2),
+        ROW(into, 0, INVALID, AT), ROW(breakpoint, 0, BREAKPOINT, AFTER_1),
+        ROW(ice_breakpoint, 0, DEBUG | OR_INVALID, ANYWHERE), ROW(single_step, 0, DEBUG, AFTER_2),
         ROW(int_0x80, 0, PROTECTION, AT), ROW(int_page_fault, 0, PROTECTION, AT), ROW(int_double_fault, 0, PROTECTION, AT),
         ROW(int_debug, 0, PROTECTION, AT), ROW(int_nmi, 0, PROTECTION, AT), ROW(int_timer, 0, PROTECTION, AT), ROW(int_last, 0, PROTECTION, AT),
     };
@@ -149,7 +150,8 @@ void case_exceptions_not_canonical(void)
     static const struct row rows[] = {
         ROW(read_not_canonical, ADDRESS_NOT_CANONICAL, PROTECTION, AT), ROW(read_not_canonical, ADDRESS_KERNEL - 1, PROTECTION, AT),
         ROW(read_not_canonical, (uint64_t)1 << 63, PROTECTION, AT), ROW(write_not_canonical, ADDRESS_NOT_CANONICAL, PROTECTION, AT),
-        ROW(push_not_canonical, ADDRESS_NOT_CANONICAL + 0x1000, STACK | OR_PROTECTION, AT), ROW(jump_not_canonical, ADDRESS_NOT_CANONICAL, PROTECTION, ANYWHERE),
+        ROW(push_not_canonical, ADDRESS_NOT_CANONICAL + 0x1000, STACK | OR_PROTECTION, AT),
+        ROW(jump_not_canonical, ADDRESS_NOT_CANONICAL, PROTECTION, ANYWHERE),
         ROW(jump_not_canonical, (uint64_t)1 << 63, PROTECTION, ANYWHERE), ROW(return_not_canonical, ADDRESS_NOT_CANONICAL, PROTECTION, ANYWHERE),
         ROW(read_not_canonical, (uint64_t)1 << 62, PROTECTION, AT),
     };

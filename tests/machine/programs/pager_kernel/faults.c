@@ -44,7 +44,8 @@ static struct worker worker_with_pages(void)
 void case_faults_unmapped(void)
 {
     struct worker worker = worker_with_pages();
-    static const uint64_t addresses[] = { 0, 1, 0xfff, USER_FIRST - 1, PAGE_NONE, PAGE_NONE + 0xfff, PAGE_EXECUTE + 0x1000, USER_LIMIT - 1, USER_LIMIT, USER_LIMIT + 0xfff };
+    static const uint64_t addresses[] = { 0, 1, 0xfff, USER_FIRST - 1, PAGE_NONE, PAGE_NONE + 0xfff, PAGE_EXECUTE + 0x1000,
+                                          USER_LIMIT - 1, USER_LIMIT, USER_LIMIT + 0xfff };
     for (unsigned i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
         expect_fault(&worker, read_at, addresses[i], FAULT_READ);
         expect_fault(&worker, write_at, addresses[i], FAULT_WRITE);

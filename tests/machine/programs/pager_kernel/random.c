@@ -150,7 +150,8 @@ static void make_call(uint64_t fresh_token)
     }
     if (call.number == CALL_space_create && random_below(&pool.random, 2) == 0) call.argument[0] = kit_info->endpoint; /* so that faults come here */
     if (!is_harmless(&call)) return;
-    bool would_wait = (call.number == CALL_receive && call.argument[1] != RECEIVE_DO_NOT_WAIT) || call.number == CALL_reply_receive || call.number == CALL_resolve;
+    bool would_wait = call.number == CALL_reply_receive || call.number == CALL_resolve;
+    would_wait |= call.number == CALL_receive && call.argument[1] != RECEIVE_DO_NOT_WAIT;
     if (would_wait) (void)notify(HANDLE_PAGER, 1); /* then it ends at once */
     struct registers result = call;
     case_call(&result);
@@ -197,7 +198,8 @@ static void episode_end(void)
 static void episode(uint64_t seed)
 {
     pool = (struct pool){ .random = { seed }, .tokens.count = TOKENS };
-    static const uint64_t handles[] = { HANDLE_NONE, HANDLE_PAGER, HANDLE_PAGER, HANDLE_PAGER, HANDLE_ANSWER, SERVER, SERVER + HANDLE_ROWS, 63, 64, 65, 0x12345678 };
+    static const uint64_t handles[] = { HANDLE_NONE, HANDLE_PAGER, HANDLE_PAGER, HANDLE_PAGER, HANDLE_ANSWER, SERVER,
+                                        SERVER + HANDLE_ROWS, 63, 64, 65, 0x12345678 };
     for (unsigned i = 0; i < sizeof handles / sizeof handles[0]; i++) names_add(&pool.handles, handles[i]);
     for (unsigned i = 1; i <= CALLS; i++) {
         make_call(0);

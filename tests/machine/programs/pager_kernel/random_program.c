@@ -44,8 +44,10 @@ static bool answer(struct random *random, const struct worker *program, const st
     uint64_t word[MESSAGE_WORDS];
     for (unsigned i = 0; i < MESSAGE_WORDS; i++) word[i] = random_next(random);
     if ((message->tag & TAG_FAULT) == 0) return worker_answer(message->token, word[0] & TAG_LABEL_MASK, word) == STATUS_OK;
-    if (tag_label(message->tag) == FAULT_PAGE)
-        return message->word[1] >= KIT_FREE && worker_resolve(message->token, (message->word[1] & ~(PAGE_BYTES - 1)) | ATTRIBUTE_WRITE, FRAME_FRESH, 1) == STATUS_OK;
+    if (tag_label(message->tag) == FAULT_PAGE) {
+        uint64_t page = message->word[1] & ~(PAGE_BYTES - 1);
+        return page >= KIT_FREE && worker_resolve(message->token, page | ATTRIBUTE_WRITE, FRAME_FRESH, 1) == STATUS_OK;
+    }
     if (tag_label(message->tag) != FAULT_HANDLE) return false;
     if (random_below(random, 4) != 0) {
         word[0] = STATUS_STALE;

@@ -79,7 +79,8 @@ void case_registers_keep_interrupt(void)
 /* The kernel does nothing with a user's stack pointer but keep it. */
 void case_registers_wild_stack(void)
 {
-    static const uint64_t stacks[] = { 0, 1, 7, KIT_FREE, USER_LIMIT, ADDRESS_NOT_CANONICAL, (uint64_t)1 << 63, ADDRESS_KERNEL, 0xffffffff80200000, ~(uint64_t)0 };
+    static const uint64_t stacks[] = { 0, 1, 7, KIT_FREE, USER_LIMIT, ADDRESS_NOT_CANONICAL, (uint64_t)1 << 63, ADDRESS_KERNEL, 0xffffffff80200000,
+                                       ~(uint64_t)0 };
     struct worker worker = worker_make(BADGE, PRIORITY_FIRST, THREAD_PLAIN);
     struct message message;
     for (unsigned i = 0; i < sizeof stacks / sizeof stacks[0]; i++) {

@@ -78,7 +78,8 @@ void case_unprivileged_allowed(void)
 {
     uint64_t frame, space = worker_space(BADGE);
     kit_must(kernel_frame_allocate(0, &frame), "frame_allocate");
-    struct worker bare = worker_join(space, BADGE, PRIORITY_FIRST, THREAD_PLAIN, FRAME_NONE), worker = worker_join(space, BADGE, PRIORITY_FIRST, THREAD_PLAIN, frame);
+    struct worker bare = worker_join(space, BADGE, PRIORITY_FIRST, THREAD_PLAIN, FRAME_NONE);
+    struct worker worker = worker_join(space, BADGE, PRIORITY_FIRST, THREAD_PLAIN, frame);
     expect_status(ask_by(&bare, CALL_version, 0, 0), STATUS_OK);
     expect_equal(answered.argument[0], ABI_VERSION);
     expect_status(ask_by(&bare, CALL_yield, 0, 0), STATUS_OK);
