@@ -86,7 +86,7 @@ def test_the_machine_says_that_a_program_failed():
 
 def test_many_hostile_programs_at_once():
     """All at the same time, beside a real one."""
-    names = ['read_null', 'write_code', 'undefined', 'stack_endless', 'random_calls', 'random_messages', 'fault_storm', 'forged_handles', 'mmap_random']
+    names = ['read_null', 'write_code', 'undefined', 'stack_endless', 'random_calls', 'faked_faults', 'forged_handles', 'mmap_zeroed', 'autogen_runs']
     result = boot(modules=[*[program_for_tests('subject ' + name) for name in names], *subject_modules('protection')[2:], program_for_tests('victim once'),
                            program('segments')], timeout=120)
     result.expect_none('panic')

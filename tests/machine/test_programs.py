@@ -1,0 +1,220 @@
+"""The programs of programs/, and the promises of every kind of segment: what they print, and which pages came how, held against the log.
+
+`wordcount` is compared with what coreutils count in the same text on this machine.
+"""
+import re
+import struct
+import subprocess
+
+from harness import boot, built, data, default_modules, program, program_for_tests, words_file
+from subjects import expect_end, run_groups
+
+PAGE = 4096
+KINDS = ['code', 'data', 'rodata', 'brk', 'autogen', 'mmap', 'stack', 'buffer']
+PROTECTION = {'code': 2, 'data': 1, 'rodata': 0, 'stack': 1, 'buffer': 1}
+
+
+def output_of(result, name):
+    """What the programs of this name wrote, line by line; `+` goes on with a long line (docs/log-format.md)."""
+    lines = []
+    for line in result.find('out', name=name):
+        sign, text = re.fullmatch(r'.*? out: pid=\d+ name=\S+ ([|+]) ?(.*)', line.raw).groups()
+        if sign == '|':
+            lines.append(text)
+        else:
+            lines[-1] += text
+    return lines
+
+
+def pid_of(result, name):
+    return result.expect('process', 'started', name=name, count=1).number('pid')
+
+
+# --- The small programs ---
+
+def test_hello():
+    result = boot(modules=[program('hello one "two three" a=b')])
+    result.ended_well()
+    assert output_of(result, 'hello') == [
+        'hello: greetings from user mode', 'hello: argument 0 is hello', 'hello: argument 1 is one', 'hello: argument 2 is "two',
+        'hello: argument 3 is three"', 'hello: argument 4 is a=b']
+    ended = result.expect('process', 'ended', name='hello', count=1)
+    assert ended.values['reason'] == 'exited' and ended.number('value') == 0
+
+
+def test_segments():
+    result = boot(modules=[program('segments')], trace='faults')
+    result.ended_well()
+    lines = output_of(result, 'segments')
+    assert lines[-1] == 'segments: ok' and not any('broken' in line for line in lines), lines
+    result.expect('process', 'ended', name='segments', reason='exited', value=0)
+    touched = re.fullmatch(r'segments: touched (\d+) of \d+ pages, mapped before 0, after \1', lines[0])
+    assert touched, lines[0]
+    result.expect('fault', segment='mmap', action='map', count=int(touched[1]))
+    assert {line.values['segment'] for line in result.find('fault', action='map')} == {'mmap', 'stack'}, 'other kinds are filled at once'
+
+
+def test_echo():
+    """The server ends when the client says so; both orders of starting."""
+    for modules in (['echo server', 'echo client'], ['echo client', 'echo server']):
+        result = boot(modules=[program(text) for text in modules])
+        result.ended_well()
+        lines = output_of(result, 'echo')
+        for i in range(1, 5):
+            assert f'echo: reply {i} says sum={111111 * i}' in lines, lines
+        assert 'echo: reply in text is A QUIRE IS A SET OF PAGES' in lines, lines
+        assert len(result.find('process', 'ended', name='echo', reason='exited', value=0)) == 2
+
+
+# --- wordcount ---
+
+def shell(command, text):
+    environment = {'LC_ALL': 'C', 'PATH': '/usr/bin:/bin'}
+    return subprocess.run(['bash', '-c', 'set -o pipefail; ' + command], input=text, stdout=subprocess.PIPE, check=True, env=environment).stdout
+
+
+def coreutils(text):
+    """What wordcount has to print about a text, from tr, sort, uniq and wc."""
+    words = shell("tr -cs A-Za-z '\\n' | tr A-Z a-z | awk NF", text)
+    counted = shell('sort | uniq -c | sort -k1,1nr -k2,2', words).decode().split('\n')[:-1]
+    top = [f'wordcount: top {place} {" ".join(row.split())}' for place, row in enumerate(counted[:20], 1)]
+    lines, total, size = (int(shell(command, feed)) for command, feed in (('wc -l', text), ('wc -l', words), ('wc -c', text)))
+    return [*top, f'wordcount: total lines={lines} words={total} distinct={len(counted)} bytes={size}']
+
+
+def count_words(text, trace, **arguments):
+    result = boot(modules=[program('wordcount words.txt'), data(text, 'words.txt')], trace=trace, timeout=120, **arguments)
+    result.ended_well()
+    assert output_of(result, 'wordcount')[:-1] == coreutils(text), 'coreutils count otherwise'
+    return result
+
+
+def test_wordcount():
+    """The words are right, and every page of the text came once, by a fault that the pager resolved."""
+    text = words_file().read_bytes()
+    assert len(text) > 2 << 20
+    result = count_words(text, trace='faults,calls')
+    pid = pid_of(result, 'wordcount')
+    mapped = result.expect('request', name='module_map', pid=pid, status='OK', count=1)
+    first = mapped.number('result')
+    of_module = [line for line in result.find('fault', pid=pid, segment='mmap') if first <= line.number('addr') < first + len(text)]
+    assert all(line.values['action'] == 'map' and line.number('pages') == 1 for line in of_module)
+    pages = -(-len(text) // PAGE)
+    assert sorted(line.number('addr') // PAGE for line in of_module) == list(range(first // PAGE, first // PAGE + pages)), 'not each page once'
+    frames = sorted(line.number('frame') for line in of_module)
+    assert frames == list(range(frames[0], frames[0] + pages)), "the frames are not the module's"
+    # And nothing else came by faults but what the rules of the kinds say.
+    for line in result.find('fault', pid=pid):
+        assert line.values['action'] == 'map' and line.values['segment'] in ('mmap', 'stack'), line.raw
+        for key in ('tid', 'access', 'ip', 'cost'):
+            assert key in line.values, line.raw
+    stack = result.find('fault', pid=pid, segment='stack')
+    assert len(stack) == len({line.number('addr') // PAGE for line in stack}) >= 2
+    faults = len(result.find('fault', action='map'))
+    assert result.expect('pager', 'idle').number('faults') == faults, 'a resolved fault has no line'
+
+
+def test_wordcount_without_trace():
+    """The same words without one fault line, and the pager has resolved as many faults."""
+    text = words_file().read_bytes()
+    result = count_words(text, trace='')
+    result.expect_none('fault')
+    result.expect_none('request')
+    assert result.expect('pager', 'idle').number('faults') >= -(-len(text) // PAGE)
+
+
+def test_wordcount_of_odd_texts():
+    """Ends on a page, one byte more, one word, no word; words of every length; bytes that are no text."""
+    texts = [b'ab' * 2047 + b'a\n', b'x' * PAGE + b' ', b'one', b'...\n', b' '.join(b'w' * n for n in range(1, 300)), bytes(range(256)) * 40]
+    for text in texts:
+        result = boot(modules=[program('wordcount words.txt'), data(text, 'words.txt')])
+        result.ended_well()
+        assert output_of(result, 'wordcount')[:-1] == coreutils(text), text[:50]
+
+
+# --- Segments: order, exact pages, from images as they are ---
+
+def program_headers(image):
+    """(kind, first page, limit, pages) of each load segment of an ELF file."""
+    offset, count = struct.unpack_from('<Q', image, 32)[0], struct.unpack_from('<H', image, 56)[0]
+    for i in range(count):
+        kind, flags, _, address, _, _, size, _ = struct.unpack_from('<IIQQQQQQ', image, offset + 56 * i)
+        if kind == 1 and size > 0:
+            yield {5: 'code', 6: 'data', 4: 'rodata'}[flags], address, (address + size + PAGE - 1) // PAGE * PAGE
+
+
+def test_every_process_begins_with_its_segments_in_order():
+    """Code, data and rodata: exactly the pages that the image asks for, mapped before the first instruction; all segments in order and apart."""
+    result = boot(modules=default_modules(), trace='faults,processes', timeout=120)
+    result.ended_well()
+    started = result.find('process', 'started')
+    assert len(started) == 5
+    for process in started:
+        rows = result.find('process', 'segment', pid=process.number('pid'))
+        kinds = [row.values['kind'] for row in rows]
+        assert kinds == sorted(kinds, key=KINDS.index) and set(kinds) >= {'code', 'stack', 'buffer'}, kinds
+        for row, following in zip(rows, rows[1:]):
+            assert row.number('first') < row.number('limit') <= following.number('first'), following.raw
+        for row in rows:
+            assert row.number('protection') == PROTECTION[row.values['kind']], row.raw
+        image = built('programs/' + process.values['name']).read_bytes()
+        wanted = list(program_headers(image))
+        seen = [(row.values['kind'], row.number('first'), row.number('limit')) for row in rows if row.values['kind'] in ('code', 'data', 'rodata')]
+        assert seen == wanted, f'{process.raw}: {seen}, the image says {wanted}'
+        for row in rows:
+            pages = (row.number('limit') - row.number('first')) // PAGE
+            assert row.number('pages') == (0 if row.values['kind'] == 'stack' else pages), row.raw
+    for line in result.find('fault'):
+        assert line.values.get('segment') in ('mmap', 'stack') or 'handle' in line.values, line.raw
+
+
+# --- The promises of each kind (programs/subject) ---
+
+def test_kinds():
+    run_groups('kinds')
+
+
+def test_kinds_by_their_fault_lines():
+    """What the subject saw by the counters, seen in the log: N pages, N lines, each another page and another frame."""
+    result = run_groups('kinds', trace='faults')
+    pid = result.expect('out', name='subject', text='begins case=stack_page_by_page').number('pid')
+    lines = result.find('fault', pid=pid, segment='stack', action='map')
+    pages = [line.number('addr') // PAGE for line in lines]
+    assert len(set(pages)) == len(pages) >= 100 and len({line.number('frame') for line in lines}) == len(lines)
+    deep = [line for line in lines if line.values['access'] == 'read'][-100:]
+    assert [line.number('addr') // PAGE for line in deep] == sorted((line.number('addr') // PAGE for line in deep), reverse=True), 'downwards'
+    for case in ('brk_at_once', 'autogen_at_once', 'brk_random_walk'):
+        pid = result.expect('out', name='subject', text=f'begins case={case}').number('pid')
+        assert {line.values['segment'] for line in result.find('fault', pid=pid)} == {'stack'}, f'{case} faulted outside its stack'
+    pid = result.expect('out', name='subject', text='begins case=mmap_when_touched').number('pid')
+    result.expect('fault', pid=pid, segment='mmap', action='map', count=139)
+    assert result.expect('out', text='| subject: reserved pages=1000').number('saved') == 861
+
+
+def test_stack_limit_is_an_argument():
+    """stack=KIB moves the limit; endless recursion ends at it, in the guard and nowhere else."""
+    for kib in (64, 256, 8192):
+        result = boot(modules=[program_for_tests('subject stack_endless')], append=f'stack={kib}', trace='faults')
+        result.ended('failed')
+        expect_end(result, 'stack_endless', 'stack-overflow')
+        fatal = result.expect('fault', action='end', count=1)
+        nearest = re.fullmatch(r'stack\(0x([0-9a-f]+)-0x([0-9a-f]+)\)', fatal.values['nearest'])
+        first, limit = (int(text, 16) for text in nearest.groups())
+        assert limit - first == kib << 10 and first - 16 * PAGE <= fatal.number('addr') < first, fatal.raw
+        mapped = result.find('fault', action='map', segment='stack')
+        assert len(mapped) == (kib << 10) // PAGE, f'{len(mapped)} pages of a stack of {kib} KiB'
+
+
+def test_autogen_writable_and_executable_at_once():
+    """Only where the program was started with that option."""
+    result = boot(modules=[program_for_tests('subject autogen_both', 'program+wx')])
+    result.ended_well()
+    result.expect('out', text='| subject: both result=ok')
+    result = boot(modules=[program_for_tests('subject autogen_both')])
+    result.ended('failed')
+    fatal = result.expect('fault', action='end', count=1)
+    assert fatal.values['reason'] == 'protection' and fatal.values['segment'] == 'autogen' and fatal.values['access'] == 'execute', fatal.raw
+
+
+def test_kinds_in_little_memory():
+    run_groups('kinds', memory='32M')
