@@ -141,6 +141,35 @@ void case_buffers_receiver_without(void)
     kit_must(kernel_endpoint_destroy(endpoint), "endpoint_destroy");
 }
 
+/* A buffer that was never mapped holds nothing old, and keeps what it was given when it is mapped later. */
+void case_buffers_clean(void)
+{
+    uint64_t frame, space = worker_space(BADGE), done;
+    static const uint64_t nothing[MESSAGE_WORDS];
+    kit_must(kernel_frame_allocate(0, &frame), "frame_allocate");
+    kit_must(kernel_space_map(kit_info->space, THEIRS, frame, 1, ATTRIBUTE_WRITE, &done), "space_map");
+    memset((char *)THEIRS, 0x5e, PAGE_BYTES);
+    uint64_t unmapped, freed, again;
+    kit_must(kernel_space_unmap(kit_info->space, THEIRS, 1, UNMAP_FREE, &done, &unmapped, &freed), "space_unmap");
+    kit_must(kernel_frame_allocate(0, &again), "frame_allocate");
+    expect_equal(again, frame); /* else this case shows nothing */
+    struct worker client = worker_join(space, BADGE, PRIORITY_FIRST, THREAD_PLAIN, again);
+    kit_must(kernel_handle_map(space, HANDLE_PAGER, kit_info->endpoint, RIGHT_CALL, 0), "handle_map");
+    worker_start_exchange(&client, 0, (struct exchange){ .kind = EXCHANGE_CALL, .handle = HANDLE_PAGER, .message.tag = tag_make(3, PAGE_BYTES) });
+    struct message message;
+    uint8_t *ours = (uint8_t *)kit_info->buffer_address;
+    worker_take(&message);
+    for (uint64_t i = 0; i < PAGE_BYTES; i++) {
+        if (!expect_equal(ours[i], 0)) break;
+    }
+    fill_pattern(ours, 9);
+    expect_status(worker_answer(message.token, tag_make(0, PAGE_BYTES), nothing), STATUS_OK);
+    worker_take_done(&client);
+    kit_must(kernel_space_map(kit_info->space, THEIRS, again, 1, ATTRIBUTE_READ, &done), "space_map");
+    expect_pattern((const uint8_t *)THEIRS, PAGE_BYTES, 9);
+    client_end(&client, again);
+}
+
 /* The frame of a living thread's buffer cannot be freed, mapped or not. */
 void case_buffers_held(void)
 {

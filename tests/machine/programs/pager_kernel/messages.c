@@ -66,6 +66,38 @@ void case_messages_forged_tags(void)
     worker_end(&client);
 }
 
+static uint64_t tag_seen, tag_answered;
+
+static void serve_tags(uint64_t handle)
+{
+    struct message message = {};
+    while (reply_receive((uint32_t)handle, &message) == STATUS_OK) {
+        tag_seen = message.tag;
+        message.tag = tag_answered;
+    }
+}
+
+/* The same between two that wait for each other. */
+void case_messages_forged_tags_waiting(void)
+{
+    uint64_t endpoint;
+    struct worker server = worker_make(BADGE, PRIORITY_FIRST, THREAD_PLAIN);
+    kit_must(kernel_endpoint_create(&endpoint), "endpoint_create");
+    kit_must(kernel_handle_map(server.space, SERVER, endpoint, RIGHT_RECEIVE, 0), "handle_map");
+    kit_must(kernel_handle_map(kit_info->space, SERVER, endpoint, RIGHT_CALL, 0), "handle_map");
+    worker_start(&server, serve_tags, SERVER);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if (bit >= TAG_LENGTH_SHIFT && bit < 29) continue; /* a length is no forgery */
+        struct message message = { .tag = (uint64_t)1 << bit | 5 };
+        tag_answered = (uint64_t)1 << bit | 6;
+        expect_status(call(SERVER, &message), STATUS_OK);
+        expect_equal(tag_seen, ((uint64_t)1 << bit | 5) & TAG_LABEL_MASK);
+        expect_equal(message.tag, ((uint64_t)1 << bit | 6) & TAG_LABEL_MASK);
+    }
+    worker_end(&server);
+    kit_must(kernel_endpoint_destroy(endpoint), "endpoint_destroy");
+}
+
 /* reply_receive that answers a stale token takes no message: it is still there afterwards. */
 static void expect_stale(uint64_t token)
 {

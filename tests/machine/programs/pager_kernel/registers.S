@@ -53,7 +53,7 @@ stack:  .skip 8
         .endm
 
         .text
-        .global registers_keep_fault, registers_keep_interrupt, registers_keep_call, registers_report, registers_wild_stack
+        .global registers_keep_fault, registers_keep_interrupt, registers_keep_call, registers_keep_message, registers_report, registers_wild_stack
 
 /* (address): a fault at the address keeps registers and flags. */
 registers_keep_fault:
@@ -97,6 +97,29 @@ next:   same %rax, 0
         mov $0x7100000a, %r10
         mov $-0x7100000b, %r11
         compare
+        ret
+
+/* (handle of a server that sends everything back): a message keeps rbp and rsp, brings the words, and leaves nothing of the kernel or of the server. */
+registers_keep_message:
+        fill
+        mov $1, %eax                    /* call */
+        xor %esi, %esi
+        syscall
+        same %rax, 0
+        same %rdi, 0
+        same %rsi, 0
+        same %rdx, 0x71000004
+        same %r14, 0x7100000e
+        same %r8, 0x71000008
+        same %r9, 0x71000009
+        same %r12, 0x7100000c
+        same %r13, 0x7100000d
+        same %r15, 0
+        same %r10, 0
+        same %rbx, 0
+        same %rbp, -0x71000006
+        cmp stack(%rip), %rsp
+        jne different
         ret
 
 /* (stack pointer): calls the kernel with that stack pointer, keeps it, then reads address 8. */

@@ -5,6 +5,7 @@ extern uint64_t registers_seen[17];
 void registers_keep_fault(uint64_t address);
 void registers_keep_interrupt(uint64_t word);
 void registers_keep_call(uint64_t argument);
+void registers_keep_message(uint64_t handle);
 void registers_report(uint64_t argument);
 void registers_wild_stack(uint64_t stack);
 
@@ -46,6 +47,32 @@ void case_registers_keep_call(void)
     worker_start(&worker, registers_keep_call, 0x1234567890);
     worker_take_done(&worker);
     worker_end(&worker);
+}
+
+static void serve(uint64_t handle)
+{
+    struct message message = {};
+    while (reply_receive((uint32_t)handle, &message) == STATUS_OK) message.tag = 0;
+}
+
+void case_registers_keep_message(void)
+{
+    uint64_t endpoint;
+    struct worker server = worker_make(BADGE, PRIORITY_FIRST, THREAD_PLAIN), client = worker_make(BADGE + 1, PRIORITY_FIRST, THREAD_PLAIN);
+    kit_must(kernel_endpoint_create(&endpoint), "endpoint_create");
+    kit_must(kernel_handle_map(server.space, HANDLE_FREE, endpoint, RIGHT_RECEIVE, 0), "handle_map");
+    kit_must(kernel_handle_map(client.space, HANDLE_FREE, endpoint, RIGHT_CALL, 0x1234), "handle_map");
+    for (unsigned round = 0; round < 2; round++) { /* the server waits for the client, or the client for the server */
+        kit_must(kernel_thread_stop(server.thread), "thread_stop");
+        kit_must(kernel_thread_stop(client.thread), "thread_stop");
+        if (round == 0) worker_start(&server, serve, HANDLE_FREE);
+        worker_start(&client, registers_keep_message, HANDLE_FREE);
+        if (round == 1) worker_start(&server, serve, HANDLE_FREE);
+        worker_take_done(&client);
+    }
+    worker_end(&server);
+    worker_end(&client);
+    kit_must(kernel_endpoint_destroy(endpoint), "endpoint_destroy");
 }
 
 static volatile uint64_t flag;
