@@ -22,7 +22,8 @@ constexpr uint64_t BOOT_MAP_LIMIT = (uint64_t)4 << 30;
 constexpr pte_t KERNEL_TABLE = PTE_PRESENT | PTE_WRITE;
 constexpr pte_t DEVICE = PTE_PRESENT | PTE_WRITE | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH | PTE_NO_EXECUTE;
 
-extern char image_first[], image_limit[], init_first[], init_limit[], text_first[], text_limit[], rodata_first[], rodata_limit[], data_first[], data_limit[], stack_guard[];
+extern char image_first[], image_limit[], init_first[], init_limit[], text_first[], text_limit[];
+extern char rodata_first[], rodata_limit[], data_first[], data_limit[], stack_guard[];
 
 static uint64_t pages_next, pages_limit; /* physical: the reserved run of table pages */
 
