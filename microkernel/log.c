@@ -20,9 +20,12 @@ static size_t begin(void)
     return format_string(line, sizeof line, "[%lu.%09lu] ", (unsigned long)(nanoseconds / 1'000'000'000), (unsigned long)(nanoseconds % 1'000'000'000));
 }
 
+/* Texts of programs and of the boot loader are in it: no byte of them may end the line or act on a terminal. */
 static void end(size_t length)
 {
     if (length > sizeof line - 1) length = sizeof line - 1; /* cut */
+    for (size_t i = 0; i < length; i++)
+        if (line[i] < 0x20 || line[i] > 0x7e) line[i] = '?';
     line[length] = '\n';
     arch_log_write(line, length + 1);
 }
@@ -46,10 +49,7 @@ void log_line(const char *subsystem, const char *format, ...)
 void log_user_line(const char *text, size_t length_bytes)
 {
     size_t length = begin();
-    for (size_t i = 0; i < length_bytes && length < sizeof line - 1; i++) {
-        char byte = text[i];
-        line[length++] = byte >= 0x20 && byte <= 0x7e ? byte : '?';
-    }
+    for (size_t i = 0; i < length_bytes && length < sizeof line - 1; i++) line[length++] = text[i];
     end(length);
 }
 
