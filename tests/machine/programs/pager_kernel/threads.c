@@ -169,6 +169,12 @@ static void note_run(uint64_t who)
     runs[count_runs++ % 8] = who;
 }
 
+static void note_calls(uint64_t handle)
+{
+    struct message message = {};
+    while (reply_receive((uint32_t)handle, &message) == STATUS_OK) note_run(2);
+}
+
 void case_threads_preempted(void)
 {
     constexpr uint64_t rounds = 4;
@@ -209,6 +215,39 @@ void case_threads_priorities(void)
     expect_equal(count_runs, 6); /* and this one before the pager */
     worker_take_done(&first);
     worker_end(&first);
+}
+
+/* The thread that a reply lets go on comes after one of higher priority that is ready; so does a server that a call wakes. */
+void case_threads_priorities_of_messages(void)
+{
+    uint64_t endpoint;
+    struct worker low = worker_make(BADGE, PRIORITY_PROGRAM, THREAD_PLAIN), high = worker_make(BADGE + 1, PRIORITY_PROGRAM + 1, THREAD_PLAIN);
+    struct message message;
+    kit_must(kernel_handle_map(low.space, HANDLE_PAGER, kit_info->endpoint, RIGHT_CALL, 1), "handle_map");
+    worker_start_exchange(&low, 0, (struct exchange){ .kind = EXCHANGE_CALL, .handle = HANDLE_PAGER });
+    expect_status(receive(HANDLE_PAGER, RECEIVE_WAIT, &message), STATUS_OK);
+    worker_start(&high, note_run, 1);
+    message.tag = 0;
+    expect_status(reply_receive(HANDLE_PAGER, &message), STATUS_OK);
+    expect_equal(message.badge, high.badge);
+    expect(!exchanges[0].is_over);
+    expect_status(receive(HANDLE_PAGER, RECEIVE_WAIT, &message), STATUS_OK);
+    expect_equal(message.badge, low.badge);
+
+    kit_must(kernel_endpoint_create(&endpoint), "endpoint_create");
+    kit_must(kernel_handle_map(low.space, QUIET, endpoint, RIGHT_RECEIVE, 0), "handle_map");
+    kit_must(kernel_handle_map(kit_info->space, QUIET, endpoint, RIGHT_CALL, 0), "handle_map");
+    worker_restart(&low, note_calls, QUIET);
+    message = (struct message){};
+    expect_status(call(QUIET, &message), STATUS_OK); /* now the server waits */
+    count_runs = 0;
+    worker_restart(&high, note_run, 1);
+    expect_status(call(QUIET, &message), STATUS_OK);
+    expect(count_runs == 2 && runs[0] == 1 && runs[1] == 2);
+    worker_take_done(&high);
+    worker_end(&low);
+    worker_end(&high);
+    kit_must(kernel_endpoint_destroy(endpoint), "endpoint_destroy");
 }
 
 static void note_and_yield(uint64_t who)

@@ -97,6 +97,36 @@ static void load_spin_store(uint64_t index)
     vectors_store(&seen[index]);
 }
 
+constexpr uint32_t SERVER = HANDLE_FREE;
+constexpr unsigned MESSAGES = 50;
+static unsigned count_different;
+
+static void note_difference(uint64_t index)
+{
+    vectors_store(&seen[index]);
+    if (!vectors_are_same(&loaded[index], &seen[index])) count_different++;
+}
+
+static void load_and_call(uint64_t index)
+{
+    struct message message = {};
+    vectors_load(&loaded[index]);
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        if (call(SERVER, &message) != STATUS_OK) count_different++;
+        note_difference(index);
+    }
+}
+
+static void load_and_serve(uint64_t index)
+{
+    struct message message = {};
+    vectors_load(&loaded[index]);
+    while (reply_receive(SERVER, &message) == STATUS_OK) {
+        message.tag = 0;
+        note_difference(index);
+    }
+}
+
 static void store_only(uint64_t index)
 {
     vectors_store(&seen[index]);
@@ -160,6 +190,28 @@ void case_vectors_preempted(void)
     expect(vectors_are_same(&loaded[1], &seen[1]));
     worker_end(&even);
     worker_end(&odd);
+}
+
+/* Two clients and a server, each with registers of its own, talk: whoever goes on has its own. */
+void case_vectors_over_messages(void)
+{
+    uint64_t endpoint;
+    struct worker workers[AREAS];
+    struct message message;
+    kit_must(kernel_endpoint_create(&endpoint), "endpoint_create");
+    count_different = 0;
+    for (unsigned i = 0; i < AREAS; i++) {
+        workers[i] = vector_worker(i, PRIORITY_PROGRAM);
+        kit_must(kernel_handle_map(workers[i].space, SERVER, endpoint, i == 0 ? RIGHT_RECEIVE : RIGHT_CALL, 0), "handle_map");
+        worker_start(&workers[i], i == 0 ? load_and_serve : load_and_call, i);
+    }
+    for (unsigned i = 1; i < AREAS; i++) {
+        expect_status(receive(HANDLE_PAGER, RECEIVE_WAIT, &message), STATUS_OK);
+        expect_equal(message.word[2], 0);
+    }
+    expect_equal(count_different, 0);
+    for (unsigned i = 0; i < AREAS; i++) worker_end(&workers[i]);
+    kit_must(kernel_endpoint_destroy(endpoint), "endpoint_destroy");
 }
 
 static void expect_clean(const struct vectors *vectors)
