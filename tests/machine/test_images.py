@@ -192,8 +192,8 @@ def test_empty_modules():
     result.expect('process', 'ended', name='hello', reason='exited', value=0)
 
 
-ODD_LINES = ['', ' ', 'image:', 'program:', ':name', 'no-such-kind:name', 'data:data:twice', 'na\x01me', 'na\x7fme', 'na\u00e9me', 'quo"ted', "quo'ted", 'semi;colon',
-             'n' * 65, '%s%n', 'star*', 'dollar$', 'data:' + 'd' * 65, 'a=b', 'line\nbreak', '\t']
+ODD_LINES = ['', ' ', 'image:', 'program:', ':name', 'no-such-kind:name', 'data:data:twice', 'na\x01me', 'na\x7fme', 'na\u00e9me', 'quo"ted', "quo'ted",
+             'semi;colon', 'n' * 65, '%s%n', 'star*', 'dollar$', 'data:' + 'd' * 65, 'a=b', 'line\nbreak', '\t']
 
 
 def test_odd_command_lines():

@@ -30,11 +30,19 @@ def pid_of(result, name):
     return result.expect('process', 'started', name=name, count=1).number('pid')
 
 
+def boot_checked(modules, **arguments):
+    """Boots these beside a program that waits for all others to end and then runs the kernel's checker; all must end well."""
+    result = boot(modules=[*modules, program_for_tests('last')], **arguments)
+    result.ended_well()
+    result.expect('out', name='last', text='| last: checker=0 status=OK', count=1)
+    result.expect_none('panic')
+    return result
+
+
 # --- The small programs ---
 
 def test_hello():
-    result = boot(modules=[program('hello one "two three" a=b')])
-    result.ended_well()
+    result = boot_checked([program('hello one "two three" a=b')])
     assert output_of(result, 'hello') == [
         'hello: greetings from user mode', 'hello: argument 0 is hello', 'hello: argument 1 is one', 'hello: argument 2 is "two',
         'hello: argument 3 is three"', 'hello: argument 4 is a=b']
@@ -43,22 +51,20 @@ def test_hello():
 
 
 def test_segments():
-    result = boot(modules=[program('segments')], trace='faults')
-    result.ended_well()
+    result = boot_checked([program('segments')], trace='faults')
     lines = output_of(result, 'segments')
     assert lines[-1] == 'segments: ok' and not any('broken' in line for line in lines), lines
     result.expect('process', 'ended', name='segments', reason='exited', value=0)
     touched = re.fullmatch(r'segments: touched (\d+) of \d+ pages, mapped before 0, after \1', lines[0])
     assert touched, lines[0]
-    result.expect('fault', segment='mmap', action='map', count=int(touched[1]))
+    result.expect('fault', segment='mmap', action='map', pid=pid_of(result, 'segments'), count=int(touched[1]))
     assert {line.values['segment'] for line in result.find('fault', action='map')} == {'mmap', 'stack'}, 'other kinds are filled at once'
 
 
 def test_echo():
     """The server ends when the client says so; both orders of starting."""
     for modules in (['echo server', 'echo client'], ['echo client', 'echo server']):
-        result = boot(modules=[program(text) for text in modules])
-        result.ended_well()
+        result = boot_checked([program(text) for text in modules])
         lines = output_of(result, 'echo')
         for i in range(1, 5):
             assert f'echo: reply {i} says sum={111111 * i}' in lines, lines
@@ -83,8 +89,7 @@ def coreutils(text):
 
 
 def count_words(text, trace, **arguments):
-    result = boot(modules=[program('wordcount words.txt'), data(text, 'words.txt')], trace=trace, timeout=120, **arguments)
-    result.ended_well()
+    result = boot_checked([program('wordcount words.txt'), data(text, 'words.txt')], trace=trace, timeout=120, **arguments)
     assert output_of(result, 'wordcount')[:-1] == coreutils(text), 'coreutils count otherwise'
     return result
 
@@ -145,9 +150,8 @@ def program_headers(image):
 
 def test_every_process_begins_with_its_segments_in_order():
     """Code, data and rodata: exactly the pages that the image asks for, mapped before the first instruction; all segments in order and apart."""
-    result = boot(modules=default_modules(), trace='faults,processes', timeout=120)
-    result.ended_well()
-    started = result.find('process', 'started')
+    result = boot_checked(default_modules(), trace='faults,processes', timeout=120)
+    started = [line for line in result.find('process', 'started') if line.values['name'] != 'last']
     assert len(started) == 5
     for process in started:
         rows = result.find('process', 'segment', pid=process.number('pid'))

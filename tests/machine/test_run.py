@@ -31,6 +31,31 @@ def test_staying_machines_run_until_the_timeout():
     assert result.returncode == 124 and 'time is up' in result.stderr, result
 
 
+def test_a_program_that_fails_is_status_4():
+    """It ends by itself with another status than 0, or the pager has to end it; the others run."""
+    for case in ('autogen_runs', 'read_null', 'no.such.case'):
+        result = run('--program', f'{built("tests/subject")} {case}', '--program', str(built('programs/hello')))
+        good = case == 'autogen_runs'
+        assert result.returncode == (0 if good else 4), (case, result.stderr)
+        assert 'greetings from user mode' in result.stdout
+        assert good or 'did not end with status 0' in result.stderr, result.stderr
+
+
+def test_a_panic_is_status_3():
+    result = run('--program', str(built('programs/hello')), '--cpu', 'max,nx=off')
+    assert result.returncode == 3 and 'panic' in result.stdout, (result.returncode, result.stderr, result.stdout[-1000:])
+
+
+def test_the_iso_runs():
+    """As a newcomer types it, but without a window: GRUB by BIOS and by UEFI."""
+    for options in ([], ['--efi']):
+        result = subprocess.run([str(TOP / 'quire'), 'run', '--headless', '--timeout', '120', *options], text=True, errors='replace', stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert result.returncode == 0, result.stderr
+        for text in ('loader="GRUB', 'fault: pid=', 'greetings from user mode', 'segments: ok', 'echo: reply in text', 'wordcount: total'):
+            assert text in result.stdout, text
+
+
 def test_a_file_that_is_missing_is_named():
     result = run('--program', '/no/such/file')
     assert result.returncode == 1 and '/no/such/file' in result.stderr and 'Traceback' not in result.stderr, result.stderr

@@ -112,7 +112,8 @@ void case_faked_faults(void)
 /* Output that would like to be a line of somebody else's. */
 void case_forged_output(void)
 {
-    static const char text[] = "\n[    0.000000001] panic: forged\r[    0.000000001] panic: forged by return\n\033[2J\0\177\200\377 out: pid=1 name=suite | forged\n";
+    static const char text[] = "\n[    0.000000001] panic: forged\r[    0.000000001] panic: forged by return\n"
+                               "\033[2J\0\177\200\377 out: pid=1 name=suite | forged\n";
     expect_status(process_write(text, sizeof text - 1), STATUS_OK);
     char longest[4000];
     memset(longest, 'x', sizeof longest);
