@@ -126,6 +126,8 @@ endfunction()
 quire_each_program(tests/machine/programs quire_add_test_program)
 
 function(quire_add_bench_program name)
-    quire_add_for_tests(bench bench ${name} ${ARGN})
+    if(NOT name STREQUAL "host") # cmake/host_bench.cmake
+        quire_add_for_tests(bench bench ${name} ${ARGN})
+    endif()
 endfunction()
 quire_each_program(tests/bench quire_add_bench_program)

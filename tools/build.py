@@ -13,7 +13,7 @@ import time
 from project import BUILD, DEFAULT_PRESET, Failure, TOP, say
 
 STEP = re.compile(r'\[\w+ \d+/\d+\]|-- ')  # Ninja's and CMake's lines of progress
-PRESETS = ('x86_64', 'release', 'debug', 'host', 'fuzz')
+PRESETS = ('x86_64', 'release', 'debug', 'host', 'fuzz', 'host-bench')
 
 
 def build(preset=DEFAULT_PRESET, targets=()):

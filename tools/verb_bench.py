@@ -1,8 +1,9 @@
-"""Measures in guest instructions, beside the numbers to beat.
+"""Measures in instructions, guest and host, beside the numbers to beat.
 
 Boots the release kernel with tests/bench/pager_bench as its pager, on one emulated processor where the cycle counter advances by one with each
 instruction (-icount shift=0,sleep=off), so the numbers are the same on every machine and in every run. They are medians of at least 1,000 samples,
-user stubs included. kernel_text is the size of .text of the release kernel. Anchors and goals stand in tools/anchors.json.
+user stubs included. kernel_text is the size of .text of the release kernel. What allocating frames costs is counted by callgrind on this machine
+(tests/bench/host): the least and the worst of 1, 16 and 256 GiB. Anchors and goals stand in tools/anchors.json.
 
 Exit status 0 when everything was measured, whether or not the goals are met; else 1.
 """
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import host_bench
 import serial_log
 from build import build
 from bundle import write_bundle
@@ -24,6 +26,7 @@ TIMEOUT = 300
 
 def add(parser):
     parser.add_argument('--json', type=Path, metavar='FILE', help='write [{"name", "value", "unit", "anchor"}...] there; the value is the median')
+    parser.add_argument('--host-details', action='store_true', help='frames only: the kernel\'s allocator and the alternatives, at every size of memory')
 
 
 def results_of(lines):
@@ -59,14 +62,18 @@ def measure(folder):
 
 
 def main(options):
+    if options.host_details:
+        return host_details()
     folder = build('release')
     say('measuring; this takes a moment')
     results = measure(folder)
     size = text_bytes(folder / 'kernel')
     results['kernel_text'] = (size, size, 'bytes', 1)
+    on_host = host_bench.results(host_bench.measure_or_say())
+    results.update(on_host)
     anchors = json.loads((TOP / 'tools' / 'anchors.json').read_text())
     known = {row['name'] for row in anchors}
-    missing = [row['name'] for row in anchors if row['name'] not in results]
+    missing = [row['name'] for row in anchors if row['name'] not in results and (on_host or not row.get('host'))]
     rows = anchors + [{'name': name, 'anchor': None, 'goal': None, 'of': ''} for name in results if name not in known]
     print_table(rows, results)
     if options.json:
@@ -79,13 +86,33 @@ def main(options):
     return 0
 
 
+def host_details():
+    why = host_bench.unavailable()
+    if why:
+        raise Failure(f'nothing can be measured: {why}')
+    say('counting instructions of six allocators; this takes a few minutes')
+    host_bench.print_details(host_bench.measure(host_bench.SUBJECTS))
+    return 0
+
+
 def print_table(rows, results):
     print(f'{"name":24}{"minimum":>12}{"median":>12}{"anchor":>12}{"goal":>12}  unit')
     for row in rows:
         if row['name'] not in results:
-            print(f'{row["name"]:24}{"-":>12}{"-":>12}{row["anchor"]:>12,}{row["goal"]:>12,}  not measured')
+            anchor = f'{row["anchor"]:,}' if row['anchor'] is not None else '-'
+            print(f'{row["name"]:24}{"-":>12}{"-":>12}{anchor:>12}{row["goal"]:>12,}  not measured' + (': no valgrind' if row.get('host') else ''))
             continue
         least, median, unit, _ = results[row['name']]
-        verdict = '' if row['goal'] is None else 'goal met' if median <= row['goal'] else 'beats the anchor' if median < row['anchor'] else 'behind the anchor'
+        verdict = verdict_of(row, median)
         anchor, goal = (f'{row[key]:,}' if row[key] is not None else '-' for key in ('anchor', 'goal'))
         print(f'{row["name"]:24}{least:>12,}{median:>12,}{anchor:>12}{goal:>12}  {unit:14}{verdict}')
+
+
+def verdict_of(row, value):
+    if row['goal'] is None:
+        return ''
+    if value <= row['goal']:
+        return 'goal met'
+    if row['anchor'] is None:
+        return 'goal not met'
+    return 'beats the anchor' if value < row['anchor'] else 'behind the anchor'

@@ -129,7 +129,7 @@ void *arch_window_open(frame_t frame)
     return windows[count_windows++] = arch_frame_pointer(frame);
 }
 
-void arch_window_close(void *window)
+void arch_window_close([[maybe_unused]] void *window)
 {
     assert(count_windows > 0 && windows[count_windows - 1] == window);
     windows[--count_windows] = nullptr;

@@ -1,0 +1,17 @@
+# What ./quire bench measures on this machine under callgrind: the kernel's frames over arch/host, and the alternatives to them.
+#
+# Compiled as a release: -O2, asserts off, no sanitizers. No debugging information: Debian's valgrind does not read what this compiler writes.
+
+find_file(CALLGRIND_HEADER valgrind/callgrind.h)
+if(NOT CALLGRIND_HEADER)
+    message(STATUS "frame_bench: no valgrind/callgrind.h (package valgrind)")
+    return()
+endif()
+
+quire_sources(frame_bench_sources tests/bench/host/*.c tests/bench/host/alternatives/*.c microkernel/frame*.c microkernel/bitmap*.c)
+add_executable(frame_bench ${frame_bench_sources} arch/host/host.c arch/host/tlb.c)
+target_link_libraries(frame_bench PRIVATE quire_warnings)
+target_include_directories(frame_bench PRIVATE microkernel arch/host ${CMAKE_SOURCE_DIR})
+target_compile_options(frame_bench PRIVATE -g0 -idirafter${CMAKE_SOURCE_DIR}/libc-min/include)
+target_compile_definitions(frame_bench PRIVATE QUIRE_ON_HOST=1 _DEFAULT_SOURCE)
+target_link_options(frame_bench PRIVATE -fuse-ld=lld)
