@@ -117,6 +117,15 @@ void sys_machine_end(struct thread *caller)
 }
 
 #ifdef QUIRE_TEST
+enum status sys_test_space([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    const struct space *space = space_find(argument[0]);
+    if (space == nullptr) return STATUS_BAD_OBJECT;
+    argument[0] = space->count_mapped;
+    argument[1] = space->count_tables;
+    return STATUS_OK;
+}
+
 enum status sys_test_check([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     argument[0] = check_run();

@@ -21,6 +21,7 @@
 
 #ifndef QUIRE_TEST
 /* Rows marked TEST have no handler in other kernels: who asks is told that there is no such call. */
+#define sys_test_space(caller, argument) STATUS_BAD_CALL
 #define sys_test_check(caller, argument) STATUS_BAD_CALL
 #define sys_test_counter(caller, argument) STATUS_BAD_CALL
 #endif

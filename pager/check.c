@@ -3,6 +3,7 @@
  * Each property has one function that knows nothing of how the pager keeps it. */
 #include "fill.h"
 #include "pager.h"
+#include "report.h"
 
 static bool check_segments(const struct process *process)
 {
@@ -102,6 +103,29 @@ static const char *check_process(const struct pager *pager, const struct process
     if (!check_services(pager, process)) return "services of a process";
     if (process->line_bytes > OUTPUT_LINE_BYTES) return "output line of a process";
     return process->wait.kind == WAIT_NOTHING || process->wait.token != 0 ? nullptr : "a wait without a token";
+}
+
+/* The pages that the ledger says are mapped are those that the kernel has mapped (I7). */
+static bool check_mapped(const struct process *process)
+{
+    uint64_t mapped, pages = 0;
+    if (seam_test_space(process->space, &mapped) != STATUS_OK) return false;
+    for (uint32_t i = 0; i < process->segments.count; i++) pages += process->segments.rows[i].pages;
+    return pages == mapped;
+}
+
+bool pager_audit(const struct pager *pager)
+{
+    uint32_t kernel;
+    if (seam_test_check(&kernel) != STATUS_OK) return true;
+    const char *ledger = pager_check(pager);
+    for (uint32_t i = 0; i < PROCESS_LIMIT && ledger == nullptr; i++) {
+        const struct process *process = pager->process[i];
+        if (process != nullptr && process->state == PROCESS_RUNNING && !check_mapped(process)) ledger = "pages of a process and pages mapped";
+    }
+    if (kernel == 0 && ledger == nullptr) return true;
+    report("check: failed kernel=%u ledger=\"%s\"", kernel, ledger == nullptr ? "ok" : ledger);
+    return false;
 }
 
 const char *pager_check(const struct pager *pager)

@@ -50,6 +50,10 @@ enum status seam_endpoint_destroy(endpoint_id_t endpoint);
 enum status seam_handle_map(space_id_t space, uint32_t handle, endpoint_id_t endpoint, uint64_t rights, uint64_t badge);
 enum status seam_handle_unmap(space_id_t space, uint32_t handle);
 
+/* Kernels built for tests; BAD_CALL elsewhere. The first invariant of the kernel's checker that does not hold, or 0; and the pages mapped in a space. */
+enum status seam_test_check(uint32_t *failed);
+enum status seam_test_space(space_id_t space, uint64_t *mapped_pages);
+
 /* One page of the pager's own memory at a page address of its window (boot_info.image_limit and up). Taken pages are zeroed. NO_MEMORY. */
 enum status seam_page_take(void *address);
 void seam_page_give(void *address);

@@ -142,6 +142,17 @@ void seam_view_close([[maybe_unused]] const void *view, uint64_t count_pages)
     }
 }
 
+enum status seam_test_check(uint32_t *failed)
+{
+    return kernel_test_check(failed);
+}
+
+enum status seam_test_space(space_id_t space, uint64_t *mapped_pages)
+{
+    uint64_t tables;
+    return kernel_test_space(space.number, mapped_pages, &tables);
+}
+
 void seam_wake_self(void)
 {
     enum status status = notify(HANDLE_PAGER, 1);

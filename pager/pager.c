@@ -38,6 +38,8 @@ enum status pager_initialise(struct pager *pager, const struct boot_info *boot)
     pager->endpoint = (endpoint_id_t){ boot->endpoint };
     pager->trace = boot->trace;
     pager->slots = (char *)(uintptr_t)boot->image_limit;
+    uint32_t failed;
+    pager->audits = seam_test_check(&failed) == STATUS_OK;
     enum status status = module_read_all(pager);
     if (status == STATUS_OK) pager_read_arguments(pager);
     return status;
@@ -77,6 +79,7 @@ static void pager_idle(const struct pager *pager, struct pager_action *action)
     uint64_t free = 0;
     uint64_t total = 0;
     seam_frame_count(&free, &total);
+    if (pager->audits && pager_audit(pager)) report("check: ok after=idle");
     report("pager: idle processes=0 faults=%llu free=%llu", (unsigned long long)pager->count_faults, (unsigned long long)free);
     if (pager->ends_machine) action_end(action, pager->has_failed ? 1 : 0);
 }
@@ -114,24 +117,26 @@ static void pager_answer_ready(struct pager *pager, struct pager_action *action)
 }
 
 /* What every message ends with. */
-static void pager_finish(struct pager *pager, bool was_running, struct pager_action *action)
+static void pager_finish(struct pager *pager, uint32_t were_running, struct pager_action *action)
 {
     if (pager->ready_first != nullptr) pager_answer_ready(pager, action);
-    if (was_running && pager->count_running == 0) pager_idle(pager, action);
+    if (pager->count_running < were_running && pager->audits && !pager_audit(pager)) pager->has_failed = true;
+    if (were_running > 0 && pager->count_running == 0) pager_idle(pager, action);
 }
 
 void pager_resolve_failed(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action)
 {
+    uint32_t were_running = pager->count_running;
     fault_resolve_refused(pager, message, status, action);
-    pager_finish(pager, true, action);
+    pager_finish(pager, were_running, action);
 }
 
 void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
 {
     action_wait(action);
-    bool was_running = pager->count_running > 0;
+    uint32_t were_running = pager->count_running;
     if (message->tag & TAG_FAULT) fault_handle(pager, message, action);
     else if (message->tag & TAG_NOTIFICATION) pager->is_waking = false;
     else request_handle(pager, message, action);
-    pager_finish(pager, was_running, action);
+    pager_finish(pager, were_running, action);
 }

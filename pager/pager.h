@@ -86,6 +86,7 @@ struct pager {
     bool is_waking;               /* a notification of our own is on its way */
 
     uint64_t count_faults;        /* resolved */
+    bool audits;                  /* the kernel was built for tests: everything is checked whenever a process has ended */
     bool has_failed;              /* a program of the boot did not exit with status 0 */
     char text[MESSAGE_BUFFER_BYTES]; /* the message's part in the buffer, copied before anything else uses the buffer */
 };
@@ -105,5 +106,9 @@ void pager_resolve_failed(struct pager *pager, const struct pager_message *messa
 /* The ledger holds: every invariant of segments, processes, handles and services. Returns nullptr, or the first thing that does not hold. That it agrees
  * with the kernel's page tables is checked where both can be seen, in tests/sim/. */
 const char *pager_check(const struct pager *pager);
+
+/* With a kernel built for tests: the kernel's checker, the one above, and both compared with each other. False, and a line in the log, when something
+ * does not hold. With any other kernel: true. */
+bool pager_audit(const struct pager *pager);
 
 #endif

@@ -237,6 +237,7 @@ enum status sim_boot(const struct sim_options *options, const struct sim_module 
     if (sim_thread != nullptr) sim_stop();
     host_initialise_frames(options->memory_bytes != 0 ? options->memory_bytes : MEMORY_BYTES, RESERVED_FRAMES);
     make_window();
+    sim_audits = options->audits;
     boot = (struct boot_info){ .magic = BOOT_INFO_MAGIC, .version = ABI_VERSION, .incarnation = INCARNATION, .trace = options->trace };
     log_trace = options->trace;
     uint32_t text_bytes = 0;

@@ -20,6 +20,7 @@ struct sim_options {
     uint64_t memory_bytes; /* 0: 64 MiB */
     uint64_t trace;
     const char *arguments; /* of the kernel; nullptr: none */
+    bool audits;           /* the pager finds a kernel built for tests and checks itself whenever a process ends; tests call sim_check() anyway */
 };
 
 /* Makes a machine with these modules, starts the pager, lets it start its programs. */

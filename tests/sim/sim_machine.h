@@ -12,6 +12,8 @@ extern struct space *sim_space;
 
 /* Enters the kernel with the registers of a thread, which runs; comes back when the kernel is left, or waits for an interrupt. */
 void sim_enter(struct thread *thread, enum call_number number, const uint64_t argument[CALL_ARGUMENTS]);
+/* sim_options.audits of the machine that runs. */
+extern bool sim_audits;
 /* A call of the pager that returns: its status, results in `argument`. */
 enum status sim_pager_call(enum call_number number, uint64_t argument[CALL_ARGUMENTS]);
 /* The pager's next action is done by a call that may fail on purpose. */

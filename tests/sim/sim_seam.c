@@ -44,6 +44,25 @@ void seam_frame_count(uint64_t *free, uint64_t *total)
     *total = argument[1];
 }
 
+bool sim_audits;
+
+enum status seam_test_check(uint32_t *failed)
+{
+    if (!sim_audits) return STATUS_BAD_CALL;
+    uint64_t argument[CALL_ARGUMENTS] = { 0 };
+    enum status status = sim_pager_call(CALL_test_check, argument);
+    if (status == STATUS_OK) *failed = (uint32_t)argument[0];
+    return status;
+}
+
+enum status seam_test_space(space_id_t space, uint64_t *mapped_pages)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number };
+    enum status status = sim_pager_call(CALL_test_space, argument);
+    if (status == STATUS_OK) *mapped_pages = argument[0];
+    return status;
+}
+
 enum status seam_space_create(endpoint_id_t pager, uint64_t badge, space_id_t *space)
 {
     uint64_t argument[CALL_ARGUMENTS] = { pager.number, badge };

@@ -213,6 +213,15 @@ static inline enum status kernel_machine_end(uint32_t code)
     return (enum status)number;
 }
 
+static inline enum status kernel_test_space(uint64_t space, uint64_t *mapped_pages, uint64_t *tables)
+{
+    uint64_t b = 0;
+    enum status status = call_with_2(CALL_test_space, &space, &b);
+    if (status == STATUS_OK)
+        *mapped_pages = space, *tables = b;
+    return status;
+}
+
 static inline enum status kernel_test_check(uint32_t *failed)
 {
     uint64_t a = 0;
