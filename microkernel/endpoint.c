@@ -6,7 +6,6 @@
 #include <assert.h>
 
 #include "frame.h"
-#include "schedule.h"
 
 /* Slot 0 of a pool frame. */
 struct pool {
@@ -82,15 +81,7 @@ enum status endpoint_destroy(struct endpoint *endpoint)
         if (endpoint->rows != nullptr) {
             handle_empty(endpoint->rows);
         } else if (endpoint->first != nullptr) {
-            struct thread *thread = endpoint->first;
-            if (thread->request == REQUEST_FAULT) {
-                /* Nobody is left to decide: the thread stays stopped until its pager, or the next one, ends it. */
-                thread_stop(thread);
-                continue;
-            }
-            thread_stop(thread);
-            thread->context.call.number = STATUS_PEER_ENDED;
-            schedule_ready(thread);
+            thread_end_wait(endpoint->first);
         } else {
             endpoint_free(endpoint);
             return STATUS_OK;

@@ -42,7 +42,7 @@ void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t acces
     thread->fault.word[5] = log_trace & TRACE_FAULTS ? arch_cycles() : 0;
     thread->badge = pager->badge;
     if (pager->endpoint == nullptr) {
-        log_line("kernel", "fault without pager label=0x%lx addr=0x%lx", (unsigned long)thread->label, (unsigned long)address);
+        thread_log_fault_lost(thread);
         thread->state = THREAD_STOPPED;
         schedule_switch(nullptr);
         return;

@@ -121,7 +121,8 @@ bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wa
         else received = false;
     }
     if (received || !wait) {
-        if (heir != nullptr) schedule_wake(heir);
+        if (heir != nullptr) schedule_ready(heir);
+        schedule_switch(receiver); /* the heir, or a sender that was passed over, may come first */
         return received;
     }
     receiver->state = THREAD_RECEIVING;
@@ -139,14 +140,8 @@ void message_release(struct thread *caller)
 enum status message_end_callers(struct space *server)
 {
     for (unsigned step = 0; step < END_STEP; step++) {
-        struct thread *caller = server->callers;
-        if (caller == nullptr) return STATUS_OK;
-        bool was_call = caller->request == REQUEST_CALL;
-        thread_stop(caller);
-        if (was_call) {
-            caller->context.call.number = STATUS_PEER_ENDED;
-            schedule_ready(caller);
-        }
+        if (server->callers == nullptr) return STATUS_OK;
+        thread_end_wait(server->callers);
     }
     return STATUS_AGAIN;
 }

@@ -7,6 +7,7 @@
 
 #include "endpoint.h"
 #include "frame.h"
+#include "log.h"
 #include "schedule.h"
 #include "space.h"
 
@@ -85,6 +86,24 @@ void thread_stop(struct thread *thread)
     thread->state = THREAD_STOPPED;
     thread->request = REQUEST_NONE;
     assert(thread_check(thread));
+}
+
+void thread_log_fault_lost(const struct thread *thread)
+{
+    log_line("kernel", "fault without pager label=0x%lx addr=0x%lx", (unsigned long)thread->label, (unsigned long)thread->fault.word[1]);
+}
+
+void thread_end_wait(struct thread *thread)
+{
+    assert(thread->state == THREAD_SENDING || thread->state == THREAD_WAITING || thread->state == THREAD_RECEIVING);
+    bool is_fault = thread->request == REQUEST_FAULT;
+    thread_stop(thread);
+    if (is_fault) { /* nobody is left to decide: it stays stopped until its pager, or the next one, ends it */
+        thread_log_fault_lost(thread);
+        return;
+    }
+    thread->context.call.number = STATUS_PEER_ENDED;
+    schedule_wake(thread);
 }
 
 void thread_destroy(struct thread *thread)

@@ -69,6 +69,10 @@ enum status thread_create(struct space *space, uint64_t label, frame_t buffer, u
 void thread_destroy(struct thread *thread);
 /* Takes a thread that is not RUNNING out of whatever it is in, to STOPPED. A request of its own is dropped. */
 void thread_stop(struct thread *thread);
+/* Ends the wait of a thread whose other side has ended: its call or receive answers PEER_ENDED; a fault cannot be answered, the thread is STOPPED. */
+void thread_end_wait(struct thread *thread);
+/* Says in the log that the thread's fault has nobody to go to. */
+void thread_log_fault_lost(const struct thread *thread);
 /* The living thread of a name, or nullptr. */
 struct thread *thread_find(uint64_t frame);
 /* The invariants above hold. For assert. */
