@@ -197,6 +197,12 @@ special:
         call trap_from_user
         jmp resume
 
+/* Any other vector: an interrupt that nobody asked for, such as a spurious one of the old controllers, which wants no answer. */
+        .global vector_ignored
+        .balign 16
+vector_ignored:
+        iretq
+
 /* One entry of 16 bytes for each vector: 0 to 31 exceptions, 32 timer, 33 spurious interrupt. An error code is pushed by the processor for some: AMD64 manual
  * vol. 2, 8.2; the others get a zero. */
         .balign 16
