@@ -3,12 +3,13 @@
 # The libraries exist twice: programs may use vector registers, the pager and test pagers may not (their threads have no vector state).
 # Output: build/PRESET/kernel, kernel-test, pager, programs/NAME, tests/NAME (of tests/machine/programs), bench/NAME.
 
+set(quire_freestanding_options
+    -ffreestanding -nostdlibinc -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections)
+set(quire_link_options -static -nostdlib --no-pie -zmax-page-size=4096 -znoexecstack --gc-sections --build-id=none --fatal-warnings)
 add_library(quire_freestanding INTERFACE)
 target_link_libraries(quire_freestanding INTERFACE quire_warnings)
-target_compile_options(quire_freestanding INTERFACE
-    -ffreestanding -nostdlibinc -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections)
-target_link_options(quire_freestanding INTERFACE
-    -static -nostdlib --no-pie -zmax-page-size=4096 -znoexecstack --gc-sections --build-id=none --fatal-warnings)
+target_compile_options(quire_freestanding INTERFACE ${quire_freestanding_options})
+target_link_options(quire_freestanding INTERFACE ${quire_link_options})
 
 # --- The kernel, and the same with counters, checker and test calls ---
 
@@ -79,6 +80,8 @@ get_target_property(type pager_library TYPE)
 if(NOT type STREQUAL INTERFACE_LIBRARY)
     target_compile_options(pager_library PUBLIC -mgeneral-regs-only)
 endif()
+
+include(cmake/sdk.cmake)
 
 # --- Pager, programs, test programs ---
 

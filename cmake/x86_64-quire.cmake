@@ -15,3 +15,8 @@ set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 # Executables are linked by ld.lld itself: no start files, no libraries but ours.
 set(CMAKE_C_LINK_EXECUTABLE "ld.lld-19 <LINK_FLAGS> <OBJECTS> -o <TARGET> <LINK_LIBRARIES>")
 set(CMAKE_ASM_LINK_EXECUTABLE ${CMAKE_C_LINK_EXECUTABLE})
+
+# Installed by ./quire sdk, the package Quire lies beside this file, and find_package needs no other hint.
+if(EXISTS ${CMAKE_CURRENT_LIST_DIR}/QuireConfig.cmake)
+    set(Quire_DIR ${CMAKE_CURRENT_LIST_DIR})
+endif()

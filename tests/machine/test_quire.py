@@ -77,7 +77,7 @@ def test_unknown_verbs_and_help():
 
 
 def test_every_verb_explains_itself():
-    for verb in ('run', 'test', 'bench', 'build', 'debug', 'doctor', 'clean'):
+    for verb in ('run', 'test', 'bench', 'build', 'new', 'sdk', 'debug', 'doctor', 'clean'):
         result = subprocess.run([str(TOP / 'quire'), verb, '--help'], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert result.returncode == 0 and f'quire {verb}' in result.stdout, result
         assert f'  {verb} ' in subprocess.run([str(TOP / 'quire')], text=True, stdout=subprocess.PIPE).stdout, f'{verb} is not in the overview'
