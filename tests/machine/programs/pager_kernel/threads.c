@@ -215,6 +215,10 @@ void case_threads_priorities(void)
     expect_equal(count_runs, 6); /* and this one before the pager */
     worker_take_done(&first);
     worker_end(&first);
+    struct worker equal = worker_make(BADGE, PRIORITY_PAGER, THREAD_PLAIN);
+    worker_start(&equal, note_run, 9);
+    expect_equal(count_runs, 6); /* and an equal one not */
+    worker_end(&equal);
 }
 
 /* The thread that a reply lets go on comes after one of higher priority that is ready; so does a server that a call wakes. */
