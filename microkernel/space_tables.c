@@ -54,7 +54,7 @@ void walk_grow(struct walk *walk, struct space *space, uint64_t address, unsigne
 {
     while (walk->level > level) {
         assert(!pte_is_present(*walk->entry));
-        *walk->entry = pte_make_table(reserve_take(reserve, space));
+        *walk->entry = pte_make_table(reserve_take(reserve, space), walk->level);
         frame_find(walk->tables[walk->level])->count++;
         walk->level--;
         walk->tables[walk->level] = pte_frame(*walk->entry);
@@ -76,7 +76,7 @@ void walk_split(struct walk *walk, struct space *space, uint64_t address, unsign
             pieces[i] = piece;
         frame_find(table)->count = (uint16_t)count;
         counter_add(COUNTER_ENTRIES_WRITTEN, count);
-        *walk->entry = pte_make_table(table);
+        *walk->entry = pte_make_table(table, walk->level);
         walk->level = lower;
         walk->tables[lower] = table;
         walk->entry = walk_table_entry(table, address, lower);

@@ -13,6 +13,8 @@ typedef uint64_t pte_t;
 constexpr unsigned PTE_LEVELS = 4;
 constexpr unsigned PTE_ROOT_USER_ENTRIES = 256;    /* of the root's entries, these are the user half */
 constexpr unsigned PTE_LEAF_LEVELS = 3;            /* levels 0, 1, 2 may hold leaves */
+constexpr uint32_t PTE_FRAMES_LIMIT = UINT32_MAX;  /* frames that an entry can name: the format has 52 bits, frame_t is the limit */
+static_assert(USER_LIMIT <= (uint64_t)PTE_ROOT_USER_ENTRIES << 39);
 
 constexpr pte_t PTE_PRESENT = 1u << 0;
 constexpr pte_t PTE_WRITE = 1u << 1;
@@ -37,8 +39,8 @@ static inline bool pte_is_present(pte_t entry) { return (entry & PTE_PRESENT) !=
 static inline bool pte_is_large(pte_t entry, unsigned level) { return level != 0 && (entry & PTE_LARGE) != 0; }
 static inline frame_t pte_frame(pte_t entry) { return (frame_t){ (uint32_t)((entry & PTE_ADDRESS) >> 12) }; }
 
-/* Entry that names a lower table. Rights are decided at the leaf. */
-static inline pte_t pte_make_table(frame_t table)
+/* Entry, in a table of `level`, that names a lower table. Rights are decided at the leaf. */
+static inline pte_t pte_make_table(frame_t table, [[maybe_unused]] unsigned level)
 {
     return (pte_t)table.number << 12 | PTE_PRESENT | PTE_WRITE | PTE_USER;
 }

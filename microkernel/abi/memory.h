@@ -10,7 +10,9 @@ constexpr uint64_t PAGE_BYTES = 1 << PAGE_SHIFT;
 /* User addresses: [USER_FIRST, USER_LIMIT). The first 64 KiB are never mapped. The limit is one page below the canonical hole, so that no instruction
  * can end at the hole (CVE-2012-0217). */
 constexpr uint64_t USER_FIRST = 0x10000;
-#if UINTPTR_MAX > 0xffffffff
+#ifdef QUIRE_USER_LIMIT /* on the host, where tests use the table formats of other machines */
+constexpr uint64_t USER_LIMIT = QUIRE_USER_LIMIT;
+#elif UINTPTR_MAX > 0xffffffff
 constexpr uint64_t USER_LIMIT = 0x00007ffffffff000;
 #else
 constexpr uint64_t USER_LIMIT = 0xbffff000;

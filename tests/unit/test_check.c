@@ -97,7 +97,7 @@ Test(check, entries_1)
     info->count++;
     *leaf = pte_make_leaf(user, ATTRIBUTE_WRITE, 0);
     expect_none();
-    BREAK(*entry_of(space, 1), pte_make_table((frame_t){ frame_count_table() + 5 }), 1);
+    BREAK(*entry_of(space, 1), pte_make_table((frame_t){ frame_count_table() + 5 }, 1), 1);
     BREAK(thread->buffer, ((frame_t){ 3 }), 1);
 }
 
@@ -105,7 +105,7 @@ Test(check, entries_1_table_link_to_a_page)
 {
     pte_t *link = entry_of(space, 1), kept = *link;
     frame_find(user)->count--;
-    *link = pte_make_table(user);
+    *link = pte_make_table(user, 1);
     expect(1);
     frame_find(user)->count++;
     *link = kept;
