@@ -20,6 +20,7 @@ LAYERS = {
     'libipc': ['libipc/include', 'libipc/src', 'libc-min/include', 'microkernel/abi', 'pager/protocol.h'],
     'pager': ['pager', 'microkernel/abi', 'libimage', 'libc-min/include', 'libipc/include'],
     'programs': ['libipc/include', 'libc-min/include'],
+    'docs/tutorial': ['libipc/include', 'libc-min/include'],
     'tests': ['EVERYTHING'],
 }
 # What a port gives the portable kernel goes through arch.h.
