@@ -34,7 +34,7 @@ endfunction()
 # What runs on every call or fault is compiled for speed, the rest for size.
 set(kernel_hot_sources ${kernel_sources})
 list(FILTER kernel_hot_sources INCLUDE REGEX
-    "/(fast|trap|thread|syscall|kernel|message|calls_message|schedule|handle|frame|bitmap|memory|space_(page|map|unmap|protect|tables))\\.c$")
+    "/(fast|trap|thread|syscall|kernel|message|calls_message|schedule|handle|frame|hold|bitmap|memory|space_(page|map|unmap|protect|tables|move))\\.c$")
 set(kernel_cold_sources ${kernel_sources})
 list(REMOVE_ITEM kernel_cold_sources ${kernel_hot_sources})
 list(FILTER kernel_cold_sources INCLUDE REGEX "\\.c$")

@@ -34,6 +34,9 @@ uint32_t arch_direct_frames(void);
 void *arch_window_open(frame_t frame);
 void arch_window_close(void *window);
 
+/* Levels that may hold leaves on this processor: levels 0 to arch_leaf_levels() - 1. */
+unsigned arch_leaf_levels(void);
+
 /* The root table of a new space: fills the kernel's half of a zeroed table from the template. */
 void arch_root_initialise(frame_t root);
 

@@ -49,11 +49,12 @@ enum status sys_frame_copy([[maybe_unused]] struct thread *caller, uint64_t argu
     if (length == 0 || length > PAGE_BYTES) return STATUS_BAD_LENGTH;
     if (!range_within(argument[1], length, PAGE_BYTES) || !range_within(argument[3], length, PAGE_BYTES)) return STATUS_BAD_LENGTH;
 
+    struct frame_info *source = frame_find(from), *target = frame_find(to);
+    if (frame_is_unmappable(source) || frame_is_unmappable(target)) return STATUS_BAD_STATE;
+
     // Commit: nothing below may fail.
-    struct frame_info *source = frame_find(from);
     if (source->flags & FRAME_DIRTY) frame_clean(from, source); /* old content is nobody's to copy */
-    struct frame_info *target = frame_find(to);
-    if (length == PAGE_BYTES) target->flags &= (uint8_t)~FRAME_DIRTY;
+    if (length == PAGE_BYTES && frame_order(target) == 0) target->flags &= (uint8_t)~FRAME_DIRTY;
     else if (target->flags & FRAME_DIRTY) frame_clean(to, target);
     char *destination = arch_window_open(to);
     const char *origin = arch_window_open(from);
@@ -68,10 +69,7 @@ enum status sys_frame_zero([[maybe_unused]] struct thread *caller, uint64_t argu
     frame_t frame;
     enum status status = user_frame(argument[0], &frame);
     if (status != STATUS_OK) return status;
-    struct frame_info *info = frame_find(frame);
-    info->flags |= FRAME_DIRTY; /* its owner may have written to it since it was cleaned */
-    frame_clean(frame, info);
-    return STATUS_OK;
+    return frame_clean_step(frame, frame_find(frame));
 }
 
 enum status sys_frame_count([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])

@@ -5,7 +5,7 @@
 #ifdef QUIRE_TEST
 #include "check_parts.h"
 
-#include "frame.h"
+#include "block.h"
 #include "log.h"
 
 static uint32_t failed; /* bit n: invariant n */
@@ -29,9 +29,8 @@ void *check_object(const void *pointer, enum frame_kind kind)
 
 bool check_next(enum frame_kind kind, frame_t *frame, void **object)
 {
-    const struct frame_info *rows = frame_find((frame_t){ 0 });
-    uint32_t number = frame->number, limit = frame_count_table();
-    while (number < limit && rows[number].kind != kind)
+    uint32_t number = frame->number, limit = frame_limit;
+    while (number < limit && frame_table[number].kind != kind)
         number++;
     *frame = (frame_t){ number };
     if (number == limit) return false;

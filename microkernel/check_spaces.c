@@ -1,6 +1,6 @@
 /* The checker's walk through all page tables: invariants 1, 2, 5, 6.
  *
- * There is no memory to count references in, so the frame table itself is used: the first pass takes one off a frame's count for each reference, which
+ * There is no memory to count references in, so the frame table itself is used: the first pass takes one off a block's count for each reference, which
  * must leave zeroes; the second pass, through the same places in the same order, puts them back. A mark in the flags of a table says that the first pass has
  * been there; the second pass removes it.
  *
@@ -10,8 +10,7 @@
 
 #include "space.h"
 #include "thread.h"
-
-constexpr uint8_t MARK = 0x80; /* frame_info.flags */
+#include "walk.h"
 
 struct pass {
     const struct space *space;
@@ -45,10 +44,9 @@ static void leaf_check(struct pass *pass, pte_t leaf, unsigned level, uint64_t a
         return;
     }
     struct frame_info *info = frame_find((frame_t){ first });
-    for (uint64_t i = 0; i < pages; i++) {
-        if (info[i].kind == FRAME_KIND_USER) reference(pass, &info[i]);
-        else pass_fail(pass, INVARIANT_ENTRIES, "kind of a leaf's frame", address + (i << PAGE_SHIFT), info[i].kind, FRAME_KIND_USER);
-    }
+    if (info->kind != FRAME_KIND_USER) pass_fail(pass, INVARIANT_ENTRIES, "kind of a leaf's frame", address, info->kind, FRAME_KIND_USER);
+    else if ((uint64_t)1 << frame_order(info) < pages) pass_fail(pass, INVARIANT_ENTRIES, "leaf larger than its block", address, frame_order(info), level);
+    else reference(pass, info);
 }
 
 /* True when the walk may go down into the table: it is one, and was not seen in another place. */
@@ -59,22 +57,13 @@ static bool table_enter(const struct pass *pass, frame_t table)
         pass_fail(pass, INVARIANT_ENTRIES, "frame of a table", pass->space->frame.number, table.number, FRAME_KIND_TABLE);
         return false;
     }
-    bool is_marked = info->flags & MARK;
-    info->flags = (uint8_t)(pass->is_first ? info->flags | MARK : info->flags & ~MARK);
+    bool is_marked = info->flags & FRAME_MARK;
+    info->flags = (uint8_t)(pass->is_first ? info->flags | FRAME_MARK : info->flags & ~FRAME_MARK);
     if (is_marked == pass->is_first) {
         pass_fail(pass, INVARIANT_TABLES, "table in two places", pass->space->frame.number, table.number, 1);
         return false;
     }
-    if (info->cookie != pass->space->frame.number) pass_fail(pass, INVARIANT_TABLES, "space of a table", table.number, info->cookie, pass->space->frame.number);
     return true;
-}
-
-static void table_leave(struct pass *pass, frame_t table, unsigned live, bool is_root)
-{
-    pass->count_tables++;
-    const struct frame_info *info = frame_find(table);
-    if (info->count != live) pass_fail(pass, INVARIANT_TABLES, "live entries of a table", table.number, info->count, live);
-    if (live == 0 && !is_root) pass_fail(pass, INVARIANT_TABLES, "empty table", table.number, 0, 1);
 }
 
 /* Where a traversal stands in one level. */
@@ -82,19 +71,38 @@ struct stage {
     frame_t table;
     unsigned next;
     unsigned live;
+    uint64_t pages_before;  /* of the pass, when the table was entered */
+    uint64_t tables_before;
 };
+
+static void table_leave(struct pass *pass, const struct stage *stage, unsigned level)
+{
+    constexpr unsigned root = PTE_LEVELS - 1;
+    const struct frame_info *info = table_row(stage->table);
+    uint64_t below = pass->count_pages - stage->pages_before + (pass->count_tables - stage->tables_before) * TOTALS_TABLE;
+    uint64_t cookie = level == root ? pass->space->frame.number : level == TOTALS_LEVEL ? below : 0;
+    pass->count_tables++;
+    if (info->count != stage->live) pass_fail(pass, INVARIANT_TABLES, "live entries of a table", stage->table.number, info->count, stage->live);
+    if (info->cookie != cookie) pass_fail(pass, INVARIANT_TABLES, "space or totals of a table", stage->table.number, info->cookie, cookie);
+    if (stage->live == 0 && level != root) pass_fail(pass, INVARIANT_TABLES, "empty table", stage->table.number, 0, 1);
+}
+
+static struct stage stage_begin(const struct pass *pass, frame_t table)
+{
+    return (struct stage){ .table = table, .pages_before = pass->count_pages, .tables_before = pass->count_tables };
+}
 
 static void tables_pass(struct pass *pass)
 {
     struct stage stages[PTE_LEVELS];
     constexpr unsigned top = PTE_LEVELS - 1;
     if (!table_enter(pass, pass->space->root)) return;
-    stages[top] = (struct stage){ .table = pass->space->root };
+    stages[top] = stage_begin(pass, pass->space->root);
     uint64_t address = 0;
     for (unsigned level = top;;) {
         struct stage *stage = &stages[level];
         if (stage->next == (level == top ? PTE_ROOT_USER_ENTRIES : pte_entries(level))) {
-            table_leave(pass, stage->table, stage->live, level == top);
+            table_leave(pass, stage, level);
             if (level == top) return;
             level++;
             continue;
@@ -114,7 +122,7 @@ static void tables_pass(struct pass *pass)
         if (!pte_is_well_formed(entry, level, false)) pass_fail(pass, INVARIANT_TABLES, "bits of a table's entry", address, entry, 0);
         if (!table_enter(pass, pte_frame(entry))) continue;
         level--;
-        stages[level] = (struct stage){ .table = pte_frame(entry) };
+        stages[level] = stage_begin(pass, pte_frame(entry));
     }
 }
 
@@ -162,10 +170,10 @@ static void references_pass(bool is_first)
 static void rows_check(void)
 {
     for (frame_t frame = { 0 }; frame.number < frame_count_table(); frame.number++) {
-        const struct frame_info *info = frame_find(frame);
+        const struct frame_info *info = &frame_table[frame.number];
         if (info->kind != FRAME_KIND_TABLE && info->count != 0)
             check_fail(INVARIANT_COUNTS, "map count less references", frame.number, info->count, 0);
-        if (info->kind == FRAME_KIND_TABLE && !(info->flags & MARK)) check_fail(INVARIANT_TABLES, "table of no space", frame.number, 0, 1);
+        if (info->kind == FRAME_KIND_TABLE && !(info->flags & FRAME_MARK)) check_fail(INVARIANT_TABLES, "table of no space", frame.number, 0, 1);
     }
 }
 

@@ -6,10 +6,14 @@
  *   FREE ---------------------> any kind below ---------------> FREE
  *   ABSENT and RESERVED never change.
  *
- * Rules. A frame has one kind. USER frames count their mappings; only a count of zero may be freed. A freed frame loses its kind and cookie at once.
- * Content: a frame taken as a kernel object or table arrives zeroed. A USER frame arrives marked dirty (old content) and is zeroed, at the latest,
+ * Frames are taken and given back in *blocks*: aligned runs of 2^order frames with one kind, one content mark and one count. The first row of a block, its
+ * head, says all of it (block.h); frame_find() leads there from any of its frames.
+ *
+ * Rules. A frame has one kind. A USER block counts the leaf entries that refer to any part of it; only a count of zero may be freed. A freed block loses its
+ * kind and cookie at once.
+ * Content: a block taken for kernel objects or tables arrives zeroed. A USER block arrives marked dirty (old content) and is zeroed, at the latest,
  * when it is mapped for the first time (frame_clean): so nothing old ever reaches a new owner, and frames that are overwritten anyway are
- * zeroed never. */
+ * zeroed never. A dirty block above FRAME_CLEAN_ORDER is too long for that: it is not mappable until frame_clean_step() has gone over it. */
 #ifndef QUIRE_FRAME_H
 #define QUIRE_FRAME_H
 
@@ -20,17 +24,24 @@ enum frame_kind : uint8_t {
     FRAME_KIND_FREE,
     FRAME_KIND_RESERVED,   /* firmware, kernel image, boot information, bad memory */
     FRAME_KIND_KERNEL,     /* frame table, bitmap, per-processor data */
-    FRAME_KIND_TABLE,      /* page table; `count` = live entries, `cookie` = frame of its space */
-    FRAME_KIND_USER,       /* data of programs; `count` = mappings, `cookie` is the pager's */
+    FRAME_KIND_TABLE,      /* page table; `count` = live entries, `cookie`: walk.h */
+    FRAME_KIND_USER,       /* data of programs; `count` = leaf entries, `cookie` = frames that frame_clean_step has zeroed */
     FRAME_KIND_SPACE,
     FRAME_KIND_THREAD,
     FRAME_KIND_ENDPOINTS,
     FRAME_KINDS,
 };
 
-constexpr uint8_t FRAME_DIRTY = 1; /* flag: may hold old content */
+constexpr uint8_t FRAME_DIRTY = 1;   /* flag of a head: may hold old content */
+constexpr uint8_t FRAME_FILLED = 64; /* flag of a head: taken by space_fill, so nobody knows the block by its name */
+constexpr uint8_t FRAME_MARK = 128;  /* flag: the checker has been here; never set outside of it */
+constexpr unsigned FRAME_ORDER_SHIFT = 1;
+constexpr uint8_t FRAME_ORDER_MASK = 31 << FRAME_ORDER_SHIFT; /* flags of a row: order of its block */
 constexpr uint16_t FRAME_COUNT_LIMIT = UINT16_MAX;
-constexpr uint32_t FRAME_ORDERS = 19; /* orders 0 (4 KiB) to 18 (1 GiB) */
+constexpr uint32_t FRAME_ORDERS = 19;       /* orders 0 (4 KiB) to 18 (1 GiB) */
+constexpr unsigned FRAME_CLEAN_ORDER = 9;   /* blocks up to this one are zeroed in one go */
+constexpr uint32_t FRAME_CLEAN_STEP = 512;  /* frames that frame_clean_step zeroes */
+constexpr uint32_t FRAME_ANYWHERE = 0;      /* frame_allocate_below: no limit */
 
 struct frame_info {
     enum frame_kind kind;
@@ -56,23 +67,53 @@ uint64_t frame_storage_bytes(uint32_t count_frames);
  * FREE, except those touched by a reserved range. The caller passes its own storage, image and modules as reserved ranges. */
 void frame_initialise(void *storage, uint32_t count_frames, const struct memory_range *ranges, size_t count_ranges);
 
-/* Takes an aligned block of 2^order frames. USER frames arrive dirty, every other kind zeroed and below arch_direct_frames().
- * NO_MEMORY, BAD_ARGUMENT (order). Commits nothing on failure. */
+/* Takes an aligned block of 2^order frames. USER blocks arrive dirty, every other kind zeroed and below arch_direct_frames().
+ * NO_MEMORY, BAD_ARGUMENT (order). Commits nothing on failure. At most 512 rows are written, whatever the order. */
 enum status frame_allocate(unsigned order, enum frame_kind kind, frame_t *block);
 
-/* Gives a block back. BAD_FRAME: not exactly a block of allocated frames of `kind`, misaligned, out of range; FRAME_BUSY: a count is not 0. */
+/* The same, of frames below `limit` (for devices that reach no further); FRAME_ANYWHERE: no limit. */
+enum status frame_allocate_below(unsigned order, enum frame_kind kind, uint32_t limit, frame_t *block);
+
+/* Takes up to 64 single USER frames at once: base + i for each set bit i of the mask, which is not 0. NO_MEMORY. */
+enum status frame_allocate_batch(frame_t *base, uint64_t *mask);
+
+/* Gives 2^order frames back: a block, smaller blocks that together are one (up to order 9), or a part of one (up to order 9; what is left of it is
+ * single frames then). BAD_FRAME: not such frames of `kind`, misaligned, out of range; FRAME_BUSY: a count is not 0. */
 enum status frame_free(frame_t block, unsigned order, enum frame_kind kind);
 
-/* Makes RESERVED frames of [first, first + count) USER frames (modules handed to the pager). BAD_FRAME when one is of another kind. */
+/* The same for a table whose entries are all zero: it need not be zeroed for its next owner. */
+void frame_free_zeroed_table(frame_t table);
+
+/* Breaks the unmapped USER block that holds `frame`, so that a block of `order` begins there. Up to order 9 the 2 MiB around it become blocks of `order`,
+ * what else there is stays in blocks as large as possible. At most about 1,500 rows are written. BAD_FRAME (no USER frame), BAD_ALIGNMENT (frame and order),
+ * BAD_ARGUMENT (order: not below the block's), FRAME_BUSY (mapped). */
+enum status frame_split(frame_t frame, unsigned order);
+
+/* Makes RESERVED frames of [first, first + count) single USER frames (modules handed to the pager). BAD_FRAME when one is of another kind. */
 enum status frame_adopt(frame_t first, uint32_t count_frames);
 
-/* The entry of a frame, or nullptr beyond the table. */
+/* The head's row of the block that holds a frame; for frames in no block their own row. nullptr beyond the table. */
 struct frame_info *frame_find(frame_t frame);
 /* True when the frame exists and has the kind. */
 bool frame_is(frame_t frame, enum frame_kind kind);
 
-/* Zeroes a dirty frame and drops the mark. */
+static inline unsigned frame_order(const struct frame_info *info)
+{
+    return (info->flags & FRAME_ORDER_MASK) >> FRAME_ORDER_SHIFT;
+}
+
+/* A dirty block that is too long to be zeroed in one go. */
+static inline bool frame_is_unmappable(const struct frame_info *info)
+{
+    return (info->flags & FRAME_DIRTY) != 0 && frame_order(info) > FRAME_CLEAN_ORDER;
+}
+
+/* Zeroes the block of a frame when it is dirty, and drops the mark. `info`: frame_find(frame), mappable. */
 void frame_clean(frame_t frame, struct frame_info *info);
+
+/* Zeroes the USER block of a frame, dirty or not, FRAME_CLEAN_STEP frames a call. AGAIN until all of it is done; meanwhile a block above
+ * FRAME_CLEAN_ORDER is dirty. `info`: frame_find(frame). */
+enum status frame_clean_step(frame_t frame, struct frame_info *info);
 
 /* The idle processor's work: zeroes one free frame ahead of need; false when the stock of zeroed frames is full. */
 bool frame_prepare(void);
@@ -81,7 +122,8 @@ uint64_t frame_count_free(void);
 uint64_t frame_count_total(void); /* frames that are memory: every kind but ABSENT and RESERVED */
 uint32_t frame_count_table(void); /* rows of the frame table */
 
-/* For the checker (check.c), one step for each frame. Tiers: the bitmap follows from its lowest tier and says what the table says; the stock is zero.
+/* For the checker (check.c), one step for each frame. Tiers: the bitmap follows from its lowest tier and says what the table says, rows of one block agree;
+ * the stock is zero.
  * Counts: free and total recounted from the table, no unknown kind, the first 64 KiB never held. */
 bool frame_check_tiers(void);
 bool frame_check_counts(void);

@@ -41,7 +41,7 @@ enum status space_create(struct space **space)
         return STATUS_NO_MEMORY;
     }
     // Commit: nothing below may fail.
-    frame_find(root)->cookie = control.number;
+    table_row(root)->cookie = control.number;
     arch_root_initialise(root);
     struct space *created = arch_frame_pointer(control);
     created->frame = control;

@@ -1,32 +1,37 @@
 /* Mapping: entries that were absent become present.
  *
- * A step covers at most two lowest tables. It is planned first: each table is walked once, its entries and the frames are checked, missing tables
- * are counted and taken. Then the plan's walks go on from where they ended, so nothing is walked twice. No translation has to be forgotten: a
- * processor remembers no absent entry (AMD64 manual vol. 2, 5.5.2).
+ * A step is at most two parts: runs of entries of one table each, at the highest level that addresses, frames and length allow. It is planned first: each
+ * table is walked once, its entries are checked, the blocks are held (hold.h), and the tables that are missing are counted and taken. Then the plan's
+ * walks go on from where they ended, so nothing is walked twice. No translation has to be forgotten: a processor remembers no absent entry (AMD64 manual
+ * vol. 2, 5.5.2).
  *
- * 1. Every entry is checked absent, every frame checked USER with room in its count, before the first change.
- * 2. A dirty frame is cleaned before its first entry is written. */
+ * 1. Every entry is checked absent and every block is held before the first entry is written; a failure lets go of what was held.
+ * 2. A dirty block is cleaned before its first entry is written.
+ * 3. A large leaf lies within one block. */
 #include "space.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "counter.h"
+#include "hold.h"
 #include "walk.h"
 
-/* The pages of a step below one lowest table. */
+/* Entries of a step that lie in one table. */
 struct part {
     uint64_t address;
-    unsigned count_pages;
-    unsigned level; /* of its leaves */
+    unsigned count; /* entries */
+    unsigned level;
     struct walk walk;
+    struct hold hold; /* of space_map */
 };
 
 struct plan {
     unsigned count_parts;
-    unsigned count_pages;
+    unsigned count_entries;
     unsigned count_tables; /* to be added */
-    struct part parts[STEP_TABLES];
+    uint64_t count_pages;
+    struct cleaning cleaning;
+    struct part parts[STEP_PARTS];
 };
 
 /* The highest level at which two addresses part: they share its table and all above. */
@@ -38,48 +43,53 @@ static unsigned level_shared(uint64_t one, uint64_t other)
     return level;
 }
 
-static bool entries_are_absent(const struct walk *walk, unsigned count)
+static bool entries_are_absent(const pte_t *entries, unsigned count)
 {
-    if (walk->level != 0) return !pte_is_present(*walk->entry);
-    const pte_t *entries = walk->entry;
     pte_t seen = 0;
-#pragma clang loop unroll_count(8)
+#pragma clang loop unroll_count(16)
     for (unsigned i = 0; i < count; i++)
         seen |= entries[i];
     return !pte_is_present(seen);
 }
 
-/* A large leaf, when the part is all of one and its first frame is aligned like it. */
-static unsigned leaf_level(unsigned count_pages, uint64_t first_frame)
+/* The level of the leaf that fits: addresses and frames aligned, the block and what is left of the span large enough. */
+static unsigned leaf_level(uint64_t address, uint64_t count_pages, uint64_t frame)
 {
-    return count_pages == walk_pages_of(1) && first_frame % walk_pages_of(1) == 0 ? 1 : 0;
+    if (frame >= frame_limit) return 0;
+    unsigned level = arch_leaf_levels() - 1;
+    for (; level > 0; level--) {
+        uint64_t pages = walk_pages_of(level);
+        bool is_aligned = ((address >> PAGE_SHIFT | frame) & (pages - 1)) == 0;
+        if (is_aligned && count_pages >= pages && (uint64_t)1 << frame_order(block_row((uint32_t)frame)) >= pages) break;
+    }
+    return level;
 }
 
-/* Plans the first step of a span. `first_frame`: of the first page; UINT64_MAX: frames that do not follow each other. ALREADY_MAPPED. */
-static enum status plan_make(struct plan *plan, const struct space *space, struct user_span span, uint64_t first_frame)
+/* Plans where the entries of a part go: walks, checks them absent, counts missing tables. `part` says address, level, and at most how many.
+ * ALREADY_MAPPED. */
+static enum status part_place(struct plan *plan, struct part *part, const struct space *space)
 {
-    plan->count_parts = 0;
-    plan->count_pages = 0;
-    plan->count_tables = 0;
-    unsigned count_pages = (unsigned)(span.count_pages < STEP_PAGES ? span.count_pages : STEP_PAGES);
-    unsigned above = PTE_LEVELS; /* tables of this level and above are there, or counted for an earlier part */
-    while (plan->count_pages < count_pages) {
-        assert(plan->count_parts < STEP_TABLES);
-        struct part *part = &plan->parts[plan->count_parts];
-        part->address = span.first.address + ((uint64_t)plan->count_pages << PAGE_SHIFT);
-        uint64_t left = walk_pages_left(part->address, 1);
-        part->count_pages = left < count_pages - plan->count_pages ? (unsigned)left : count_pages - plan->count_pages;
-        part->level = first_frame == UINT64_MAX ? 0 : leaf_level(part->count_pages, first_frame + plan->count_pages);
-        walk_begin(&part->walk, space, part->address);
-        if (!entries_are_absent(&part->walk, part->count_pages)) return STATUS_ALREADY_MAPPED;
-        if (plan->count_parts > 0) above = level_shared(part[-1].address, part->address);
-        unsigned from = part->walk.level < above ? part->walk.level : above;
-        assert(from >= part->level);
-        plan->count_tables += from - part->level;
-        plan->count_pages += part->count_pages;
-        plan->count_parts++;
+    unsigned level = part->level, left = pte_entries(level) - pte_index(part->address, level);
+    if (part->count > left) part->count = left;
+    struct walk *walk = &part->walk;
+    walk_begin(walk, space, part->address);
+    if (walk->level < level) return STATUS_ALREADY_MAPPED; /* tables are never empty */
+    if (!entries_are_absent(walk->entry, walk->level == level ? part->count : 1)) return STATUS_ALREADY_MAPPED;
+    unsigned from = walk->level;
+    if (plan->count_parts > 0) { /* what an earlier part adds is there already */
+        unsigned above = level_shared(part[-1].address, part->address);
+        if (from > above) from = above;
     }
+    assert(from >= level);
+    plan->count_tables += from - level;
     return STATUS_OK;
+}
+
+static void plan_add(struct plan *plan, const struct part *part)
+{
+    plan->count_parts++;
+    plan->count_entries += part->count;
+    plan->count_pages += part->count * walk_pages_of(part->level);
 }
 
 /* Brings a part's walk to the table that its leaves belong in, and counts them there. */
@@ -87,76 +97,56 @@ static void part_enter(struct part *part, struct space *space, struct reserve *r
 {
     walk_continue(&part->walk, part->address); /* an earlier part may have added tables */
     walk_grow(&part->walk, space, part->address, part->level, reserve);
-    unsigned count = part->level == 0 ? part->count_pages : 1;
-    struct frame_info *table = frame_find(part->walk.tables[part->level]);
-    table->count = (uint16_t)(table->count + count);
-    space->count_mapped += part->count_pages;
-    counter_add(COUNTER_ENTRIES_WRITTEN, count);
+    struct frame_info *table = table_row(part->walk.tables[part->level]);
+    table->count = (uint16_t)(table->count + part->count);
+    walk_count_pages(&part->walk, space, part->count * walk_pages_of(part->level));
+    counter_add(COUNTER_ENTRIES_WRITTEN, part->count);
 }
 
 /* --- Frames that follow each other --- */
 
-/* What some rows of the frame table have in common, gathered a whole row at a time: two instructions each. */
-struct summary {
-    struct frame_info any; /* bits that are set in at least one */
-    struct frame_info all; /* bits that are set in every one */
-};
-
-static struct summary frames_summarise(const struct frame_info *info, unsigned count)
+static void plan_drop(const struct plan *plan)
 {
-    uint64_t any = 0, all = UINT64_MAX;
-#pragma clang loop unroll_count(8)
-    for (unsigned i = 0; i < count; i++) {
-        uint64_t row;
-        memcpy(&row, &info[i], sizeof row);
-        any |= row;
-        all &= row;
+    for (unsigned i = 0; i < plan->count_parts; i++)
+        hold_drop(&plan->parts[i].hold);
+}
+
+/* Plans the first step of a span and holds its frames. On failure nothing is held. */
+static enum status plan_map(struct plan *plan, const struct space *space, struct user_span span, frame_t first)
+{
+    *plan = (struct plan){ 0 };
+    enum status status = STATUS_OK;
+    while (plan->count_pages < span.count_pages && plan->count_entries < STEP_PAGES && plan->count_parts < STEP_PARTS) {
+        struct part *part = &plan->parts[plan->count_parts];
+        uint64_t left = span.count_pages - plan->count_pages, frame = first.number + plan->count_pages;
+        part->address = span.first.address + (plan->count_pages << PAGE_SHIFT);
+        part->level = leaf_level(part->address, left, frame);
+        uint64_t count = left / walk_pages_of(part->level), limit = STEP_PAGES - plan->count_entries;
+        part->count = (unsigned)(count < limit ? count : limit);
+        unsigned count_tables = plan->count_tables;
+        status = part_place(plan, part, space);
+        if (status == STATUS_OK && frame > UINT32_MAX) status = STATUS_BAD_FRAME;
+        if (status == STATUS_OK) status = hold_take(&part->hold, (frame_t){ (uint32_t)frame }, part->count, part->level, &plan->cleaning);
+        if (status != STATUS_OK) break;
+        bool is_cut = part->hold.count < part->count;
+        part->count = part->hold.count;
+        if (part->count != 0) plan_add(plan, part);
+        else plan->count_tables = count_tables;
+        if (is_cut) break;
     }
-    struct summary summary;
-    memcpy(&summary.any, &any, sizeof any);
-    memcpy(&summary.all, &all, sizeof all);
-    return summary;
+    if (status != STATUS_OK) plan_drop(plan);
+    return status;
 }
 
-/* True when no frame's count is at its limit. */
-static bool frames_have_room(const struct frame_info *info, unsigned count, struct summary summary)
+static void part_map(const struct part *part, uint32_t attributes)
 {
-    if (summary.any.count < FRAME_COUNT_LIMIT) return true; /* no count exceeds the union of their bits */
-    for (unsigned i = 0; i < count; i++)
-        if (info[i].count == FRAME_COUNT_LIMIT) return false;
-    return true;
-}
-
-/* BAD_FRAME, TOO_MANY_MAPPINGS. *is_dirty: some of them have to be cleaned. */
-static enum status frames_check(frame_t first, unsigned count, bool *is_dirty)
-{
-    if (!range_within(first.number, count, frame_count_table())) return STATUS_BAD_FRAME;
-    const struct frame_info *info = frame_find(first);
-    struct summary summary = frames_summarise(info, count);
-    if (summary.any.kind != FRAME_KIND_USER || summary.all.kind != FRAME_KIND_USER) return STATUS_BAD_FRAME;
-    if (!frames_have_room(info, count, summary)) return STATUS_TOO_MANY_MAPPINGS;
-    *is_dirty = summary.any.flags & FRAME_DIRTY;
-    return STATUS_OK;
-}
-
-static void frames_hold(frame_t first, unsigned count, bool is_dirty)
-{
-    struct frame_info *info = frame_find(first);
-    for (unsigned i = 0; is_dirty && i < count; i++)
-        if (info[i].flags & FRAME_DIRTY) frame_clean((frame_t){ first.number + i }, &info[i]);
-#pragma clang loop unroll_count(8)
-    for (unsigned i = 0; i < count; i++)
-        info[i].count++;
-}
-
-static void part_map(const struct part *part, frame_t first, uint32_t attributes)
-{
-    unsigned level = part->level, count = level == 0 ? part->count_pages : 1;
-    pte_t *entries = part->walk.entry, leaf = pte_make_leaf(first, attributes, level);
-#pragma clang loop unroll_count(8)
+    unsigned level = part->level, count = part->count;
+    pte_t *entries = part->walk.entry, leaf = pte_make_leaf(part->hold.first, attributes, level);
+    pte_t next = pte_next(0, level);
+#pragma clang loop unroll_count(16)
     for (unsigned i = 0; i < count; i++) {
         entries[i] = leaf;
-        leaf = pte_next(leaf, level);
+        leaf += next;
     }
 }
 
@@ -169,23 +159,22 @@ enum status space_map(struct space *space, struct user_span span, frame_t first,
         return one;
     }
     struct plan plan;
-    enum status status = plan_make(&plan, space, span, first.number);
-    if (status != STATUS_OK) return status;
-    bool is_dirty;
-    status = frames_check(first, plan.count_pages, &is_dirty);
+    enum status status = plan_map(&plan, space, span, first);
     if (status != STATUS_OK) return status;
     struct reserve reserve;
-    status = reserve_fill(&reserve, space, plan.count_tables);
-    if (status != STATUS_OK) return status;
+    status = reserve_fill(&reserve, plan.count_tables);
+    if (status != STATUS_OK) {
+        plan_drop(&plan);
+        return status;
+    }
 
     // Commit: nothing below may fail.
-    frames_hold(first, plan.count_pages, is_dirty);
     for (unsigned i = 0; i < plan.count_parts; i++) {
+        hold_clean(&plan.parts[i].hold);
         part_enter(&plan.parts[i], space, &reserve);
-        part_map(&plan.parts[i], first, attributes);
-        first.number += plan.parts[i].count_pages;
+        part_map(&plan.parts[i], attributes);
     }
-    assert(reserve.count == 0);
+    assert(reserve.count == 0 && plan.count_pages > 0);
     *done = plan.count_pages;
     return plan.count_pages == span.count_pages ? STATUS_OK : STATUS_AGAIN;
 }
@@ -201,7 +190,7 @@ struct fresh {
 static uint32_t fresh_take(struct fresh *fresh)
 {
     uint32_t number = fresh->first;
-    struct frame_info *info = frame_find((frame_t){ number });
+    struct frame_info *info = &frame_table[number];
     fresh->first = info->cookie;
     info->cookie = 0;
     return number;
@@ -220,11 +209,9 @@ static enum status fresh_fill(struct fresh *fresh, unsigned count)
             }
             return STATUS_NO_MEMORY;
         }
-        frame_find(frame)->cookie = CHAIN_END;
-        if (fresh->first == CHAIN_END)
-            fresh->first = frame.number;
-        else
-            frame_find((frame_t){ fresh->last })->cookie = frame.number;
+        frame_table[frame.number].cookie = CHAIN_END;
+        if (fresh->first == CHAIN_END) fresh->first = frame.number;
+        else frame_table[fresh->last].cookie = frame.number;
         fresh->last = frame.number;
     }
     return STATUS_OK;
@@ -232,13 +219,75 @@ static enum status fresh_fill(struct fresh *fresh, unsigned count)
 
 static void part_fill(const struct part *part, struct fresh *fresh, uint32_t attributes)
 {
-    for (unsigned i = 0; i < part->count_pages; i++) {
+    for (unsigned i = 0; i < part->count; i++) {
         frame_t frame = { fresh_take(fresh) };
-        struct frame_info *info = frame_find(frame);
+        struct frame_info *info = &frame_table[frame.number];
         if (info->flags & FRAME_DIRTY) frame_clean(frame, info);
         info->count++;
         part->walk.entry[i] = pte_make_leaf(frame, attributes, 0);
     }
+}
+
+/* Large leaves of level 1 are there, and can be zeroed in one go. */
+static bool fill_has_large(void)
+{
+    return arch_leaf_levels() > 1 && pte_shift(1) - PAGE_SHIFT <= FRAME_CLEAN_ORDER;
+}
+
+/* Pages of the next step of a fill with pages of 4 KiB: it ends where a large leaf may follow. */
+static uint64_t fill_step(struct user_span span)
+{
+    uint64_t left = walk_pages_left(span.first.address, 1);
+    if (fill_has_large() && left < span.count_pages && span.count_pages - left >= walk_pages_of(1)) return left < STEP_PAGES ? left : STEP_PAGES;
+    return span.count_pages < STEP_PAGES ? span.count_pages : STEP_PAGES;
+}
+
+/* Plans the first step of a fill with pages of 4 KiB. */
+static enum status plan_fill(struct plan *plan, const struct space *space, struct user_span span)
+{
+    *plan = (struct plan){ 0 };
+    enum status status = STATUS_OK;
+    uint64_t count = fill_step(span);
+    while (plan->count_pages < count && status == STATUS_OK) {
+        assert(plan->count_parts < STEP_PARTS);
+        struct part *part = &plan->parts[plan->count_parts];
+        part->address = span.first.address + (plan->count_pages << PAGE_SHIFT);
+        part->level = 0;
+        part->count = (unsigned)(count - plan->count_pages);
+        status = part_place(plan, part, space);
+        plan_add(plan, part);
+    }
+    return status;
+}
+
+/* One fresh large leaf at the beginning of the span. NO_MEMORY when there is no such block, or no table for it: then small pages may still do. */
+static enum status fill_large(struct space *space, user_page_t page, uint32_t attributes)
+{
+    struct plan plan = { 0 };
+    struct part *part = &plan.parts[0];
+    *part = (struct part){ .address = page.address, .count = 1, .level = 1 };
+    enum status status = part_place(&plan, part, space);
+    if (status != STATUS_OK) return status;
+    frame_t block;
+    status = frame_allocate(pte_shift(1) - PAGE_SHIFT, FRAME_KIND_USER, &block);
+    if (status != STATUS_OK) return status;
+    struct frame_info *info = frame_find(block);
+    struct reserve reserve;
+    status = reserve_fill(&reserve, plan.count_tables);
+    if (status != STATUS_OK) {
+        enum status undone = frame_free(block, frame_order(info), FRAME_KIND_USER);
+        assert(undone == STATUS_OK);
+        (void)undone;
+        return status;
+    }
+
+    // Commit: nothing below may fail.
+    frame_clean(block, info);
+    info->flags |= FRAME_FILLED;
+    info->count = 1;
+    part_enter(part, space, &reserve);
+    *part->walk.entry = pte_make_leaf(block, attributes, 1);
+    return STATUS_OK;
 }
 
 enum status space_fill(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done)
@@ -250,14 +299,20 @@ enum status space_fill(struct space *space, struct user_span span, uint32_t attr
         if (one == STATUS_OK) *done = 1;
         return one;
     }
+    uint64_t large = walk_pages_of(1);
+    bool is_large = fill_has_large() && span.count_pages >= large && walk_pages_left(span.first.address, 1) == large;
+    if (is_large && fill_large(space, span.first, attributes) == STATUS_OK) {
+        *done = large;
+        return span.count_pages == large ? STATUS_OK : STATUS_AGAIN;
+    }
     struct plan plan;
-    enum status status = plan_make(&plan, space, span, UINT64_MAX);
+    enum status status = plan_fill(&plan, space, span);
     if (status != STATUS_OK) return status;
     struct reserve reserve;
-    status = reserve_fill(&reserve, space, plan.count_tables);
+    status = reserve_fill(&reserve, plan.count_tables);
     if (status != STATUS_OK) return status;
     struct fresh fresh;
-    status = fresh_fill(&fresh, plan.count_pages);
+    status = fresh_fill(&fresh, (unsigned)plan.count_pages);
     if (status != STATUS_OK) {
         reserve_empty(&reserve);
         return status;

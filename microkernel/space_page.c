@@ -14,8 +14,8 @@ static void page_write(struct space *space, user_page_t page, struct walk *walk,
 {
     if (walk->level != 0) walk_grow(walk, space, page.address, 0, reserve);
     *walk->entry = leaf;
-    frame_find(walk->tables[0])->count++;
-    space->count_mapped++;
+    table_row(walk->tables[0])->count++;
+    walk_count_pages(walk, space, 1);
     counter_add(COUNTER_ENTRIES_WRITTEN, 1);
 }
 
@@ -25,11 +25,13 @@ enum status space_map_page(struct space *space, user_page_t page, frame_t frame,
     struct walk walk;
     walk_begin(&walk, space, page.address);
     if (pte_is_present(*walk.entry)) return STATUS_ALREADY_MAPPED;
-    struct frame_info *info = frame_find(frame);
-    if (info == nullptr || info->kind != FRAME_KIND_USER) return STATUS_BAD_FRAME;
+    if (frame.number >= frame_limit) return STATUS_BAD_FRAME;
+    struct frame_info *info = block_row(frame.number);
+    if (info->kind != FRAME_KIND_USER) return STATUS_BAD_FRAME;
+    if (frame_is_unmappable(info)) return STATUS_BAD_STATE;
     if (info->count == FRAME_COUNT_LIMIT) return STATUS_TOO_MANY_MAPPINGS;
     struct reserve reserve;
-    if (walk.level != 0 && reserve_fill(&reserve, space, walk.level) != STATUS_OK) return STATUS_NO_MEMORY;
+    if (walk.level != 0 && reserve_fill(&reserve, walk.level) != STATUS_OK) return STATUS_NO_MEMORY;
 
     // Commit: nothing below may fail.
     if (info->flags & FRAME_DIRTY) frame_clean(frame, info);
@@ -46,7 +48,7 @@ enum status space_fill_page(struct space *space, user_page_t page, uint32_t attr
     if (pte_is_present(*walk.entry)) return STATUS_ALREADY_MAPPED;
     struct reserve reserve;
     reserve.count = 0;
-    if (walk.level != 0 && reserve_fill(&reserve, space, walk.level) != STATUS_OK) return STATUS_NO_MEMORY;
+    if (walk.level != 0 && reserve_fill(&reserve, walk.level) != STATUS_OK) return STATUS_NO_MEMORY;
     frame_t fresh;
     if (frame_allocate(0, FRAME_KIND_USER, &fresh) != STATUS_OK) {
         reserve_empty(&reserve);
@@ -54,7 +56,7 @@ enum status space_fill_page(struct space *space, user_page_t page, uint32_t attr
     }
 
     // Commit: nothing below may fail.
-    struct frame_info *info = frame_find(fresh);
+    struct frame_info *info = &frame_table[fresh.number];
     if (info->flags & FRAME_DIRTY) frame_clean(fresh, info);
     info->count++;
     page_write(space, page, &walk, &reserve, pte_make_leaf(fresh, attributes, 0));

@@ -21,7 +21,37 @@ static inline bool leaf_protect(pte_t *entry, unsigned level, uint64_t address, 
     return true;
 }
 
-/* Protects what is mapped in the part. Adds to *changed in pages. NO_MEMORY (split): nothing has changed. */
+/* Protects `count` entries of a lowest table when all are there and have the same attributes: then the same bits change in each, and OR and AND of the
+ * entries tell. Adds to *written. */
+static inline bool protect_alike(pte_t *entries, unsigned count, uint32_t attributes, unsigned *written, struct gather *gather)
+{
+    pte_t any = 0, all = ~(pte_t)0;
+#pragma clang loop unroll_count(32)
+    for (unsigned i = 0; i < count; i++) {
+        any |= entries[i];
+        all &= entries[i];
+    }
+    if (!pte_is_present(all) || !pte_has_same_attributes(any, all)) return false;
+    pte_t change = pte_protect(all, attributes, 0) ^ all;
+    if (change == 0) return true;
+#pragma clang loop unroll_count(32)
+    for (unsigned i = 0; i < count; i++)
+        entries[i] ^= change;
+    gather->count_pages += count;
+    *written += count;
+    return true;
+}
+
+static unsigned protect_leaves(pte_t *entries, uint64_t address, unsigned count, uint32_t attributes, struct gather *gather)
+{
+    unsigned written = 0;
+    if (count > INVALIDATE_LIMIT && protect_alike(entries, count, attributes, &written, gather)) return written;
+    for (unsigned i = 0; i < count; i++, address += PAGE_BYTES)
+        if (pte_is_present(entries[i])) written += leaf_protect(&entries[i], 0, address, attributes, gather);
+    return written;
+}
+
+/* Protects what is mapped in the part. Adds to *changed in pages. NO_MEMORY, TOO_MANY_MAPPINGS (split): nothing has changed. */
 static enum status visit_protect(struct visit *visit, struct space *space, uint32_t attributes, uint64_t *changed, struct gather *gather)
 {
     struct walk *walk = &visit->walk;
@@ -30,11 +60,9 @@ static enum status visit_protect(struct visit *visit, struct space *space, uint3
         enum status status = visit_split(visit, space);
         if (status != STATUS_OK) return status;
     }
-    unsigned level = visit->level, count = level == 0 ? (unsigned)visit->count_pages : 1, written = 0;
-    uint64_t address = visit->address;
-    pte_t *entries = walk->entry;
-    for (unsigned i = 0; i < count; i++, address += PAGE_BYTES)
-        if (pte_is_present(entries[i])) written += leaf_protect(&entries[i], level, address, attributes, gather);
+    unsigned level = visit->level, written;
+    if (level == 0) written = protect_leaves(walk->entry, visit->address, (unsigned)visit->count_pages, attributes, gather);
+    else written = leaf_protect(walk->entry, level, visit->address, attributes, gather);
     *changed += written * walk_pages_of(level);
     counter_add(COUNTER_ENTRIES_WRITTEN, written);
     return STATUS_OK;
@@ -51,13 +79,12 @@ enum status space_protect(struct space *space, struct user_span span, uint32_t a
     while (count_done < span.count_pages && budget > 0) {
         struct visit visit;
         visit_begin(&visit, space, span, count_done, budget);
-        if (visit.is_hole) {
-            budget -= HOLE_COST < budget ? HOLE_COST : budget;
-        } else {
+        if (!visit.is_hole) {
             status = visit_protect(&visit, space, attributes, &count_changed, &gather);
             if (status != STATUS_OK) break;
-            budget -= (unsigned)visit.count_pages;
         }
+        unsigned cost = visit_cost(&visit);
+        budget -= cost < budget ? cost : budget;
         count_done += visit.count_pages;
     }
     gather_end(&gather, space);

@@ -4,15 +4,16 @@
  * back after the step's translations are forgotten (gather), because a processor may keep the upper levels of a walk too.
  *
  * 1. A table below the root is never empty, except inside a step: so an absent entry above means that no page below is mapped.
- * 2. frame_info.count of a table = present entries of its user part; frame_info.cookie = frame of the space.
- * 3. Frames and tables in a gather's chains have a count of zero and no entry that names them. */
+ * 2. frame_info.count of a table = present entries of its user part; frame_info.cookie: walk.h.
+ * 3. Blocks and tables in a gather's chains have a count of zero and no entry that names them.
+ * 4. A table in reserve or in a chain is zero. */
 #include "walk.h"
 
 #include <assert.h>
 
 #include "counter.h"
 
-enum status reserve_fill(struct reserve *reserve, const struct space *space, unsigned count)
+enum status reserve_fill(struct reserve *reserve, unsigned count)
 {
     assert(count <= RESERVE_LIMIT);
     for (reserve->count = 0; reserve->count < count; reserve->count++) {
@@ -21,24 +22,15 @@ enum status reserve_fill(struct reserve *reserve, const struct space *space, uns
             reserve_empty(reserve);
             return STATUS_NO_MEMORY;
         }
-        frame_find(table)->cookie = space->frame.number;
         reserve->tables[reserve->count] = table;
     }
     return STATUS_OK;
 }
 
-/* What was allocated or gathered as a table is one: giving it back cannot fail. */
-static void table_free(frame_t table)
-{
-    enum status status = frame_free(table, 0, FRAME_KIND_TABLE);
-    assert(status == STATUS_OK);
-    (void)status;
-}
-
 void reserve_empty(struct reserve *reserve)
 {
     while (reserve->count > 0)
-        table_free(reserve->tables[--reserve->count]);
+        frame_free_zeroed_table(reserve->tables[--reserve->count]);
 }
 
 static frame_t reserve_take(struct reserve *reserve, struct space *space)
@@ -55,11 +47,29 @@ void walk_grow(struct walk *walk, struct space *space, uint64_t address, unsigne
     while (walk->level > level) {
         assert(!pte_is_present(*walk->entry));
         *walk->entry = pte_make_table(reserve_take(reserve, space), walk->level);
-        frame_find(walk->tables[walk->level])->count++;
+        table_row(walk->tables[walk->level])->count++;
+        if (walk->level == TOTALS_LEVEL) walk_total(walk, TOTALS_TABLE);
         walk->level--;
         walk->tables[walk->level] = pte_frame(*walk->entry);
         walk->entry = walk_table_entry(walk->tables[walk->level], address, walk->level);
     }
+}
+
+bool walk_can_split(const struct walk *walk, unsigned level)
+{
+    unsigned more = 0;
+    for (unsigned at = walk->level; at > level; at--) more += pte_entries(at - 1) - 1;
+    return more <= (unsigned)FRAME_COUNT_LIMIT - block_row(pte_frame(*walk->entry).number)->count;
+}
+
+/* The block of a leaf of `level` that becomes smaller ones counts each of them. A block that space_fill took for this leaf alone becomes single frames,
+ * so that each goes back with its own page. */
+static void block_split(frame_t first, unsigned level)
+{
+    struct frame_info *info = block_row(first.number);
+    if (level == 1 && frame_order(info) == pte_shift(1) - PAGE_SHIFT && info->count == 1 && (info->flags & FRAME_FILLED))
+        block_rows_fill(first.number, pte_entries(0), (struct frame_info){ .kind = FRAME_KIND_USER, .count = 1 });
+    else info->count = (uint16_t)(info->count + pte_entries(level - 1) - 1);
 }
 
 /* The upper table keeps its count: one entry stands where one stood. */
@@ -72,9 +82,13 @@ void walk_split(struct walk *walk, struct space *space, uint64_t address, unsign
         unsigned count = pte_entries(lower);
         pte_t *pieces = arch_frame_pointer(table);
         pte_t piece = pte_split(*walk->entry, walk->level);
+        block_split(pte_frame(piece), walk->level);
         for (unsigned i = 0; i < count; i++, piece = pte_next(piece, lower))
             pieces[i] = piece;
-        frame_find(table)->count = (uint16_t)count;
+        struct frame_info *row = table_row(table);
+        row->count = (uint16_t)count;
+        if (lower == TOTALS_LEVEL) row->cookie = (uint32_t)walk_pages_of(walk->level);
+        else if (walk->level == TOTALS_LEVEL) walk_total(walk, TOTALS_TABLE);
         counter_add(COUNTER_ENTRIES_WRITTEN, count);
         *walk->entry = pte_make_table(table, walk->level);
         walk->level = lower;
@@ -91,12 +105,12 @@ void visit_begin(struct visit *visit, const struct space *space, struct user_spa
     walk_begin(walk, space, address);
     unsigned level = walk->level;
     visit->is_hole = level != 0 && !pte_is_present(*walk->entry);
-    if (!visit->is_hole && count > budget) count = budget;
     for (;; level--) {
         uint64_t left = walk_pages_left(address, level == 0 ? 1 : level);
         if (count > left) count = left;
         if (level == 0 || visit->is_hole || count == walk_pages_of(level)) break;
     }
+    if (level == 0 && count > budget) count = budget;
     visit->address = address;
     visit->count_pages = count;
     visit->level = level;
@@ -105,8 +119,9 @@ void visit_begin(struct visit *visit, const struct space *space, struct user_spa
 enum status visit_split(struct visit *visit, struct space *space)
 {
     if (visit->level == visit->walk.level) return STATUS_OK;
+    if (!walk_can_split(&visit->walk, visit->level)) return STATUS_TOO_MANY_MAPPINGS;
     struct reserve reserve;
-    enum status status = reserve_fill(&reserve, space, visit->walk.level - visit->level);
+    enum status status = reserve_fill(&reserve, visit->walk.level - visit->level);
     if (status != STATUS_OK) return status;
     // Commit: nothing below may fail.
     walk_split(&visit->walk, space, visit->address, visit->level, &reserve);
@@ -117,13 +132,15 @@ void walk_release(struct walk *walk, struct space *space, uint64_t address, unsi
 {
     for (unsigned level = walk->level;; level++, count = 1) {
         frame_t table = walk->tables[level];
-        struct frame_info *info = frame_find(table);
+        struct frame_info *info = table_row(table);
         assert(info->kind == FRAME_KIND_TABLE && info->count >= count);
         info->count = (uint16_t)(info->count - count);
         if (info->count != 0 || level == PTE_LEVELS - 1) return;
+        assert(info->cookie == 0);
         info->cookie = gather->tables;
         gather->tables = table.number;
         space->count_tables--;
+        if (HAS_TOTALS && level + 1 == TOTALS_LEVEL) table_row(walk->tables[TOTALS_LEVEL])->cookie -= TOTALS_TABLE;
         *walk_table_entry(walk->tables[level + 1], address, level + 1) = 0;
         counter_add(COUNTER_ENTRIES_WRITTEN, 1);
     }
@@ -148,16 +165,18 @@ void gather_end(struct gather *gather, const struct space *space)
     translations_forget(gather, space);
     while (gather->frames != CHAIN_END) {
         frame_t frame = { gather->frames };
-        gather->frames = frame_find(frame)->cookie;
-        enum status status = frame_free(frame, 0, FRAME_KIND_USER);
+        struct frame_info *info = &frame_table[frame.number];
+        unsigned order = frame_order(info);
+        gather->frames = info->cookie;
+        enum status status = frame_free(frame, order, FRAME_KIND_USER);
         assert(status == STATUS_OK);
         (void)status;
-        gather->freed_frames++;
+        gather->freed_frames += (uint64_t)1 << order;
     }
     while (gather->tables != CHAIN_END) {
         frame_t table = { gather->tables };
-        gather->tables = frame_find(table)->cookie;
-        table_free(table);
+        gather->tables = table_row(table)->cookie;
+        frame_free_zeroed_table(table);
         counter_add(COUNTER_TABLES_FREED, 1);
     }
 }

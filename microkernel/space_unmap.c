@@ -1,9 +1,13 @@
 /* Unmapping and ending a space: entries that were present become absent.
  *
- * The order is the safety of it: entries go first, then the processor forgets them, and only then frames and tables are free for others
- * (gather_end). Between the first and the last of these a frame is in a chain, its kind still USER, its count zero.
+ * The order is the safety of it: entries go first, then the processor forgets them, and only then blocks and tables are free for others
+ * (gather_end). Between the first and the last of these a block is in a chain, its kind still USER, its count zero. With several processors the wait for all
+ * of them that may remember the space comes at the same place.
  *
- * 1. Every present leaf names a USER frame whose count is not zero. */
+ * Giving back must not fail for want of memory. A large leaf of which a part goes needs a table; when there is none, the first page to go becomes it
+ * (split_within). This is right for blocks that space_fill took and that are mapped here alone: nobody else has an interest in the page.
+ *
+ * 1. Every present leaf names a part of a USER block whose count is not zero. */
 #include "space.h"
 
 #include <assert.h>
@@ -11,54 +15,79 @@
 #include "counter.h"
 #include "walk.h"
 
-/* One mapping less. A frame without any joins the gather's chain when it is to be freed. */
-static inline void frame_release(struct gather *gather, uint32_t number, struct frame_info *info, bool is_freeing)
+/* `count` leaves less refer to a block. Without any it joins the gather's chain when it is to be freed. */
+static inline void block_release(struct gather *gather, uint32_t number, unsigned count, bool is_freeing)
 {
-    assert(info->kind == FRAME_KIND_USER && info->count > 0);
-    uint16_t count = --info->count;
-    if (!is_freeing || count != 0) return;
+    uint32_t head = block_head(number);
+    struct frame_info *info = &frame_table[head];
+    assert(info->kind == FRAME_KIND_USER && info->count >= count);
+    info->count = (uint16_t)(info->count - count);
+    if (!is_freeing || info->count != 0) return;
     info->cookie = gather->frames;
-    gather->frames = number;
+    gather->frames = head;
 }
 
 /* Removes the whole large leaf where the walk stands. */
 static void remove_large(const struct walk *walk, uint64_t address, bool is_freeing, struct gather *gather)
 {
     frame_t first = pte_frame(*walk->entry);
-    struct frame_info *info = frame_find(first);
     *walk->entry = 0;
     gather_page(gather, address);
-    uint64_t count_pages = walk_pages_of(walk->level);
-    for (uint32_t i = 0; i < count_pages; i++)
-        frame_release(gather, first.number + i, &info[i], is_freeing);
+    block_release(gather, first.number, 1, is_freeing);
 }
 
-static unsigned count_present(const pte_t *entries, unsigned count)
+/* Removes `count` leaves when all are there and of one block: OR and AND of the entries tell, two instructions each. */
+static inline bool remove_alike(pte_t *entries, unsigned count, bool is_freeing, struct gather *gather)
+{
+    pte_t any = 0, all = ~(pte_t)0;
+#pragma clang loop unroll_count(32)
+    for (unsigned i = 0; i < count; i++) {
+        any |= entries[i];
+        all &= entries[i];
+    }
+    if (!pte_is_present(all)) return false;
+    uint32_t number = pte_frame(all).number;
+    unsigned order = frame_order(block_row(number));
+    if (((pte_frame(any).number ^ number) >> order) != 0) return false;
+#pragma clang loop unroll_count(32) vectorize(disable)
+    for (unsigned i = 0; i < count; i++)
+        *(volatile pte_t *)&entries[i] = 0;
+    gather->count_pages += count;
+    block_release(gather, number, count, is_freeing);
+    return true;
+}
+
+/* Removes what there is among `count` entries of a lowest table, one by one; says how many there were. */
+static unsigned remove_each(pte_t *entries, uint64_t address, unsigned count, bool is_freeing, struct gather *gather)
 {
     unsigned present = 0;
-#pragma clang loop unroll_count(8)
-    for (unsigned i = 0; i < count; i++)
-        present += pte_is_present(entries[i]);
-    return present;
-}
-
-/* Removes the leaves of a lowest table among `count` entries from where the walk stands; says how many there were. */
-static unsigned remove_leaves(const struct walk *walk, uint64_t address, unsigned count, bool is_freeing, struct gather *gather)
-{
-    struct frame_info *frames = frame_find((frame_t){ 0 });
-    pte_t *entries = walk->entry;
-    unsigned present = count_present(entries, count);
-    bool is_one_by_one = gather->count_pages + present <= INVALIDATE_LIMIT; /* else a flush, and the addresses do not matter */
     for (unsigned i = 0; i < count; i++) {
         pte_t leaf = entries[i];
         if (!pte_is_present(leaf)) continue;
         entries[i] = 0;
-        if (is_one_by_one) gather_page(gather, address + ((uint64_t)i << PAGE_SHIFT));
-        uint32_t number = pte_frame(leaf).number;
-        frame_release(gather, number, &frames[number], is_freeing);
+        gather_page(gather, address + ((uint64_t)i << PAGE_SHIFT));
+        block_release(gather, pte_frame(leaf).number, 1, is_freeing);
+        present++;
     }
-    if (!is_one_by_one) gather->count_pages += present;
     return present;
+}
+
+/* Removes the leaves among `count` entries. All alike is tried with the whole, then with pieces: more entries than invalidations, so that addresses do not
+ * matter. */
+static unsigned remove_leaves(const struct walk *walk, uint64_t address, unsigned count, bool is_freeing, struct gather *gather)
+{
+    constexpr unsigned piece = 64;
+    static_assert(piece > INVALIDATE_LIMIT);
+    pte_t *entries = walk->entry;
+    if (count < piece) return remove_each(entries, address, count, is_freeing, gather);
+    if (remove_alike(entries, count, is_freeing, gather)) return count;
+    unsigned removed = 0;
+    for (unsigned at = 0, part; at < count; at += part) {
+        part = count - at < piece ? count - at : piece;
+        if (part == piece && remove_alike(entries + at, part, is_freeing, gather)) removed += part;
+        else removed += remove_each(entries + at, address + ((uint64_t)at << PAGE_SHIFT), part, is_freeing, gather);
+    }
+    return removed;
 }
 
 /* Removes what is mapped in the part. Returns pages unmapped. */
@@ -70,15 +99,16 @@ static uint64_t visit_remove(struct visit *visit, struct space *space, bool is_f
     unsigned removed = 1;
     if (is_large) remove_large(&visit->walk, visit->address, is_freeing, gather);
     else removed = remove_leaves(&visit->walk, visit->address, count, is_freeing, gather);
+    if (removed == 0) return 0;
     uint64_t pages = is_large ? visit->count_pages : removed;
     assert(space->count_mapped >= pages);
-    space->count_mapped -= pages;
+    walk_count_pages(&visit->walk, space, -pages);
     counter_add(COUNTER_ENTRIES_WRITTEN, removed);
-    if (removed > 0) walk_release(&visit->walk, space, visit->address, removed, gather);
+    walk_release(&visit->walk, space, visit->address, removed, gather);
     return pages;
 }
 
-/* The short way for one page with an entry in a lowest table. False: it is something else, and nothing has changed. */
+/* One present page of 4 KiB, the short way: false when it is anything else. */
 static bool page_unmap(struct space *space, user_page_t page, bool is_freeing, struct unmap_result *result)
 {
     struct walk walk;
@@ -89,13 +119,44 @@ static bool page_unmap(struct space *space, user_page_t page, bool is_freeing, s
     gather_page(&gather, page.address);
     frame_t frame = pte_frame(*walk.entry);
     *walk.entry = 0;
-    frame_release(&gather, frame.number, frame_find(frame), is_freeing);
+    block_release(&gather, frame.number, 1, is_freeing);
     assert(space->count_mapped > 0);
-    space->count_mapped--;
+    walk_count_pages(&walk, space, -(uint64_t)1);
     counter_add(COUNTER_ENTRIES_WRITTEN, 1);
     walk_release(&walk, space, page.address, 1, &gather);
     gather_end(&gather, space);
     *result = (struct unmap_result){ 1, 1, gather.freed_frames };
+    return true;
+}
+
+/* Splits the large leaf where the visit stands into a table made of the first page of the part, which is unmapped by this. False: the leaf is not such
+ * a one. */
+static bool split_within(struct visit *visit, struct space *space, struct gather *gather)
+{
+    struct walk *walk = &visit->walk;
+    if (walk->level != 1 || visit->level != 0) return false;
+    frame_t first = pte_frame(*walk->entry), table = { first.number + pte_index(visit->address, 0) };
+    const struct frame_info *info = &frame_table[first.number];
+    bool is_ours = (info->flags & FRAME_FILLED) && info->count == 1 && walk_pages_of(1) == (uint64_t)1 << frame_order(info);
+    if (!is_ours || table.number >= arch_direct_frames()) return false;
+
+    // Commit: nothing below may fail.
+    unsigned count = pte_entries(0);
+    pte_t piece = pte_split(*walk->entry, 1), *pieces = arch_frame_pointer(table);
+    block_rows_fill(first.number, count, (struct frame_info){ .kind = FRAME_KIND_USER, .count = 1 });
+    frame_table[table.number] = (struct frame_info){ .kind = FRAME_KIND_TABLE, .count = (uint16_t)(count - 1) };
+    for (unsigned i = 0; i < count; i++, piece = pte_next(piece, 0))
+        pieces[i] = piece;
+    pieces[pte_index(visit->address, 0)] = 0;
+    *walk->entry = pte_make_table(table, 1);
+    walk_total(walk, TOTALS_TABLE);
+    walk_count_pages(walk, space, -(uint64_t)1);
+    space->count_tables++;
+    counter_add(COUNTER_TABLES_ALLOCATED, 1);
+    counter_add(COUNTER_ENTRIES_WRITTEN, count + 1);
+    gather_page(gather, visit->address);
+    gather->freed_frames++;
+    walk_continue(walk, visit->address);
     return true;
 }
 
@@ -110,14 +171,17 @@ enum status space_unmap(struct space *space, struct user_span span, uint64_t fla
     while (done < span.count_pages && budget > 0) {
         struct visit visit;
         visit_begin(&visit, space, span, done, budget);
-        if (visit.is_hole) {
-            budget -= HOLE_COST < budget ? HOLE_COST : budget;
-        } else {
+        if (!visit.is_hole) {
             status = visit_split(&visit, space);
+            if (status == STATUS_NO_MEMORY && (flags & UNMAP_FREE) && split_within(&visit, space, &gather)) {
+                status = STATUS_OK;
+                unmapped++;
+            }
             if (status != STATUS_OK) break;
             unmapped += visit_remove(&visit, space, flags & UNMAP_FREE, &gather);
-            budget -= (unsigned)visit.count_pages;
         }
+        unsigned cost = visit_cost(&visit);
+        budget -= cost < budget ? cost : budget;
         done += visit.count_pages;
     }
     gather_end(&gather, space);

@@ -21,6 +21,7 @@ static enum status buffer_hold(frame_t buffer)
     if (!frame_is(buffer, FRAME_KIND_USER) || buffer.number >= arch_direct_frames()) return STATUS_BAD_FRAME;
     struct frame_info *info = frame_find(buffer);
     if (info->count == FRAME_COUNT_LIMIT) return STATUS_TOO_MANY_MAPPINGS;
+    if (frame_is_unmappable(info)) return STATUS_BAD_STATE;
     if (info->flags & FRAME_DIRTY) frame_clean(buffer, info);
     info->count++;
     return STATUS_OK;

@@ -7,6 +7,7 @@
 #define QUIRE_WALK_H
 
 #include "arch.h"
+#include "block.h"
 #include "space.h"
 
 struct walk {
@@ -51,10 +52,39 @@ static inline uint64_t walk_pages_left(uint64_t address, unsigned level)
     return walk_pages_of(level) - (address >> PAGE_SHIFT & (walk_pages_of(level) - 1));
 }
 
+/* --- What a table's row says --- */
+
+/* The row of a table; frame_info.count is the number of its present entries (of the user half, in a root). */
+static inline struct frame_info *table_row(frame_t table)
+{
+    return &frame_table[table.number];
+}
+
+/* frame_info.cookie: of a root the frame of its space; of another table of TOTALS_LEVEL what lies below it, so that it can be moved as a whole; else 0. */
+constexpr unsigned TOTALS_LEVEL = 1;
+constexpr uint32_t TOTALS_TABLE = 1u << 20; /* one table below; the bits beneath count pages of 4 KiB */
+constexpr bool HAS_TOTALS = TOTALS_LEVEL < PTE_LEVELS - 1;
+
+static inline uint32_t totals_pages(uint32_t totals) { return totals % TOTALS_TABLE; }
+static inline uint32_t totals_tables(uint32_t totals) { return totals / TOTALS_TABLE; }
+
+/* The totals above the entry where a walk stands. */
+static inline void walk_total(const struct walk *walk, uint32_t change)
+{
+    if (HAS_TOTALS && walk->level <= TOTALS_LEVEL) table_row(walk->tables[TOTALS_LEVEL])->cookie += change;
+}
+
+/* More or fewer pages (UINT64_C(0) - n) are mapped in the table where the walk stands. */
+static inline void walk_count_pages(const struct walk *walk, struct space *space, uint64_t change)
+{
+    space->count_mapped += change;
+    walk_total(walk, (uint32_t)change);
+}
+
 /* --- Tables in reserve --- */
 
-constexpr unsigned STEP_TABLES = 2; /* STEP_PAGES pages touch at most this many lowest tables */
-constexpr unsigned RESERVE_LIMIT = STEP_TABLES * (PTE_LEVELS - 1);
+constexpr unsigned STEP_PARTS = 2; /* runs of entries that a step of space_map writes */
+constexpr unsigned RESERVE_LIMIT = STEP_PARTS * (PTE_LEVELS - 1);
 
 struct reserve {
     unsigned count;
@@ -62,17 +92,20 @@ struct reserve {
 };
 
 /* Takes `count` zeroed tables for the space. NO_MEMORY: none is taken. */
-enum status reserve_fill(struct reserve *reserve, const struct space *space, unsigned count);
+enum status reserve_fill(struct reserve *reserve, unsigned count);
 void reserve_empty(struct reserve *reserve);
 
 /* Puts tables of the reserve below the absent entry where the walk stands, and walks down to `level`. */
 void walk_grow(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve);
+/* True when the large leaf where the walk stands can become smaller ones down to `level`, as far as the count of its block goes. */
+bool walk_can_split(const struct walk *walk, unsigned level);
 /* Replaces the large leaf where the walk stands by a table of smaller leaves of the same meaning, down to `level`. */
 void walk_split(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve);
 
 /* --- Going through what may be mapped --- */
 
-constexpr unsigned HOLE_COST = 16; /* a walk that finds nothing, in pages of a step's budget */
+constexpr unsigned HOLE_COST = 16;  /* a walk that finds nothing, in entries of a step's budget */
+constexpr unsigned LARGE_COST = 16; /* a large leaf */
 
 /* The next part of a span: a hole, some entries of one lowest table, or a part of a large leaf. */
 struct visit {
@@ -83,9 +116,14 @@ struct visit {
     struct walk walk;
 };
 
-/* The part of a span, `done` pages from its start; of what is not a hole at most `budget` pages. */
+/* The part of a span, `done` pages from its start; at most `budget` entries of 4 KiB. */
 void visit_begin(struct visit *visit, const struct space *space, struct user_span span, uint64_t done, uint64_t budget);
-/* Splits the large leaf down to visit.level. NO_MEMORY: nothing has changed. */
+/* What the part takes of a step's budget. */
+static inline unsigned visit_cost(const struct visit *visit)
+{
+    return visit->is_hole ? HOLE_COST : visit->level != 0 ? LARGE_COST : (unsigned)visit->count_pages;
+}
+/* Splits the large leaf down to visit.level. NO_MEMORY, TOO_MANY_MAPPINGS: nothing has changed. */
 enum status visit_split(struct visit *visit, struct space *space);
 
 /* --- What waits for the end of a step --- */
@@ -95,7 +133,7 @@ constexpr uint32_t CHAIN_END = UINT32_MAX;
 
 struct gather {
     unsigned count_pages; /* changed entries, also those beyond pages[] */
-    uint32_t frames;      /* chains through frame_info.cookie */
+    uint32_t frames;      /* chains through frame_info.cookie: heads of blocks */
     uint32_t tables;
     uint64_t freed_frames;
     user_page_t pages[INVALIDATE_LIMIT];

@@ -15,6 +15,7 @@ unsigned char *host_arena;
 
 static uint64_t arena_bytes;
 static uint32_t direct_frames;
+static unsigned leaf_levels;
 static uint64_t events[HOST_EVENTS];
 
 static void *windows[2];
@@ -45,6 +46,7 @@ void host_initialise(uint64_t bytes)
     host_arena = arena;
     arena_bytes = bytes;
     direct_frames = (uint32_t)(bytes >> PAGE_SHIFT);
+    leaf_levels = PTE_LEAF_LEVELS;
     count_windows = 0;
     cycles = 0;
     timer_nanoseconds = 0;
@@ -73,6 +75,12 @@ void host_set_direct_frames(uint32_t count_frames)
 {
     assert(count_frames <= arena_bytes >> PAGE_SHIFT);
     direct_frames = count_frames;
+}
+
+void host_set_leaf_levels(unsigned levels)
+{
+    assert(levels >= 1 && levels <= PTE_LEAF_LEVELS);
+    leaf_levels = levels;
 }
 
 void host_event_add(enum host_event event)
@@ -119,6 +127,11 @@ enum host_end host_run(void (*body)(void *), void *argument, uint32_t *code)
 uint32_t arch_direct_frames(void)
 {
     return direct_frames;
+}
+
+unsigned arch_leaf_levels(void)
+{
+    return leaf_levels;
 }
 
 void *arch_window_open(frame_t frame)

@@ -20,6 +20,9 @@ void host_initialise_frames(uint64_t bytes, uint32_t reserved_frames);
 /* Moves the end of the direct map, to try memory beyond it. */
 void host_set_direct_frames(uint32_t count_frames);
 
+/* Leaf levels of the machine; host_initialise() makes it PTE_LEAF_LEVELS. */
+void host_set_leaf_levels(unsigned levels);
+
 /* Loads a root table, as a switch to a thread of its space does: forgets all translations. Number 0: no root is active. */
 void host_activate(frame_t root);
 

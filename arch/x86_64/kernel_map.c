@@ -56,6 +56,11 @@ uint32_t arch_direct_frames(void)
     return kernel_map.direct_frames;
 }
 
+unsigned arch_leaf_levels(void)
+{
+    return cpu_features.has_gigabyte_pages ? PTE_LEAF_LEVELS : PTE_LEAF_LEVELS - 1;
+}
+
 void arch_root_initialise(frame_t root)
 {
     const pte_t *from = (const pte_t *)(DIRECT_MAP + kernel_map.root_physical);

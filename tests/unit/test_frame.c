@@ -261,7 +261,7 @@ Test(frame, stock_gives_way_to_a_block)
     for (unsigned i = 0; i < 10; i++) cr_assert(frame_prepare());
     frame_t block = take(11, FRAME_KIND_USER);
     cr_assert_eq(block.number, 2048u);
-    cr_assert_eq(frame_find(block)->flags, FRAME_DIRTY);
+    cr_assert_eq(frame_find(block)->flags, FRAME_DIRTY | 11 << FRAME_ORDER_SHIFT);
     cr_assert_eq(frame_count_free(), 0u);
     cr_assert_not(frame_prepare());
     free(storage);

@@ -41,20 +41,16 @@ static void table_check(uint32_t count, const struct memory_range *ranges, size_
     cr_assert(frame_count_free() == expected && frame_count_total() == expected);
     cr_assert(frame_check_tiers() && frame_check_counts());
     /* Nothing outside what is usable is ever handed out. */
-    frame_t frame, taken = { UINT32_MAX };
+    frame_t frame, *taken = malloc((expected + 1) * sizeof *taken);
     uint64_t got = 0;
     while (frame_allocate(0, FRAME_KIND_USER, &frame) == STATUS_OK) {
         cr_assert_eq(kind_expected(frame.number, ranges, count_ranges), FRAME_KIND_FREE, "frame %u", frame.number);
-        frame_find(frame)->cookie = taken.number;
-        taken = frame;
-        got++;
+        cr_assert_lt(got, expected);
+        taken[got++] = frame;
     }
     cr_assert(got == expected && frame_check_tiers() && frame_check_counts());
-    while (taken.number != UINT32_MAX) {
-        frame = taken;
-        taken.number = frame_find(frame)->cookie;
-        cr_assert_eq(frame_free(frame, 0, FRAME_KIND_USER), STATUS_OK);
-    }
+    while (got > 0) cr_assert_eq(frame_free(taken[--got], 0, FRAME_KIND_USER), STATUS_OK);
+    free(taken);
     cr_assert(frame_count_free() == expected && frame_check_tiers() && frame_check_counts());
     for (unsigned i = 0; i < PAGE_BYTES; i++) cr_assert_eq(((unsigned char *)storage)[bytes + i], 0xee);
     free(storage);

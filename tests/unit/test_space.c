@@ -26,10 +26,12 @@ static void end(void)
 
 TestSuite(space, .init = begin, .fini = end);
 
+/* Blocks above FRAME_CLEAN_ORDER are said to be clean, which in a new arena they are. */
 static frame_t take(unsigned order)
 {
     frame_t frame;
     cr_assert_eq(frame_allocate(order, FRAME_KIND_USER, &frame), STATUS_OK);
+    if (order > FRAME_CLEAN_ORDER) frame_find(frame)->flags &= (uint8_t)~FRAME_DIRTY;
     return frame;
 }
 
@@ -123,10 +125,18 @@ Test(space, hostile_frames)
     cr_assert_eq(space->count_mapped + space->count_tables, 0);
 }
 
+/* Eight single frames that follow each other. */
+static frame_t take_singles(void)
+{
+    frame_t block = take(3);
+    cr_assert_eq(frame_split(block, 0), STATUS_OK);
+    return block;
+}
+
 /* Ranges look at the rows of the frame table all at once: one odd row anywhere must still show. */
 Test(space, one_bad_frame_in_a_range)
 {
-    frame_t block = take(3);
+    frame_t block = take_singles();
     uint64_t done;
     for (uint32_t at = 0; at < 8; at++) {
         struct frame_info *info = frame_find((frame_t){ block.number + at });
@@ -138,6 +148,7 @@ Test(space, one_bad_frame_in_a_range)
         info->kind = FRAME_KIND_USER;
         info->count = FRAME_COUNT_LIMIT;
         cr_assert_eq(space_map(space, span_of(MIDDLE, 8), block, ATTRIBUTE_READ, &done), STATUS_TOO_MANY_MAPPINGS);
+        for (uint32_t i = 0; i < 8; i++) cr_assert_eq(frame_find((frame_t){ block.number + i })->count, i == at ? FRAME_COUNT_LIMIT : 0);
         info->count = 0;
     }
     struct frame_info *info = frame_find(block);
@@ -150,7 +161,7 @@ Test(space, one_bad_frame_in_a_range)
 
 Test(space, one_dirty_frame_in_a_range)
 {
-    frame_t block = take(3);
+    frame_t block = take_singles();
     memset(arch_frame_pointer(block), 0xa5, 8 * PAGE_BYTES);
     for (uint32_t at = 0; at < 8; at++)
         frame_find((frame_t){ block.number + at })->flags = at == 5 ? FRAME_DIRTY : 0;
@@ -190,6 +201,7 @@ Test(space, boundaries)
         USER_LIMIT - PAGE_BYTES,         /* the highest page */
     };
     frame_t frames = take(4);
+    cr_assert_eq(frame_split(frames, 0), STATUS_OK);
     for (uint32_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
         frame_t first = { frames.number + 2 * i };
         map(edges[i] - PAGE_BYTES, 2, first, ATTRIBUTE_WRITE);
@@ -346,13 +358,15 @@ Test(space, large_leaf_where_everything_is_aligned)
     cr_assert_eq(space_query(space, page_of(MIDDLE + 300 * PAGE_BYTES), &translation), STATUS_OK);
     cr_assert_eq(translation.page_bytes, (uint64_t)2 << 20);
     cr_assert_eq(translation.frame.number, block.number + 300);
-    cr_assert_eq(frame_find(translation.frame)->count, 3);
+    cr_assert_eq(frame_find(translation.frame)->count, 1 + 512 + 512, "a large leaf counts once");
     uint64_t done;
     cr_assert_eq(space_map(space, span_of(MIDDLE, 512), block, ATTRIBUTE_WRITE, &done), STATUS_ALREADY_MAPPED);
     cr_assert_eq(space_map(space, span_of(MIDDLE + 511 * PAGE_BYTES, 1), block, ATTRIBUTE_WRITE, &done), STATUS_ALREADY_MAPPED);
     cr_assert_eq(space_map_page(space, page_of(MIDDLE + PAGE_BYTES), block, ATTRIBUTE_WRITE), STATUS_ALREADY_MAPPED);
     cr_assert_eq(check_run(), 0, "%s", host_log_text());
-    cr_assert_eq(unmap(MIDDLE, 512, UNMAP_FREE).freed_frames, 1, "the others are mapped in another place too");
+    cr_assert_eq(unmap(MIDDLE, 512, UNMAP_FREE).freed_frames, 0, "the block is mapped in other places too");
+    cr_assert_eq(unmap(MIDDLE + ((uint64_t)2 << 20), 512, UNMAP_FREE).freed_frames, 0);
+    cr_assert_eq(unmap(MIDDLE + ((uint64_t)4 << 20), 512, UNMAP_FREE).freed_frames, 1024, "all of it goes with its last mapping");
 }
 
 Test(space, part_of_a_large_leaf)
@@ -363,7 +377,8 @@ Test(space, part_of_a_large_leaf)
     host_load(MIDDLE + 7 * PAGE_BYTES);
     host_load(MIDDLE + 100 * PAGE_BYTES);
     count_begin();
-    cr_assert_eq(unmap(MIDDLE + 7 * PAGE_BYTES, 1, UNMAP_FREE).freed_frames, 1);
+    cr_assert_eq(unmap(MIDDLE + 7 * PAGE_BYTES, 1, UNMAP_FREE).freed_frames, 0, "a block goes as a whole");
+    cr_assert_eq(frame_find(block)->count, 511);
     cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 1);
     cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 512 + 1 + 1);
     cr_assert_null(host_load(MIDDLE + 7 * PAGE_BYTES));
@@ -394,25 +409,16 @@ Test(space, protecting_a_large_leaf)
     }
 }
 
-/* Leaves above the second level are not made by space_map; the algorithm takes them all the same. */
-Test(space, splitting_over_two_levels)
+Test(space, leaf_of_a_gigabyte)
 {
     host_initialise_frames((uint64_t)3 << 30, 16);
     cr_assert_eq(space_create(&space), STATUS_OK);
     frame_t block = take(18);
     uint32_t count = 1u << 18;
-    map(MIDDLE, 1, block, ATTRIBUTE_WRITE); /* for the tables; then its directory is replaced by a leaf */
-    pte_t *root = arch_frame_pointer(space->root);
-    pte_t *upper = (pte_t *)arch_frame_pointer(pte_frame(root[pte_index(MIDDLE, 3)])) + pte_index(MIDDLE, 2);
-    frame_t directory = pte_frame(*upper), table = pte_frame(*(pte_t *)arch_frame_pointer(directory));
-    frame_find(directory)->count = frame_find(table)->count = 0;
-    cr_assert_eq(frame_free(directory, 0, FRAME_KIND_TABLE), STATUS_OK);
-    cr_assert_eq(frame_free(table, 0, FRAME_KIND_TABLE), STATUS_OK);
-    *upper = pte_make_leaf(block, ATTRIBUTE_WRITE, 2);
-    for (uint32_t i = 1; i < count; i++)
-        frame_find((frame_t){ block.number + i })->count = 1;
-    space->count_mapped = count;
-    space->count_tables = 1;
+    count_begin();
+    map(MIDDLE, count, block, ATTRIBUTE_WRITE);
+    cr_assert(count_of(COUNTER_ENTRIES_WRITTEN) == 2 && count_of(COUNTER_TABLES_ALLOCATED) == 1, "one leaf, and the table that it is in");
+    cr_assert_eq(frame_find((frame_t){ block.number + 12345 })->count, 1);
     cr_assert_eq(check_run(), 0, "%s", host_log_text());
 
     count_begin();
@@ -421,6 +427,7 @@ Test(space, splitting_over_two_levels)
     cr_assert_eq(unmap(MIDDLE + 2048 * PAGE_BYTES, 512, UNMAP_KEEP).unmapped_pages, 512);
     cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 3, "a whole piece needs no table");
     cr_assert_eq(space->count_mapped, count - 612);
+    cr_assert_eq(frame_find(block)->count, 512 - 3 + 1024 - 100, "large leaves that are left, and small ones");
     struct translation translation;
     cr_assert_eq(space_query(space, page_of(MIDDLE + 999 * PAGE_BYTES), &translation), STATUS_OK);
     cr_assert_eq(translation.frame.number, block.number + 999);
@@ -542,7 +549,7 @@ Test(space, destroy_gives_everything_back)
     frame_t block = take(9), kept = { block.number + 9 };
     cr_assert_eq(space_map(other, span_of(MIDDLE + ((uint64_t)2 << 20), 512), block, ATTRIBUTE_WRITE, &done), STATUS_OK);
     map(MIDDLE, 1, kept, ATTRIBUTE_READ); /* another space has it too */
-    uint64_t held = space->count_tables + 1;
+    uint64_t held = space->count_tables + 512; /* a part of the block is mapped: all of it stays */
     unsigned steps = 0;
     enum status status;
     while ((status = space_destroy(other)) == STATUS_AGAIN) {
@@ -552,4 +559,121 @@ Test(space, destroy_gives_everything_back)
     cr_assert_eq(status, STATUS_OK);
     cr_assert_eq(frame_count_free(), free - held);
     cr_assert(frame_is(kept, FRAME_KIND_USER) && frame_find(kept)->count == 1);
+}
+
+/* --- Large leaves of a fill --- */
+
+static void fill_all(uint64_t address, uint64_t count_pages)
+{
+    for (uint64_t total = 0, done; total < count_pages; total += done) {
+        enum status status = space_fill(space, span_of(address + (total << PAGE_SHIFT), count_pages - total), ATTRIBUTE_WRITE, &done);
+        cr_assert_eq(status, total + done == count_pages ? STATUS_OK : STATUS_AGAIN);
+    }
+}
+
+static uint64_t page_bytes_at(uint64_t address)
+{
+    struct translation translation;
+    cr_assert_eq(space_query(space, page_of(address), &translation), STATUS_OK);
+    return translation.page_bytes;
+}
+
+Test(space, fill_uses_large_leaves_where_they_fit)
+{
+    constexpr uint64_t large = (uint64_t)2 << 20;
+    uint64_t free = frame_count_free();
+    fill_all(MIDDLE - 100 * PAGE_BYTES, 100 + 2 * 512 + 7);
+    cr_assert_eq(page_bytes_at(MIDDLE - PAGE_BYTES), PAGE_BYTES);
+    cr_assert(page_bytes_at(MIDDLE) == large && page_bytes_at(MIDDLE + large) == large);
+    cr_assert_eq(page_bytes_at(MIDDLE + 2 * large), PAGE_BYTES);
+    cr_assert_eq(frame_count_free(), free - (100 + 2 * 512 + 7) - space->count_tables);
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+    /* Each page of it goes back by itself. */
+    cr_assert_eq(unmap(MIDDLE + 9 * PAGE_BYTES, 3, UNMAP_FREE).freed_frames, 3);
+    cr_assert_eq(page_bytes_at(MIDDLE), PAGE_BYTES);
+    cr_assert_eq(unmap(MIDDLE + large, 512, UNMAP_FREE).freed_frames, 512);
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+}
+
+Test(space, fill_falls_back_to_small_leaves)
+{
+    host_set_leaf_levels(1);
+    fill_all(MIDDLE, 512);
+    cr_assert_eq(page_bytes_at(MIDDLE), PAGE_BYTES, "the processor has no others");
+    host_set_leaf_levels(2);
+    while (true) { /* no block of 2 MiB is left, many frames are */
+        frame_t block;
+        if (frame_allocate(9, FRAME_KIND_USER, &block) != STATUS_OK) break;
+        cr_assert_eq(frame_free((frame_t){ block.number + 5 }, 0, FRAME_KIND_USER), STATUS_OK);
+        for (uint32_t i = 100; i < 512; i++) cr_assert_eq(frame_free((frame_t){ block.number + i }, 0, FRAME_KIND_USER), STATUS_OK);
+    }
+    fill_all(MIDDLE + ((uint64_t)2 << 20), 512);
+    cr_assert_eq(page_bytes_at(MIDDLE + ((uint64_t)2 << 20)), PAGE_BYTES, "memory is in pieces");
+}
+
+Test(space, leaves_of_the_levels_that_the_processor_has)
+{
+    host_initialise_frames((uint64_t)3 << 30, 16);
+    cr_assert_eq(space_create(&space), STATUS_OK);
+    frame_t block = take(18);
+    host_set_leaf_levels(2);
+    uint64_t done;
+    count_begin();
+    cr_assert_eq(space_map(space, span_of(MIDDLE, 1u << 18), block, ATTRIBUTE_WRITE, &done), STATUS_OK);
+    cr_assert(done == 1u << 18 && count_of(COUNTER_ENTRIES_WRITTEN) == 512 + 2, "512 leaves of 2 MiB are one step");
+    cr_assert_eq(frame_find(block)->count, 512);
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+    /* At an address that is aligned to 2 MiB only: two tables of such leaves. */
+    host_set_leaf_levels(3);
+    uint64_t other = MIDDLE + ((uint64_t)5 << 30) + ((uint64_t)2 << 20);
+    map(other, 1u << 18, block, ATTRIBUTE_READ);
+    cr_assert_eq(page_bytes_at(other), (uint64_t)2 << 20);
+    cr_assert_eq(frame_find(block)->count, 1024);
+    /* By pages of 4 KiB it would pass what a count holds. */
+    uint64_t small = MIDDLE + ((uint64_t)9 << 30), total = 0;
+    enum status status = STATUS_AGAIN;
+    for (; status == STATUS_AGAIN; total += done) {
+        done = 0;
+        status = space_map(space, span_of(small + (total << PAGE_SHIFT), (1u << 18) - 1 - total), (frame_t){ block.number + 1 + (uint32_t)total }, ATTRIBUTE_READ,
+                           &done);
+    }
+    cr_assert_eq(status, STATUS_TOO_MANY_MAPPINGS);
+    cr_assert_eq(total, (FRAME_COUNT_LIMIT - 1024) / STEP_PAGES * STEP_PAGES);
+    cr_assert_eq(frame_find(block)->count, 1024 + total, "a step that is refused holds nothing");
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+}
+
+Test(space, a_split_that_would_pass_the_count_is_refused)
+{
+    frame_t block = take(9);
+    map(MIDDLE, 512, block, ATTRIBUTE_WRITE);
+    frame_find(block)->count += FRAME_COUNT_LIMIT - 511;
+    struct unmap_result result;
+    uint64_t done, changed;
+    cr_assert_eq(space_unmap(space, span_of(MIDDLE, 1), UNMAP_KEEP, &result), STATUS_TOO_MANY_MAPPINGS);
+    cr_assert_eq(space_protect(space, span_of(MIDDLE, 1), ATTRIBUTE_READ, &done, &changed), STATUS_TOO_MANY_MAPPINGS);
+    frame_find(block)->count -= FRAME_COUNT_LIMIT - 511;
+    unmap(MIDDLE, 1, UNMAP_KEEP);
+}
+
+Test(space, a_large_dirty_block_waits_for_its_cleaning)
+{
+    frame_t block;
+    cr_assert_eq(frame_allocate(10, FRAME_KIND_USER, &block), STATUS_OK);
+    uint64_t done;
+    cr_assert_eq(space_map(space, span_of(MIDDLE, 512), block, ATTRIBUTE_WRITE, &done), STATUS_BAD_STATE);
+    cr_assert_eq(space_map(space, span_of(MIDDLE + PAGE_BYTES, 5), block, ATTRIBUTE_WRITE, &done), STATUS_BAD_STATE);
+    cr_assert_eq(space_map_page(space, page_of(MIDDLE), block, ATTRIBUTE_WRITE), STATUS_BAD_STATE);
+    cr_assert_eq(frame_clean_step(block, frame_find(block)), STATUS_AGAIN);
+    cr_assert_eq(space_map_page(space, page_of(MIDDLE), block, ATTRIBUTE_WRITE), STATUS_BAD_STATE);
+    cr_assert_eq(frame_clean_step(block, frame_find(block)), STATUS_OK);
+    map(MIDDLE, 1024, block, ATTRIBUTE_WRITE);
+    /* Smaller ones are zeroed on the way, at most so much in a step. */
+    frame_t first = take(10);
+    cr_assert_eq(frame_split(first, 9), STATUS_OK);
+    frame_find(first)->flags |= FRAME_DIRTY;
+    frame_find((frame_t){ first.number + 512 })->flags |= FRAME_DIRTY;
+    count_begin();
+    cr_assert_eq(space_map(space, span_of(MIDDLE + ((uint64_t)8 << 20), 1024), first, ATTRIBUTE_WRITE, &done), STATUS_AGAIN);
+    cr_assert(done == 512 && count_of(COUNTER_FRAMES_ZEROED) <= 512 + 1);
 }

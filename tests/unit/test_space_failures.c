@@ -205,6 +205,62 @@ Test(space_failures, second_split_of_a_range)
     compare(&world, "second split", 0);
 }
 
+/* Giving a part of a large leaf back works without a free frame: a page that goes becomes the table. */
+Test(space_failures, giving_back_a_part_without_memory)
+{
+    static const struct { uint64_t first, count; } parts[] = { { 5, 2 }, { 0, 1 }, { 511, 1 }, { 1, 511 }, { 0, 256 } };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        struct world world;
+        host_initialise_frames((uint64_t)FRAMES << PAGE_SHIFT, 16);
+        uint64_t free = frame_count_free(), done;
+        cr_assert_eq(space_create(&world.space), STATUS_OK);
+        cr_assert_eq(space_fill(world.space, span_of(LARGE, 512), ATTRIBUTE_WRITE, &done), STATUS_OK);
+        host_activate(world.space->root);
+        memset(host_load(LARGE + 7 * PAGE_BYTES), 7, PAGE_BYTES);
+        frame_t frame;
+        uint64_t taken = 0;
+        for (; frame_count_free() > 0; taken++) cr_assert_eq(frame_allocate(0, FRAME_KIND_KERNEL, &frame), STATUS_OK);
+        struct unmap_result result;
+        cr_assert_eq(space_unmap(world.space, span_of(LARGE + parts[i].first * PAGE_BYTES, parts[i].count), UNMAP_FREE, &result), STATUS_OK);
+        cr_assert(result.unmapped_pages == parts[i].count && result.freed_frames == parts[i].count);
+        cr_assert_eq(frame_count_free(), parts[i].count - 1);
+        cr_assert_eq(world.space->count_mapped, 512 - parts[i].count);
+        cr_assert_null(host_tlb_stale());
+        cr_assert_eq(check_run(), 0, "%s", host_log_text());
+        for (uint64_t page = 0; page < 512; page++) {
+            bool is_gone = page >= parts[i].first && page < parts[i].first + parts[i].count;
+            const unsigned char *bytes = host_load(LARGE + page * PAGE_BYTES);
+            cr_assert_eq(bytes == nullptr, is_gone);
+            if (!is_gone) cr_assert_eq(bytes[99], page == 7 ? 7 : 0);
+        }
+        host_activate((frame_t){ 0 });
+        while (space_destroy(world.space) == STATUS_AGAIN) continue;
+        cr_assert_eq(frame_count_free() + taken, free);
+        cr_assert_eq(check_run(), 0, "%s", host_log_text());
+    }
+}
+
+/* A block that somebody else maps too is not taken for a table. */
+Test(space_failures, a_shared_block_is_not_taken_for_a_table)
+{
+    struct world world;
+    host_initialise_frames((uint64_t)FRAMES << PAGE_SHIFT, 16);
+    uint64_t done;
+    struct space *other;
+    cr_assert_eq(space_create(&world.space), STATUS_OK);
+    cr_assert_eq(space_create(&other), STATUS_OK);
+    cr_assert_eq(space_fill(world.space, span_of(LARGE, 512), ATTRIBUTE_WRITE, &done), STATUS_OK);
+    struct translation translation;
+    cr_assert_eq(space_query(world.space, (user_page_t){ LARGE }, &translation), STATUS_OK);
+    cr_assert_eq(space_map_page(other, (user_page_t){ LARGE }, translation.frame, ATTRIBUTE_READ), STATUS_OK);
+    frame_t frame;
+    while (frame_count_free() > 0) cr_assert_eq(frame_allocate(0, FRAME_KIND_KERNEL, &frame), STATUS_OK);
+    remember(&world);
+    struct unmap_result result;
+    cr_assert_eq(space_unmap(world.space, span_of(LARGE, 3), UNMAP_FREE, &result), STATUS_NO_MEMORY);
+    compare(&world, "shared block", 0);
+}
+
 /* A range that meets a mapped page anywhere in its first step changes nothing before it. */
 Test(space_failures, already_mapped_anywhere)
 {
