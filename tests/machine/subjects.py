@@ -25,6 +25,8 @@ def run_groups(*groups, **arguments):
     result = boot(modules=subject_modules(*groups), **{'timeout': 120, **arguments})
     wanted = [case for case in CASES if case[0] in groups]
     result.expect_none('panic')
+    if arguments.get('kernel') != 'kernel':
+        expect_audited(result)
     wrong = [line.raw for line in result.lines if line.subsystem == 'out' and re.search(r'\| (subject: broken|suite: wrong)', line.raw)]
     assert not wrong, 'cases failed:\n' + '\n'.join(wrong)
     for _, name, end in wanted:
@@ -34,6 +36,12 @@ def run_groups(*groups, **arguments):
     result.expect('out', name='victim', text='| victim: ends status=OK', damaged=0)
     result.ended_well()
     return result
+
+
+def expect_audited(result):
+    """The pager's own audit, after each end of a process and when the last has ended, found nothing (kernels for tests only)."""
+    result.expect_none('check', 'failed')
+    result.expect('check', 'ok', after='idle', count=1)
 
 
 def suite_line(result, name):

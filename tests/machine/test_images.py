@@ -13,6 +13,7 @@ import machine as qemu
 import serial_log
 from harness import Boot, boot, built, cases, data, program, program_for_tests
 from iso import write_iso
+from subjects import expect_audited
 
 ROWS, ROW_BYTES = 64, 56  # program headers: code, data, rodata, stack
 CODE, DATA, RODATA, STACK = range(4)
@@ -118,6 +119,7 @@ def test_damaged_programs_of_the_boot(part):
     result = boot(modules=[*((content, name) for name, (content, _, _) in images.items()), program('hello')])
     result.ended('failed')
     result.expect_none('panic')
+    expect_audited(result)
     result.expect_none('process', 'started', name=lambda name: name != 'hello')
     result.expect('process', 'ended', name='hello', reason='exited', value=0)
     for name, (_, status, reason) in images.items():
@@ -142,6 +144,7 @@ def test_damaged_images_that_are_started(part):
                 assert line.values['status'] == status and line.number('lost') == 0 and line.number('checker') == 0, line.raw
             expect_refusal(result, name, status, reason, 2)
         result.expect('out', text='| starter: done wrong=0')
+        expect_audited(result)
 
 
 def halves(names):
@@ -163,6 +166,7 @@ def test_randomly_damaged_images(seed):
     result.expect_none('panic')
     result.expect('out', text='| starter: done wrong=0')
     result.ended_well()
+    expect_audited(result)
     refused = len(result.find('process', 'refused'))
     assert 2 <= refused < 2 * len(names), f'seed {seed}: {refused} of {2 * len(names)} refused'
 

@@ -7,7 +7,7 @@ import struct
 import subprocess
 
 from harness import boot, built, data, default_modules, program, program_for_tests, words_file
-from subjects import expect_end, run_groups
+from subjects import expect_audited, expect_end, run_groups
 
 PAGE = 4096
 KINDS = ['code', 'data', 'rodata', 'brk', 'autogen', 'mmap', 'stack', 'buffer']
@@ -36,6 +36,7 @@ def boot_checked(modules, **arguments):
     result.ended_well()
     result.expect('out', name='last', text='| last: checker=0 status=OK', count=1)
     result.expect_none('panic')
+    expect_audited(result)
     return result
 
 

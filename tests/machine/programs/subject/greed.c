@@ -2,6 +2,7 @@
 #include "subject.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <quire/endpoint.h>
 #include <quire/syscall.h>
@@ -43,15 +44,19 @@ void case_fault_storm(void)
     expect(system_now().faults == before + 200 * 64);
 }
 
+/* Every frame there is gets written: modules and everybody else's memory are not among them. */
 void case_memory_by_brk(void)
 {
-    uint64_t start = 0;
+    uint64_t start = 0, module = 0, size;
+    expect_status(module_map("some.data", &module, &size), STATUS_OK);
+    expect(*byte_at(module) == 's');
     expect_status(memory_brk(0, &start), STATUS_OK);
     uint64_t taken = take(memory_brk, 16 << 20);
     uint64_t left = system_now().free_frames;
     printf("subject: took pages=%lu left=%lu\n", taken / PAGE_BYTES, left);
     expect(left < 8); /* what a page needs beside itself: tables */
     touch_all((start + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1), taken - PAGE_BYTES);
+    expect(memcmp((const char *)(uintptr_t)module, "some data\n", size) == 0);
     expect_status(memory_brk(-(int64_t)taken, &start), STATUS_OK);
     expect(system_now().free_frames >= taken / PAGE_BYTES);
 }
