@@ -1,0 +1,65 @@
+"""The kernel's own faults: a panic that names vector, error code, address and instruction, with registers and a backtrace, and the machine ends.
+
+No call and no program can make the kernel fault, so gdb does: it stops the kernel in the middle of a system call and sets a register wrong.
+"""
+import shutil
+import subprocess
+import threading
+
+import harness
+import machine as qemu
+import serial_log
+from bundle import bundle_bytes
+from harness import Boot, Skip, built, cases, program
+
+NOWHERE, NOTHING = 0xffffffffdead0000, 0xfffff00000000000
+# name: (what gdb does when the kernel is in kernel_on_call, vector, address or None, instruction or None)
+DAMAGE = {
+    'jump': (f'set $rip = {NOWHERE:#x}', 14, NOWHERE, NOWHERE),
+    'jump-to-null': ('set $rip = 0', 14, 0, 0),
+    'jump-to-user': ('set $rip = 0x400000', 14, 0x400000, 0x400000),
+    'instruction': ('set *(unsigned short *)$rip = 0x0b0f', 6, None, None),
+    'stack': (f'set $rsp = {NOTHING:#x}', 8, None, None),
+}
+
+
+def boot_with_gdb(command):
+    if shutil.which('gdb') is None:
+        raise Skip('gdb is not installed: ./quire doctor')
+    harness.running.folder.mkdir(parents=True, exist_ok=True)
+    stem = harness.running.folder / '0'
+    socket = harness.running.folder / 'gdb'
+    machine = qemu.Machine(door='pvh', kernel=built('kernel-test'), arguments=harness.BASIC_ARGUMENTS, memory='128M', bundle=stem.with_suffix('.bundle'),
+                           extra=['-S', '-chardev', f'socket,path={socket},server=on,wait=off,id=gdb', '-gdb', 'chardev:gdb'])
+    machine.bundle.write_bytes(bundle_bytes([(built('pager').read_bytes(), 'pager'), (program('hello')[0].read_bytes(), 'hello')]))
+    debugger = threading.Thread(target=drive, args=(machine.kernel, socket, command, stem.with_suffix('.gdb')))
+    debugger.start()
+    outcome = qemu.run(machine, 60, log=stem.with_suffix('.log'))
+    debugger.join()
+    result = Boot(machine, outcome, serial_log.parse(outcome.output), stem.with_suffix('.log'))
+    harness.running.boots.append(result)
+    return result
+
+
+def drive(kernel, socket, command, log):
+    commands = ['set confirm off', 'set tcp connect-timeout 30', f'target remote {socket}', 'hbreak kernel_on_call', 'continue', 'delete', command, 'continue']
+    with open(log, 'w') as file:
+        subprocess.run(['gdb', '-nx', '-batch', *(part for text in commands for part in ('-ex', text)), str(kernel)], stdin=subprocess.DEVNULL,
+                       stdout=file, stderr=subprocess.STDOUT, timeout=60, check=False)
+
+
+@cases(damage=list(DAMAGE))
+def test_kernel_fault(damage):
+    command, vector, address, instruction = DAMAGE[damage]
+    result = boot_with_gdb(command)
+    result.ended('panic')
+    line = result.expect('panic', vector=vector)
+    if vector != 8:
+        assert 'error' in line.values and 'addr' in line.values, line.raw
+    if address is not None:
+        assert line.number('addr') == address, line.raw
+    if instruction is not None:
+        assert line.number('ip') == instruction, line.raw
+    after = result.lines[result.lines.index(line) + 1:]
+    assert any('rsp=' in row.raw for row in after), 'no registers'
+    result.expect_none('process', 'ended')
