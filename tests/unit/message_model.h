@@ -1,0 +1,549 @@
+/* A naive model of threads, endpoints and messages: arrays in place of lists, searched in place of linked, with the registers of every thread.
+ *
+ * Each model_... operation first does the thing on the kernel, by its doors, then to the model, and model_compare() looks at everything: states, registers,
+ * tokens, the order of every queue, who runs. Who is above the choices: test_message_random.c chooses at random, test_message_tiny.c tries all of them.
+ *
+ * Thread 0 is the pager's, thread 1 the idler, which never waits. Endpoint 0 is the pager's: faults go there. */
+#ifndef QUIRE_MESSAGE_MODEL_H
+#define QUIRE_MESSAGE_MODEL_H
+
+#include <criterion/criterion.h>
+
+#include "kernel_world.h"
+
+constexpr unsigned MODEL_THREADS = 10, MODEL_ENDPOINTS = 3, MODEL_SPACES = 4;
+constexpr unsigned PAGER = 0, IDLER = 1, NOBODY = MODEL_THREADS;
+constexpr uint64_t MODEL_HANDLES = HANDLE_ROWS; /* numbers below this, so that each has a row of its own */
+
+struct model_thread {
+    struct thread *real;
+    unsigned space, endpoint, server;
+    enum thread_state state;
+    enum thread_request request;
+    bool has_buffer;
+    uint64_t badge, token, instruction;
+    uint64_t number, argument[CALL_ARGUMENTS];
+    uint64_t fault_kind, fault_word[MESSAGE_WORDS];
+};
+
+struct model_line { /* a queue */
+    unsigned length, thread[MODEL_THREADS];
+};
+
+struct model_row {
+    bool is_filled;
+    unsigned endpoint;
+    uint32_t rights;
+    uint64_t badge;
+};
+
+static struct {
+    unsigned count_threads, count_endpoints, count_spaces;
+    struct space *space[MODEL_SPACES];
+    struct endpoint *endpoint[MODEL_ENDPOINTS];
+    struct model_thread thread[MODEL_THREADS];
+    struct model_row row[MODEL_SPACES][MODEL_HANDLES];
+    struct model_line ready[PRIORITY_LIMIT], queue[MODEL_ENDPOINTS];
+    bool queue_is_receivers[MODEL_ENDPOINTS];
+    uint64_t bits[MODEL_ENDPOINTS];
+    unsigned current;
+    uint64_t next_page;
+} model;
+
+/* --- Lines --- */
+
+static void line_insert(struct model_line *line, unsigned thread, bool at_front)
+{
+    if (at_front) memmove(line->thread + 1, line->thread, line->length * sizeof line->thread[0]);
+    line->thread[at_front ? 0 : line->length] = thread;
+    line->length++;
+}
+
+static void line_remove(struct model_line *line, unsigned thread)
+{
+    unsigned at = 0;
+    while (line->thread[at] != thread) at++;
+    line->length--;
+    memmove(line->thread + at, line->thread + at + 1, (line->length - at) * sizeof line->thread[0]);
+}
+
+/* --- Who runs --- */
+
+static unsigned priority_of(unsigned thread)
+{
+    return model.thread[thread].real->priority;
+}
+
+static void make_ready(unsigned thread, bool at_front)
+{
+    model.thread[thread].state = THREAD_READY;
+    line_insert(&model.ready[priority_of(thread)], thread, at_front);
+}
+
+static void run_thread(unsigned thread)
+{
+    model.thread[thread].state = THREAD_RUNNING;
+    model.current = thread;
+}
+
+/* Gives the processor to the heir, or to whoever comes before it. */
+static void switch_to_best(unsigned heir)
+{
+    unsigned best = PRIORITY_LIMIT;
+    while (best > 0 && model.ready[best - 1].length == 0) best--;
+    if (heir != NOBODY && priority_of(heir) + 1 >= best) {
+        run_thread(heir);
+        return;
+    }
+    if (heir != NOBODY) make_ready(heir, true);
+    unsigned first = model.ready[best - 1].thread[0];
+    line_remove(&model.ready[best - 1], first);
+    run_thread(first);
+}
+
+static void wake(unsigned thread)
+{
+    make_ready(thread, false);
+    switch_to_best(model.current);
+}
+
+/* --- Messages --- */
+
+static uint64_t incarnation_of(unsigned space)
+{
+    return space == 0 ? (uint64_t)WORLD_INCARNATION << TAG_INCARNATION_SHIFT : 0;
+}
+
+static bool fits_model(const struct model_thread *sender, const struct model_thread *receiver)
+{
+    return sender->request == REQUEST_FAULT || tag_length(sender->argument[1]) == 0 || receiver->has_buffer;
+}
+
+static void deliver_model(struct model_thread *from, struct model_thread *to)
+{
+    bool is_fault = from->request == REQUEST_FAULT;
+    to->number = STATUS_OK;
+    to->argument[0] = from->badge;
+    to->argument[1] = (is_fault ? from->fault_kind | TAG_FAULT : from->argument[1] & TAG_SENDER_MASK) | incarnation_of(to->space);
+    memcpy(to->argument + 2, is_fault ? from->fault_word : from->argument + 2, sizeof from->fault_word);
+    to->argument[8] = from->token;
+    from->state = THREAD_WAITING;
+    from->server = to->space;
+}
+
+static void deliver_bits_model(struct model_thread *to, unsigned endpoint)
+{
+    memset(to->argument, 0, sizeof to->argument);
+    to->number = STATUS_OK;
+    to->argument[1] = TAG_NOTIFICATION | incarnation_of(to->space);
+    to->argument[2] = model.bits[endpoint];
+    model.bits[endpoint] = 0;
+}
+
+static unsigned take_first(unsigned endpoint)
+{
+    unsigned first = model.queue[endpoint].thread[0];
+    line_remove(&model.queue[endpoint], first);
+    return first;
+}
+
+static void wait_at(unsigned thread, unsigned endpoint, enum thread_state state)
+{
+    model.thread[thread].state = state;
+    model.thread[thread].endpoint = endpoint;
+    model.queue_is_receivers[endpoint] = state == THREAD_RECEIVING;
+    line_insert(&model.queue[endpoint], thread, false);
+    switch_to_best(NOBODY);
+}
+
+static void send_model(unsigned at, unsigned endpoint, enum thread_request request)
+{
+    struct model_thread *sender = &model.thread[at];
+    bool has_receiver = model.queue[endpoint].length > 0 && model.queue_is_receivers[endpoint];
+    sender->request = request;
+    if (has_receiver && !fits_model(sender, &model.thread[model.queue[endpoint].thread[0]])) {
+        sender->request = REQUEST_NONE;
+        sender->number = STATUS_BAD_BUFFER;
+        return;
+    }
+    sender->token += TOKEN_NEXT;
+    if (!has_receiver) {
+        wait_at(at, endpoint, THREAD_SENDING);
+        return;
+    }
+    unsigned receiver = take_first(endpoint);
+    deliver_model(sender, &model.thread[receiver]);
+    switch_to_best(receiver);
+}
+
+/* Returns false when nothing is there and the receiver does not wait. */
+static bool receive_model(unsigned at, unsigned endpoint, bool wait, unsigned heir)
+{
+    struct model_thread *receiver = &model.thread[at];
+    bool received = model.bits[endpoint] != 0;
+    if (received) deliver_bits_model(receiver, endpoint);
+    while (!received && model.queue[endpoint].length > 0 && !model.queue_is_receivers[endpoint]) {
+        struct model_thread *sender = &model.thread[model.queue[endpoint].thread[0]];
+        unsigned number = take_first(endpoint);
+        received = fits_model(sender, receiver);
+        if (received) {
+            deliver_model(sender, receiver);
+        } else {
+            sender->request = REQUEST_NONE;
+            sender->number = STATUS_BAD_BUFFER;
+            make_ready(number, false);
+        }
+    }
+    if (heir != NOBODY) make_ready(heir, !received); /* a heir of somebody who waits is not behind its equals */
+    if (received || !wait) {
+        switch_to_best(at);
+        return received;
+    }
+    wait_at(at, endpoint, THREAD_RECEIVING);
+    return true;
+}
+
+static void fault_model(unsigned at, uint64_t kind, uint64_t tried, uint64_t address)
+{
+    struct model_thread *thread = &model.thread[at];
+    thread->fault_kind = kind;
+    const uint64_t word[MESSAGE_WORDS] = { tried, address, thread->instruction, WORLD_STACK, thread->real->label, 0 };
+    memcpy(thread->fault_word, word, sizeof word);
+    thread->badge = thread->real->space->pager.badge;
+    send_model(at, 0, REQUEST_FAULT);
+}
+
+/* The row of a handle with a right, or nullptr and the model's thread has its status or its fault. */
+static const struct model_row *row_model(unsigned at, uint64_t handle, uint64_t right)
+{
+    struct model_thread *thread = &model.thread[at];
+    const struct model_row *row = handle < MODEL_HANDLES ? &model.row[thread->space][handle] : nullptr;
+    if (handle == HANDLE_NONE || handle > UINT32_MAX || ((row == nullptr || !row->is_filled) && thread->space == 0)) {
+        thread->number = STATUS_BAD_HANDLE;
+    } else if (row == nullptr || !row->is_filled) {
+        fault_model(at, FAULT_HANDLE, 0, handle);
+    } else if ((row->rights & right) == 0) {
+        thread->number = STATUS_NO_RIGHT;
+    } else {
+        return row;
+    }
+    return nullptr;
+}
+
+/* The thread of a token that the running one may answer, or NOBODY. */
+static unsigned caller_of(uint64_t token)
+{
+    for (unsigned i = 0; i < model.count_threads; i++) {
+        const struct model_thread *caller = &model.thread[i];
+        if (caller->state == THREAD_WAITING && caller->token == token && caller->server == model.thread[model.current].space) return i;
+    }
+    return NOBODY;
+}
+
+static bool length_is_good_model(const struct model_thread *thread, uint64_t tag)
+{
+    return tag_length(tag) == 0 || (tag_length(tag) <= MESSAGE_BUFFER_BYTES && thread->has_buffer);
+}
+
+static void release(unsigned at)
+{
+    model.thread[at].state = THREAD_STOPPED;
+    model.thread[at].request = REQUEST_NONE;
+}
+
+/* Takes a thread that does not run out of everything. */
+static void stop_model(unsigned at)
+{
+    struct model_thread *thread = &model.thread[at];
+    if (thread->state == THREAD_READY) line_remove(&model.ready[priority_of(at)], at);
+    if (thread->state == THREAD_SENDING || thread->state == THREAD_RECEIVING) line_remove(&model.queue[thread->endpoint], at);
+    release(at);
+}
+
+static void end_wait_model(unsigned at)
+{
+    bool is_fault = model.thread[at].request == REQUEST_FAULT;
+    stop_model(at);
+    if (is_fault) return;
+    model.thread[at].number = STATUS_PEER_ENDED;
+    wake(at);
+}
+
+/* --- Operations --- */
+
+static void registers_set(unsigned at, uint64_t number, const uint64_t argument[CALL_ARGUMENTS])
+{
+    model.thread[at].number = number;
+    memcpy(model.thread[at].argument, argument, sizeof model.thread[at].argument);
+}
+
+static void call_model(unsigned at, const uint64_t *argument)
+{
+    const struct model_row *row = row_model(at, argument[0], RIGHT_CALL);
+    if (row == nullptr) return;
+    model.thread[at].badge = row->badge;
+    if (length_is_good_model(&model.thread[at], argument[1])) send_model(at, row->endpoint, REQUEST_CALL);
+    else model.thread[at].number = STATUS_BAD_BUFFER;
+}
+
+/* What the reply makes of the caller; true: it goes on. */
+static bool reply_model(struct model_thread *from, struct model_thread *to)
+{
+    const uint64_t *argument = from->argument;
+    if (to->request == REQUEST_CALL) {
+        to->number = STATUS_OK;
+        memcpy(to->argument, argument, sizeof to->argument);
+        to->argument[0] = to->argument[8] = 0;
+        to->argument[1] &= TAG_SENDER_MASK;
+        return true;
+    }
+    bool is_handle = to->fault_kind == FAULT_HANDLE;
+    if (tag_label(argument[1]) == FAULT_RETRY) {
+        if (is_handle) to->instruction -= HOST_CALL_BYTES;
+        return true;
+    }
+    if (tag_label(argument[1]) != FAULT_REFUSE || !is_handle) return false;
+    to->number = argument[2];
+    return true;
+}
+
+static void reply_receive_model(unsigned at, const uint64_t *argument)
+{
+    const struct model_row *row = row_model(at, argument[0], RIGHT_RECEIVE);
+    if (row == nullptr) return;
+    struct model_thread *thread = &model.thread[at];
+    unsigned caller = NOBODY;
+    if (argument[8] != 0) {
+        caller = caller_of(argument[8]);
+        if (caller == NOBODY) {
+            thread->number = STATUS_STALE;
+            return;
+        }
+        struct model_thread *to = &model.thread[caller];
+        if (!length_is_good_model(thread, argument[1]) || (to->request == REQUEST_CALL && tag_length(argument[1]) != 0 && !to->has_buffer)) {
+            thread->number = STATUS_BAD_BUFFER;
+            return;
+        }
+        bool goes_on = reply_model(thread, to);
+        release(caller);
+        if (!goes_on) caller = NOBODY;
+    }
+    (void)receive_model(at, row->endpoint, true, caller);
+}
+
+static void resolve_model(unsigned at, const uint64_t *argument)
+{
+    struct model_thread *thread = &model.thread[at];
+    if (thread->space != 0) {
+        thread->number = STATUS_DENIED;
+        return;
+    }
+    const struct model_row *row = row_model(at, argument[0], RIGHT_RECEIVE);
+    if (row == nullptr) return;
+    unsigned caller = caller_of(argument[8]);
+    if (caller == NOBODY) {
+        thread->number = STATUS_STALE;
+    } else if (model.thread[caller].request != REQUEST_FAULT || model.thread[caller].fault_kind != FAULT_PAGE) {
+        thread->number = STATUS_BAD_STATE;
+    } else if ((argument[1] & (PAGE_BYTES - 1)) > ATTRIBUTES_ALL) {
+        thread->number = STATUS_BAD_ARGUMENT;
+    } else {
+        release(caller);
+        (void)receive_model(at, row->endpoint, true, caller);
+    }
+}
+
+/* A system call of the running thread, on the kernel and in the model. */
+static void model_call(uint64_t number, const uint64_t argument[CALL_ARGUMENTS])
+{
+    unsigned at = model.current;
+    struct model_thread *thread = &model.thread[at];
+    registers_set(at, number, argument);
+    (void)world_call(thread->real, number, argument);
+    uint64_t copy[CALL_ARGUMENTS];
+    memcpy(copy, argument, sizeof copy);
+    const struct model_row *row;
+    switch (number) {
+    case CALL_call: call_model(at, copy); break;
+    case CALL_reply_receive: reply_receive_model(at, copy); break;
+    case CALL_resolve: resolve_model(at, copy); break;
+    case CALL_receive:
+        row = row_model(at, copy[0], RIGHT_RECEIVE);
+        if (row == nullptr) break;
+        if (copy[1] > RECEIVE_DO_NOT_WAIT) thread->number = STATUS_BAD_ARGUMENT;
+        else if (!receive_model(at, row->endpoint, copy[1] == RECEIVE_WAIT, NOBODY)) thread->number = STATUS_WOULD_BLOCK;
+        break;
+    case CALL_notify:
+        row = row_model(at, copy[0], RIGHT_NOTIFY);
+        if (row == nullptr) break;
+        thread->number = STATUS_OK;
+        model.bits[row->endpoint] |= copy[1];
+        if (model.bits[row->endpoint] == 0 || model.queue[row->endpoint].length == 0 || !model.queue_is_receivers[row->endpoint]) break;
+        unsigned receiver = take_first(row->endpoint);
+        deliver_bits_model(&model.thread[receiver], row->endpoint);
+        wake(receiver);
+        break;
+    default: /* yield */
+        thread->number = STATUS_OK;
+        if (model.ready[priority_of(at)].length == 0) break;
+        make_ready(at, false);
+        switch_to_best(NOBODY);
+        break;
+    }
+}
+
+static void model_fault(uint64_t address)
+{
+    unsigned at = model.current;
+    world_fault(model.thread[at].real, address);
+    fault_model(at, FAULT_PAGE, FAULT_WRITE | 14 << 8 | (uint64_t)6 << 32, address);
+}
+
+static void model_tick(void)
+{
+    world_tick();
+    bool somebody_waits = false;
+    for (unsigned i = 0; i < PRIORITY_LIMIT; i++) somebody_waits |= model.ready[i].length > 0;
+    if (!somebody_waits) return;
+    make_ready(model.current, false);
+    switch_to_best(NOBODY);
+}
+
+/* Of threads that do not run. */
+static void model_stop(unsigned at)
+{
+    thread_stop(model.thread[at].real);
+    stop_model(at);
+}
+
+static void model_start(unsigned at)
+{
+    world_start(model.thread[at].real);
+    memset(model.thread[at].argument, 0, sizeof model.thread[at].argument);
+    model.thread[at].number = 0;
+    model.thread[at].instruction = WORLD_CODE;
+    wake(at);
+}
+
+static void model_fill(unsigned space, uint32_t handle, unsigned endpoint, uint32_t rights)
+{
+    uint64_t badge = space * 1000 + handle;
+    world_handle(model.space[space], handle, model.endpoint[endpoint], rights, badge);
+    model.row[space][handle] = (struct model_row){ true, endpoint, rights, badge };
+}
+
+[[maybe_unused]] static void model_empty(unsigned space, uint32_t handle)
+{
+    handle_empty(handle_row_of(model.space[space], handle));
+    model.row[space][handle].is_filled = false;
+}
+
+/* Ends an endpoint and makes another in its place. */
+static void model_renew(unsigned endpoint)
+{
+    while (endpoint_destroy(model.endpoint[endpoint]) == STATUS_AGAIN) {
+    }
+    for (unsigned space = 0; space < model.count_spaces; space++) {
+        for (unsigned i = 0; i < MODEL_HANDLES; i++)
+            if (model.row[space][i].endpoint == endpoint) model.row[space][i].is_filled = false;
+    }
+    while (model.queue[endpoint].length > 0) end_wait_model(model.queue[endpoint].thread[0]);
+    model.bits[endpoint] = 0;
+    must(endpoint_create(&model.endpoint[endpoint]));
+    kernel_switch(nullptr);
+}
+
+static void model_end_callers(unsigned space)
+{
+    unsigned order[MODEL_THREADS], count = 0; /* the kernel answers who came last first: the model takes its order, and checks that it is all of them */
+    for (const struct thread *caller = model.space[space]->callers; caller != nullptr; caller = caller->caller_next) {
+        for (unsigned i = 0; i < model.count_threads; i++)
+            if (model.thread[i].real == caller) order[count++] = i;
+    }
+    must(message_end_callers(model.space[space]));
+    for (unsigned i = 0; i < count; i++) {
+        cr_assert(model.thread[order[i]].state == THREAD_WAITING && model.thread[order[i]].server == space);
+        end_wait_model(order[i]);
+    }
+    for (unsigned i = 0; i < model.count_threads; i++) cr_assert(model.thread[i].state != THREAD_WAITING || model.thread[i].server != space);
+    kernel_switch(nullptr);
+}
+
+/* --- The comparison --- */
+
+static void line_compare(const struct model_line *line, const struct thread *first, const char *what)
+{
+    for (unsigned i = 0; i < line->length; i++, first = first->queue_next)
+        cr_assert_eq(first, model.thread[line->thread[i]].real, "place %u of %s", i, what);
+    cr_assert_null(first, "%s is longer", what);
+}
+
+static void thread_compare(unsigned at)
+{
+    const struct model_thread *thread = &model.thread[at];
+    const struct thread *real = thread->real;
+    cr_assert_eq(real->state, thread->state, "thread %u: state %u, not %u", at, real->state, thread->state);
+    cr_assert_eq(real->request, thread->request, "thread %u: request", at);
+    cr_assert_eq(real->token, thread->token, "thread %u: token", at);
+    cr_assert_eq(real->context.instruction, thread->instruction, "thread %u: instruction", at);
+    cr_assert_eq(real->context.call.number, thread->number, "thread %u: status %lu, not %lu", at, (unsigned long)real->context.call.number,
+                 (unsigned long)thread->number);
+    for (unsigned i = 0; i < CALL_ARGUMENTS; i++)
+        cr_assert_eq(real->context.call.argument[i], thread->argument[i], "thread %u: argument %u is 0x%lx, not 0x%lx", at, i,
+                     (unsigned long)real->context.call.argument[i], (unsigned long)thread->argument[i]);
+    if (thread->state == THREAD_WAITING) cr_assert_eq(real->server, model.space[thread->server]);
+}
+
+static void model_compare(void)
+{
+    world_check();
+    cr_assert_eq(processor.current, model.thread[model.current].real, "thread %u should run", model.current);
+    cr_assert(arch_root_is_active(processor.current->space->root));
+    for (unsigned i = 0; i < model.count_threads; i++) thread_compare(i);
+    for (unsigned i = 0; i < model.count_endpoints; i++) {
+        line_compare(&model.queue[i], model.endpoint[i]->first, "an endpoint's queue");
+        cr_assert_eq(model.endpoint[i]->bits, model.bits[i]);
+    }
+    for (unsigned i = 0; i < PRIORITY_LIMIT; i++) {
+        cr_assert_eq(schedule_ready_priorities >> i & 1, model.ready[i].length > 0);
+        if (model.ready[i].length > 0) line_compare(&model.ready[i], model.thread[model.ready[i].thread[0]].real, "a ready queue");
+    }
+}
+
+/* --- Making it --- */
+
+static unsigned model_add(unsigned space, struct thread *real, bool has_buffer)
+{
+    struct model_thread *thread = &model.thread[model.count_threads];
+    *thread = (struct model_thread){ .real = real, .space = space, .has_buffer = has_buffer, .token = real->token };
+    return model.count_threads++;
+}
+
+/* The world's own two threads, `spaces` - 1 spaces of programs and `endpoints` - 1 endpoints of theirs. No rows yet but the pager's own. */
+static void model_begin(uint64_t bytes, unsigned spaces, unsigned endpoints)
+{
+    world_begin_bytes(bytes);
+    memset(&model, 0, sizeof model);
+    model.next_page = WORLD_PLACE;
+    model.count_spaces = spaces;
+    model.count_endpoints = endpoints;
+    model.space[0] = world.pager_space;
+    model.endpoint[0] = world.endpoint;
+    for (unsigned i = 1; i < spaces; i++) model.space[i] = world_space(500 + i);
+    for (unsigned i = 1; i < endpoints; i++) must(endpoint_create(&model.endpoint[i]));
+    model_add(0, world.pager, true);
+    model_add(MODEL_SPACES, world.idler, false);
+    for (unsigned i = 0; i < 2; i++) {
+        struct model_thread *thread = &model.thread[i];
+        thread->instruction = WORLD_CODE;
+        thread->state = thread->real->state;
+        thread->number = thread->real->context.call.number;
+        memcpy(thread->argument, thread->real->context.call.argument, sizeof thread->argument);
+    }
+    model.row[0][HANDLE_PAGER] = (struct model_row){ true, 0, RIGHTS_ALL, 0 };
+    line_insert(&model.queue[0], PAGER, false);
+    model.queue_is_receivers[0] = true;
+    model.current = IDLER;
+}
+
+#endif
