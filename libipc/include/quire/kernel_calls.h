@@ -2,6 +2,7 @@
  *
  * What a call does, its arguments and its results are described there; here each result goes through a pointer that is written only when the status
  * is STATUS_OK or STATUS_AGAIN. Everybody but a pager gets STATUS_DENIED; a kernel not built for tests answers STATUS_BAD_CALL to test calls.
+ * The other statuses of each stand in its row of docs/calls.md.
  *
  * The five call_with_... functions hold the instruction: they pass so many registers and take them back, and name no others, because a call that
  * returns leaves the rest alone. */

@@ -18,15 +18,17 @@ enum status memory_brk(int64_t delta_bytes, uint64_t *previous);
 
 /* Reserves `size_bytes` (rounded up to pages) of zeroed memory in the mmap area; each page is mapped when it is first touched. `protection` is a set
  * of PROTECTION_... bits. STATUS_BAD_LENGTH: zero. STATUS_BAD_ARGUMENT: no such protection. STATUS_WRITE_EXECUTE: both at once. STATUS_LIMIT: the
- * mmap area is full. */
+ * mmap area is full, or has too many segments. STATUS_NO_MEMORY. */
 enum status memory_map(uint64_t size_bytes, uint32_t protection, uint64_t *address);
 
 /* Gives memory of the mmap area back, any run of its pages. STATUS_NOT_MAPPED: some of it lies in no segment. STATUS_IMMUTABLE: some of it lies in a
- * segment that is not the mmap area's. STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS; nothing was changed. */
+ * segment that is not the mmap area's. STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS: the range. STATUS_LIMIT,
+ * STATUS_NO_MEMORY: no room to note the hole. Nothing was changed. */
 enum status memory_unmap(uint64_t address, uint64_t size_bytes);
 
 /* Changes the protection of memory of the mmap area, for pages already touched and for those to come. STATUS_IMMUTABLE: it lies in another segment,
- * or holds a module and would become writable. Otherwise as for memory_unmap and memory_map. */
+ * or holds a module and would become writable. STATUS_BAD_ARGUMENT, STATUS_WRITE_EXECUTE: the protection. STATUS_NOT_MAPPED, STATUS_BAD_LENGTH,
+ * STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_unmap. Nothing was changed. */
 enum status memory_protect(uint64_t address, uint64_t size_bytes, uint32_t protection);
 
 /* Grows the segment for code made at run time downwards by `delta_bytes`, or shrinks it (negative), and delivers its lowest address. New memory is
@@ -35,11 +37,12 @@ enum status memory_protect(uint64_t address, uint64_t size_bytes, uint32_t prote
 enum status autogen_move(int64_t delta_bytes, uint64_t *lowest);
 
 /* Makes the whole autogen segment executable and read-only, or writable and not executable. In a program that was started with program+wx (see
- * pager/protocol.h) the segment is both all the time, and this changes nothing. */
+ * pager/protocol.h) the segment is both all the time, and this changes nothing. STATUS_BAD_ARGUMENT: neither true nor false. */
 enum status autogen_flip(bool executable);
 
 /* Maps a module of the boot loader, read-only, into the mmap area; pages are mapped when touched, and behind the last byte there are zeroes to the
- * end of its page. Give it back with memory_unmap. STATUS_NOT_FOUND: no module of this name. STATUS_BAD_LENGTH: the name. */
+ * end of its page. Give it back with memory_unmap. STATUS_NOT_FOUND: no module of this name. STATUS_BAD_LENGTH: the name, or
+ * an empty module. STATUS_LIMIT: the mmap area is full. STATUS_NO_MEMORY. */
 enum status module_map(const char *name, uint64_t *address, uint64_t *size_bytes);
 
 struct segment_info {

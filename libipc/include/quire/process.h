@@ -12,19 +12,21 @@
 [[noreturn]] void process_exit(uint64_t exit_status);
 
 /* Appends text to the process's output, which goes to the log line by line. Any length. For printf and its kind, which collect lines first.
- * STATUS_OK, or what stopped it; some of the text may then be written. */
+ * STATUS_OK, or what stopped it, with some of the text written. No text of its own making is refused (STATUS_BAD_LENGTH). */
 enum status process_write(const char *text, uint64_t length_bytes);
 
 struct process_self {
     uint32_t number;        /* what the log calls this process: pid= */
     uint64_t charged_pages; /* what it is charged, page tables included */
 };
+
+/* Describes the caller. STATUS_OK, or what the call itself was refused with (call, in syscall.h). */
 enum status process_self(struct process_self *self);
 
 /* Starts the module `name` (an image, a program) as a new process. `argument` are the strings that follow the name in its argv; name and arguments
  * take at most MESSAGE_BUFFER_BYTES with their NULs. The result is a handle for process_wait; close it with handle_close.
- * STATUS_NOT_FOUND: no such module. STATUS_BAD_IMAGE, STATUS_BAD_IMAGE_ORDER: it cannot be started. STATUS_BAD_LENGTH: the strings are too long.
- * STATUS_NO_MEMORY, STATUS_LIMIT. */
+ * STATUS_NOT_FOUND: no such module. STATUS_BAD_IMAGE, STATUS_BAD_IMAGE_ORDER: it cannot be started. STATUS_WRITE_EXECUTE: a part of it would be both.
+ * STATUS_BAD_LENGTH: the strings are too long. STATUS_BAD_ARGUMENT: the name is empty. STATUS_NO_MEMORY; STATUS_LIMIT: too many processes or handles. */
 enum status process_start(const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process);
 
 struct process_result {
@@ -32,7 +34,8 @@ struct process_result {
     uint64_t value;          /* exit status; for most other reasons the address (pager/protocol.h) */
 };
 
-/* Waits until the process has ended, and says how. STATUS_BAD_HANDLE: not a handle of a process. */
+/* Waits until the process has ended, and says how. STATUS_BAD_HANDLE, STATUS_STALE: no handle, or one
+ * that is closed. The handle of an endpoint sends this as a message to whoever serves it. */
 enum status process_wait(uint32_t process, struct process_result *result);
 
 #endif

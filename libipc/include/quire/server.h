@@ -24,7 +24,7 @@ struct server {
 };
 
 /* Serves the endpoint of the handle until on_notification says no more (STATUS_OK) or waiting fails (STATUS_BAD_HANDLE, STATUS_NO_RIGHT,
- * STATUS_PEER_ENDED). Who still waits for an answer then gets STATUS_PEER_ENDED when the process ends. */
+ * STATUS_STALE: the handle is closed; STATUS_PEER_ENDED). Who still waits for an answer then gets STATUS_PEER_ENDED when the process ends. */
 enum status server_run(uint32_t handle, const struct server *server, void *context);
 
 #endif

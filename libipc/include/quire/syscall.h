@@ -33,8 +33,9 @@ static inline uint32_t kernel_version(void)
 
 /* Sends tag and words to the endpoint of the handle and waits; on STATUS_OK tag and words are the reply's. What the reply's label means is between
  * the two. Needs RIGHT_CALL.
- * STATUS_BAD_HANDLE, STATUS_NO_RIGHT: the handle. STATUS_BAD_BUFFER: the tag has a length and the thread no message buffer, or it is longer than one.
- * STATUS_PEER_ENDED: the server, or its endpoint, ended before it answered. Nothing but the status is then meaningful. */
+ * STATUS_BAD_HANDLE, STATUS_NO_RIGHT: the handle. STATUS_STALE: it is closed, or its endpoint has ended. STATUS_BAD_BUFFER: the tag has a length and
+ * the thread no message buffer, or it is longer than one. STATUS_PEER_ENDED: the server, or its endpoint, ended before it answered. Nothing but the
+ * status is then meaningful. */
 static inline enum status call(uint32_t handle, struct message *message)
 {
     uint64_t number = CALL_call, first = handle;
@@ -58,7 +59,7 @@ static inline enum status call(uint32_t handle, struct message *message)
 /* Answers the caller whose token is in the message with its tag and words (token 0: answers nobody), then waits at the endpoint of the handle. On
  * STATUS_OK the message is the next one: badge, tag, words, and its token, which is 0 for notification bits. Needs RIGHT_RECEIVE.
  * STATUS_STALE: the token is good no more, because who asked has ended or was answered; nothing was sent and nothing received, go on with receive().
- * STATUS_BAD_HANDLE, STATUS_NO_RIGHT, STATUS_BAD_BUFFER as for call. */
+ * STATUS_BAD_HANDLE, STATUS_NO_RIGHT, STATUS_BAD_BUFFER as for call. STATUS_PEER_ENDED: the endpoint ended while this waited. */
 static inline enum status reply_receive(uint32_t handle, struct message *message)
 {
     uint64_t number = CALL_reply_receive, first = handle;
@@ -83,7 +84,8 @@ static inline enum status reply_receive(uint32_t handle, struct message *message
 }
 
 /* Waits for a message or for notification bits; with RECEIVE_DO_NOT_WAIT it answers STATUS_WOULD_BLOCK when there is none. Otherwise like
- * reply_receive without an answer. */
+ * reply_receive without an answer. STATUS_BAD_ARGUMENT: other flags. STATUS_BAD_HANDLE, STATUS_NO_RIGHT; STATUS_STALE: the handle is closed.
+ * STATUS_PEER_ENDED: the endpoint ended while this waited. */
 static inline enum status receive(uint32_t handle, uint64_t flags, struct message *message)
 {
     uint64_t number = CALL_receive, first = handle, tag = flags, word_0;
@@ -102,7 +104,7 @@ static inline enum status receive(uint32_t handle, uint64_t flags, struct messag
 }
 
 /* Sets bits at the endpoint: they stay until somebody receives there, who then gets all that were set since. Never waits. Needs RIGHT_NOTIFY.
- * STATUS_BAD_HANDLE, STATUS_NO_RIGHT. */
+ * STATUS_BAD_HANDLE, STATUS_NO_RIGHT; STATUS_STALE: the handle is closed, or its endpoint has ended. */
 static inline enum status notify(uint32_t handle, uint64_t bits)
 {
     uint64_t number = CALL_notify, first = handle;

@@ -13,7 +13,7 @@ struct system_info {
     uint64_t faults; /* that the pager has resolved since it started */
 };
 
-/* Never fails but with the status of the call itself. */
+/* Describes the machine. STATUS_OK, or what the call itself was refused with (call, in syscall.h). */
 enum status system_info(struct system_info *info);
 
 #endif
