@@ -3,6 +3,7 @@
 #   DIR/include   the C library, <quire/...>, <abi/...>, <pager/protocol.h>
 #   DIR/lib       libquire.a (libipc and libc-min for programs) and program.ld
 #   DIR/cmake     the package Quire and its toolchain file
+#   DIR/README.md, DIR/LICENSE
 # All of it is the component sdk, and finds itself by its own place: DIR may be moved. Options of programs are those of machine.cmake.
 
 install(FILES $<TARGET_FILE:program_library> RENAME libquire.a DESTINATION lib COMPONENT sdk)
@@ -12,3 +13,5 @@ install(DIRECTORY microkernel/abi DESTINATION include COMPONENT sdk FILES_MATCHI
 install(FILES pager/protocol.h pager/protocol.def DESTINATION include/pager COMPONENT sdk)
 configure_file(cmake/sdk_config.cmake.in QuireConfig.cmake @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/QuireConfig.cmake cmake/x86_64-quire.cmake DESTINATION cmake COMPONENT sdk)
+install(FILES cmake/sdk_readme.md RENAME README.md DESTINATION . COMPONENT sdk)
+install(FILES LICENSE DESTINATION . COMPONENT sdk)

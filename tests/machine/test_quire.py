@@ -48,6 +48,8 @@ def test_only_what_the_verb_needs_is_installed():
     assert quire(['test'])[1] == [f'{INSTALL} one two three']
     assert quire(['build', '--help'])[1] == [], 'help installs nothing'
     assert quire(['doctor'])[1] == [], 'doctor installs nothing'
+    assert quire(['sdk', 'folder'])[1] == [f'{INSTALL} one two']
+    assert quire(['new', 'greet'])[1] == [], 'new installs nothing'
 
 
 def test_package_lists_are_fetched_only_when_needed():

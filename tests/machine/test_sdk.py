@@ -142,6 +142,28 @@ quire_program(wordcount ${{wordcount}})
         assert 'echo: client ok' in output and 'hello: greetings' in output, output
 
 
+def test_release_library_and_build_types():
+    """The library without asserts, in programs of each build type of CMake."""
+    with new_home() as home:
+        succeed(TOP / 'quire', 'sdk', '--preset', 'release', home / 'sdk')
+        succeed(TOP / 'quire', 'new', 'greet', '--in', home)
+        for kind in ('Debug', 'Release', 'RelWithDebInfo', 'MinSizeRel'):
+            succeed('cmake', '-B', kind, '-G', 'Ninja', '--toolchain', home / 'sdk' / 'cmake' / 'x86_64-quire.cmake', f'-DCMAKE_BUILD_TYPE={kind}',
+                    folder=home / 'greet')
+            succeed('cmake', '--build', kind, folder=home / 'greet')
+            succeed('ctest', '--test-dir', kind, '--output-on-failure', folder=home / 'greet')
+
+
+def test_a_status_that_is_ignored_is_a_warning():
+    with new_home() as home:
+        toolchain = install(home / 'sdk')
+        succeed(TOP / 'quire', 'new', 'greet', '--in', home)
+        assert 'warning' not in build(home / 'greet', toolchain)
+        (home / 'greet' / 'main.c').write_text('#include <quire/endpoint.h>\nint main(void)\n{\n    uint32_t handle;\n    endpoint_create(&handle);\n}\n')
+        output = succeed('cmake', '--build', 'build', folder=home / 'greet')
+        assert 'warning: ignoring return value' in output, output
+
+
 def test_another_toolchain_is_refused_with_the_right_one():
     with new_home() as home:
         toolchain = install(home / 'sdk')
