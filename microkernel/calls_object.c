@@ -111,9 +111,13 @@ enum status sys_handle_unmap([[maybe_unused]] struct thread *caller, uint64_t ar
 
 void sys_machine_end(struct thread *caller)
 {
-    uint32_t code = (uint32_t)caller->context.call.argument[0];
-    log_line("kernel", "end code=%u", code);
-    arch_machine_end(code);
+    uint64_t code = caller->context.call.argument[0];
+    if (code > UINT32_MAX) { /* cut to 32 bits it might say success */
+        caller->context.call.number = STATUS_BAD_ARGUMENT;
+        return;
+    }
+    log_line("kernel", "end code=%lu", (unsigned long)code);
+    arch_machine_end((uint32_t)code);
 }
 
 #ifdef QUIRE_TEST
