@@ -27,7 +27,7 @@ enum status sys_log(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 #endif
     if (caller->buffer_pointer == nullptr) return STATUS_BAD_BUFFER;
     if (argument[0] == 0 || argument[0] > MESSAGE_BUFFER_BYTES) return STATUS_BAD_LENGTH;
-    log_user_line(caller->buffer_pointer, argument[0]);
+    log_user_line(caller->space->is_pager ? nullptr : "user", caller->buffer_pointer, argument[0]); /* a program cannot speak for others */
     return STATUS_OK;
 }
 

@@ -46,9 +46,10 @@ void log_line(const char *subsystem, const char *format, ...)
     va_end(arguments);
 }
 
-void log_user_line(const char *text, size_t length_bytes)
+void log_user_line(const char *subsystem, const char *text, size_t length_bytes)
 {
     size_t length = begin();
+    if (subsystem != nullptr) length += format_string(line + length, sizeof line - length, "%s: ", subsystem);
     for (size_t i = 0; i < length_bytes && length < sizeof line - 1; i++) line[length++] = text[i];
     end(length);
 }

@@ -8,8 +8,8 @@
 /* Writes one line. Formats as format_text() of libc-min; longer than 400 bytes is cut. */
 [[gnu::format(printf, 2, 3)]] void log_line(const char *subsystem, const char *format, ...);
 
-/* Writes one finished line that came from user mode ("subsystem: text"); bytes outside 0x20-0x7e become '?'. */
-void log_user_line(const char *text, size_t length_bytes);
+/* Writes one line that came from user mode; bytes outside 0x20-0x7e become '?'. `subsystem` stands in front of it, or nullptr: the text brings its own. */
+void log_user_line(const char *subsystem, const char *text, size_t length_bytes);
 
 /* Says what broke, prints registers and backtrace, stops the machine. For the kernel's own faults only, never for bad input. */
 [[noreturn, gnu::format(printf, 1, 2)]] void panic(const char *format, ...);

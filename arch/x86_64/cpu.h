@@ -13,6 +13,7 @@ struct cpu_features {
     uint64_t vectors_mask;  /* XCR0 */
     char name[49];          /* brand string or vendor */
 };
+static_assert(offsetof(struct cpu_features, has_smap) == CPU_FEATURES_SMAP);
 extern struct cpu_features cpu_features;
 
 /* Finds the features; panics with a clear line when one is missing that the kernel cannot do without. */

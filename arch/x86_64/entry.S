@@ -169,7 +169,10 @@ exception:
         testb $3, 24(%rsp)
         jz exception_in_kernel
         push_all
-        mov %rsp, %rcx                  /* the thread's frame */
+        cmpb $0, cpu_features + CPU_FEATURES_SMAP(%rip)
+        je 1f
+        clac                            /* the user's AC flag would open user memory to the kernel: AMD64 manual vol. 2, 5.6.6 */
+1:      mov %rsp, %rcx                  /* the thread's frame */
         lea kernel_stack_top(%rip), %rsp
         xor %ebp, %ebp
         cmpl $VECTOR_PAGE_FAULT, CONTEXT_VECTOR(%rcx)

@@ -44,6 +44,9 @@
 /* In the vector field: the thread came in by SYSCALL, so SYSRET may take it back. */
 #define VECTOR_SYSCALL 256
 
+/* struct cpu_features (cpu.h) */
+#define CPU_FEATURES_SMAP 3
+
 /* struct processor (schedule.h) */
 #define PROCESSOR_CURRENT 0
 #define PROCESSOR_USER_STACK 8
