@@ -71,7 +71,9 @@ def run_one(name, path, wanted, some_only, report):
         else:
             outcome = 'failed'
         seconds = TIME.search(match[4]) if match else None
-        detail = '' if outcome != 'failed' else 'see the output above' if told else output or 'it ended without a word'
+        detail = '' if outcome == 'passed' else 'see the output above' if told else output or 'it ended without a word'
+        if outcome == 'skipped':
+            detail = match[4].partition('# SKIP')[2].strip()
         told = told or outcome == 'failed'
         report(Result(test, outcome, float(seconds[1]) if seconds else 0.0, detail))
     if status != 0 and not told:

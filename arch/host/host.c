@@ -152,8 +152,9 @@ void arch_window_close([[maybe_unused]] void *window)
 void arch_root_initialise(frame_t root)
 {
     pte_t *table = arch_frame_pointer(root);
-    for (unsigned i = PTE_ROOT_USER_ENTRIES; i < pte_entries(PTE_LEVELS - 1); i++)
-        table[i] = PTE_PRESENT | PTE_WRITE | (pte_t)(0xf0'0000 + i) << PAGE_SHIFT;
+    unsigned count = pte_entries(PTE_LEVELS - 1);
+    for (unsigned i = PTE_ROOT_USER_ENTRIES; i < count; i++)
+        table[i] = pte_make_table((frame_t){ PTE_FRAMES_LIMIT - count + i }, PTE_LEVELS - 1) & ~PTE_USER;
 }
 
 /* --- The contract: machine --- */

@@ -15,21 +15,22 @@
 #include "counter.h"
 #include "host.h"
 #include "space.h"
+#include "table_format.h"
 
 constexpr unsigned MODEL_SPACES = 2;
 constexpr unsigned MODEL_WINDOWS = 4;
-constexpr unsigned MODEL_PAGES = 1536; /* of a window: three lowest tables, or parts of four */
+constexpr unsigned MODEL_PAGES = 3 * FORMAT_TABLE_PAGES; /* of a window: three lowest tables, or parts of four */
 constexpr uint32_t MODEL_FRAMES = 32768;
 constexpr uint64_t MODEL_BYTES = (uint64_t)MODEL_FRAMES << PAGE_SHIFT;
 constexpr uint32_t MODEL_RESERVED = 16;
 constexpr unsigned MODEL_POOL_ORDER = 11;
 constexpr uint32_t MODEL_POOL = 1u << MODEL_POOL_ORDER;
 
-/* First page of each window: the lowest address, the change of the level-2 and of the level-3 index, the highest address. */
+/* First page of each window: the lowest address, the change of an index in the middle, that of the index into the root, the highest address. */
 static const uint64_t model_windows[MODEL_WINDOWS] = {
     USER_FIRST,
-    ((uint64_t)5 << 30) - 768 * PAGE_BYTES,
-    ((uint64_t)3 << 39) - 700 * PAGE_BYTES,
+    FORMAT_MIDDLE - 768 * PAGE_BYTES,
+    FORMAT_EDGE - 700 * PAGE_BYTES,
     USER_LIMIT - MODEL_PAGES * PAGE_BYTES,
 };
 

@@ -8,9 +8,10 @@
 #include "host.h"
 #include "schedule.h"
 #include "space.h"
+#include "table_format.h"
 #include "thread.h"
 
-constexpr uint64_t PLACE = (uint64_t)7 << 30;
+constexpr uint64_t PLACE = FORMAT_MIDDLE;
 constexpr uint32_t RESERVED = 32;
 
 static struct space *space, *other;
@@ -147,8 +148,9 @@ Test(check, rights_5)
     *leaf = pte_make_leaf(user, both | ATTRIBUTE_WRITE_EXECUTE, 0); /* what the pager means is no error */
     expect_none();
     pte_t *kernel_half = (pte_t *)arch_frame_pointer(other->root) + PTE_ROOT_USER_ENTRIES;
-    BREAK(kernel_half[3], 0, 5);
-    BREAK(kernel_half[255], kernel_half[254], 5);
+    BREAK(kernel_half[0], 0, 5);
+    unsigned last = pte_entries(PTE_LEVELS - 1) - PTE_ROOT_USER_ENTRIES - 1;
+    BREAK(kernel_half[last], kernel_half[last] ^ (pte_t)1 << PAGE_SHIFT, 5);
 }
 
 /* A page below USER_FIRST and one at USER_LIMIT: mapped in order, then the tables are bent to those addresses. */
@@ -173,8 +175,8 @@ Test(check, rights_5_addresses)
     for (unsigned level = PTE_LEVELS - 1; level > 0; level--)
         table = pte_frame(((pte_t *)arch_frame_pointer(table))[pte_index(USER_LIMIT - PAGE_BYTES, level)]);
     pte_t *highest = arch_frame_pointer(table);
-    highest[511] = highest[510];
-    highest[510] = 0;
+    highest[FORMAT_TABLE_PAGES - 1] = highest[FORMAT_TABLE_PAGES - 2];
+    highest[FORMAT_TABLE_PAGES - 2] = 0;
     expect(5);
 }
 
@@ -185,16 +187,16 @@ Test(check, tables_6)
     BREAK(frame_find(table)->cookie, other->frame.number, 6);
     BREAK(frame_find(space->root)->count, 2, 6);
     BREAK(space->count_mapped, 2, 6);
-    BREAK(space->count_tables, 2, 6);
+    BREAK(space->count_tables, PTE_LEVELS, 6);
     BREAK(space->frame.number, 1, 6);
     struct space *empty;
     cr_assert_eq(space_create(&empty), STATUS_OK);
     BREAK(empty->root.number, user.number, 6);
     BREAK(empty->root.number, UINT32_MAX, 6);
     BREAK(entry_of(space, 0)[1], (pte_t)1 << 5, 6); /* an absent entry with bits */
-    BREAK(*entry_of(space, 0), *entry_of(space, 0) | (pte_t)1 << 52, 6);
+    BREAK(*entry_of(space, 0), *entry_of(space, 0) | PTE_GLOBAL, 6);
     BREAK(*entry_of(space, 0), *entry_of(space, 0) & ~PTE_USER, 6);
-    BREAK(*entry_of(space, 1), *entry_of(space, 1) | (pte_t)1 << 62, 6);
+    BREAK(*entry_of(space, 1), *entry_of(space, 1) | PTE_GLOBAL, 6);
 }
 
 Test(check, tables_6_one_table_in_two_spaces)

@@ -6,9 +6,11 @@
 #include "counter.h"
 #include "host.h"
 #include "space.h"
+#include "table_format.h"
 
 constexpr uint64_t MACHINE_BYTES = (uint64_t)64 << 20;
-constexpr uint64_t MIDDLE = (uint64_t)7 << 30; /* an address in the middle of nothing, aligned for every level but the root's */
+constexpr uint64_t MIDDLE = FORMAT_MIDDLE;
+constexpr unsigned BELOW_ROOT = PTE_LEVELS - 1; /* tables that one page needs in an empty space */
 
 static struct space *space;
 static uint64_t counted[COUNTERS];
@@ -52,6 +54,11 @@ static void map(uint64_t address, uint64_t count_pages, frame_t frame, uint32_t 
     uint64_t done = 0;
     cr_assert_eq(space_map(space, span_of(address, count_pages), frame, attributes, &done), STATUS_OK);
     cr_assert_eq(done, count_pages);
+}
+
+static void map_large(uint64_t address, frame_t block, uint32_t attributes)
+{
+    cr_assert(format_map_large(space, address, block, attributes));
 }
 
 static struct unmap_result unmap(uint64_t address, uint64_t count_pages, uint64_t flags)
@@ -113,11 +120,12 @@ Test(space, hostile_frames)
     uint64_t done = 77;
     frame_t none;
     cr_assert_eq(frame_allocate(0, FRAME_KIND_KERNEL, &none), STATUS_OK);
+    constexpr uint64_t rest = (USER_LIMIT - MIDDLE) >> PAGE_SHIFT, many = rest < UINT32_MAX ? rest : UINT32_MAX;
     frame_t user = take(0), last = { frame_count_table() - 1 };
     const frame_t bad[] = { { 0 }, { 1 }, space->frame, space->root, none, last, { frame_count_table() }, { UINT32_MAX } };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         cr_assert_eq(space_map(space, span_of(MIDDLE, 1), bad[i], ATTRIBUTE_WRITE, &done), STATUS_BAD_FRAME);
-        cr_assert_eq(space_map(space, span_of(MIDDLE, UINT32_MAX), bad[i], ATTRIBUTE_WRITE, &done), STATUS_BAD_FRAME);
+        cr_assert_eq(space_map(space, span_of(MIDDLE, many), bad[i], ATTRIBUTE_WRITE, &done), STATUS_BAD_FRAME);
         cr_assert_eq(space_map_page(space, page_of(MIDDLE), bad[i], ATTRIBUTE_WRITE), STATUS_BAD_FRAME);
     }
     cr_assert_eq(space_map(space, span_of(MIDDLE, 2), user, ATTRIBUTE_WRITE, &done), STATUS_BAD_FRAME, "the frame behind it is free");
@@ -194,10 +202,10 @@ Test(space, boundaries)
 {
     static const uint64_t edges[] = {
         USER_FIRST + PAGE_BYTES,         /* the lowest page, and the one behind */
-        (uint64_t)2 << 20,               /* the next lowest table */
-        (uint64_t)1 << 30,               /* the next directory */
-        (uint64_t)1 << 39,               /* the next entry of the root */
-        (uint64_t)0x7fff << 32,          /* high bits set */
+        FORMAT_TABLE_BYTES,              /* the next lowest table */
+        (uint64_t)1 << 30,               /* in formats with four levels the next directory */
+        FORMAT_EDGE,                     /* the next entry of the root */
+        USER_LIMIT & ~(uint64_t)UINT32_MAX ? (uint64_t)0x7fff << 32 : (uint64_t)0xbff << 20, /* high bits set */
         USER_LIMIT - PAGE_BYTES,         /* the highest page */
     };
     frame_t frames = take(4);
@@ -223,18 +231,19 @@ Test(space, locate_gives_four_answers)
 {
     unsigned level = 9;
     cr_assert_eq(space_locate(space, page_of(MIDDLE), &level), PAGE_NO_TABLE);
-    cr_assert_eq(level, 3);
-    frame_t block = take(9);
-    map(MIDDLE, 512, block, ATTRIBUTE_READ);
-    map(MIDDLE + (512 << PAGE_SHIFT), 1, block, ATTRIBUTE_READ);
+    cr_assert_eq(level, PTE_LEVELS - 1);
+    frame_t block = take(FORMAT_TABLE_ORDER);
+    map_large(MIDDLE, block, ATTRIBUTE_READ);
+    map(MIDDLE + FORMAT_TABLE_BYTES, 1, block, ATTRIBUTE_READ);
     cr_assert_eq(space_locate(space, page_of(MIDDLE + 5 * PAGE_BYTES), &level), PAGE_LARGE);
     cr_assert_eq(level, 1);
-    cr_assert_eq(space_locate(space, page_of(MIDDLE + (512 << PAGE_SHIFT)), &level), PAGE_PRESENT);
+    cr_assert_eq(space_locate(space, page_of(MIDDLE + FORMAT_TABLE_BYTES), &level), PAGE_PRESENT);
     cr_assert_eq(level, 0);
-    cr_assert_eq(space_locate(space, page_of(MIDDLE + (513 << PAGE_SHIFT)), &level), PAGE_NOT_PRESENT);
+    cr_assert_eq(space_locate(space, page_of(MIDDLE + FORMAT_TABLE_BYTES + PAGE_BYTES), &level), PAGE_NOT_PRESENT);
     cr_assert_eq(level, 0);
-    cr_assert_eq(space_locate(space, page_of(MIDDLE + ((uint64_t)1 << 21) * 2), &level), PAGE_NO_TABLE);
+    cr_assert_eq(space_locate(space, page_of(MIDDLE + 2 * FORMAT_TABLE_BYTES), &level), PAGE_NO_TABLE);
     cr_assert_eq(level, 1);
+    if (PTE_LEVELS < 4) return;
     cr_assert_eq(space_locate(space, page_of(MIDDLE + ((uint64_t)1 << 30)), &level), PAGE_NO_TABLE);
     cr_assert_eq(level, 2);
 }
@@ -247,12 +256,12 @@ Test(space, mapping_writes_each_entry_once_and_forgets_nothing)
     frame_t block = take(9);
     count_begin();
     map(MIDDLE + PAGE_BYTES, 300, block, ATTRIBUTE_WRITE);
-    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 3);
-    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 300 + 3);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), BELOW_ROOT);
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 300 + BELOW_ROOT);
     uint64_t done;
-    cr_assert_eq(space_fill(space, span_of(MIDDLE + 400 * PAGE_BYTES, 200), ATTRIBUTE_WRITE, &done), STATUS_OK);
-    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 4, "200 pages over the end of a table need one more");
-    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 500 + 4);
+    cr_assert_eq(space_fill(space, span_of(MIDDLE + FORMAT_TABLE_BYTES - 112 * PAGE_BYTES, 200), ATTRIBUTE_WRITE, &done), STATUS_OK);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), BELOW_ROOT + 1, "200 pages over the end of a table need one more");
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 500 + BELOW_ROOT + 1);
     cr_assert_eq(count_of(COUNTER_FLUSHES) + count_of(COUNTER_INVALIDATIONS), 0);
     cr_assert_eq(host_count(HOST_FLUSHES) + host_count(HOST_INVALIDATIONS), 0);
 }
@@ -272,8 +281,8 @@ static void unmap_cost(uint64_t count, bool is_active, uint64_t invalidations, u
     cr_assert_eq(host_count(HOST_FLUSHES) - flushes_before, flushes);
     cr_assert_eq(count_of(COUNTER_INVALIDATIONS), invalidations);
     cr_assert_eq(count_of(COUNTER_FLUSHES), flushes);
-    cr_assert_eq(count_of(COUNTER_TABLES_FREED), 3, "the last page takes all tables with it");
-    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), count + 3);
+    cr_assert_eq(count_of(COUNTER_TABLES_FREED), BELOW_ROOT, "the last page takes all tables with it");
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), count + BELOW_ROOT);
     cr_assert_null(host_tlb_stale());
     cr_assert_eq(space->count_tables, 0);
     cr_assert_eq(frame_free(block, 9, FRAME_KIND_USER), STATUS_OK);
@@ -292,15 +301,15 @@ Test(space, tables_go_with_their_last_page)
 {
     frame_t block = take(9);
     map(MIDDLE, 2, block, ATTRIBUTE_WRITE);
-    map(MIDDLE + ((uint64_t)4 << 20), 1, block, ATTRIBUTE_WRITE); /* another lowest table of the same directory */
-    cr_assert_eq(space->count_tables, 4);
+    map(MIDDLE + 2 * FORMAT_TABLE_BYTES, 1, block, ATTRIBUTE_WRITE); /* another lowest table of the same directory */
+    cr_assert_eq(space->count_tables, BELOW_ROOT + 1);
     count_begin();
     unmap(MIDDLE, 1, UNMAP_KEEP);
     cr_assert_eq(count_of(COUNTER_TABLES_FREED), 0);
     unmap(MIDDLE + PAGE_BYTES, 1, UNMAP_KEEP);
     cr_assert_eq(count_of(COUNTER_TABLES_FREED), 1);
-    unmap(MIDDLE + ((uint64_t)4 << 20), 1, UNMAP_KEEP);
-    cr_assert_eq(count_of(COUNTER_TABLES_FREED), 4);
+    unmap(MIDDLE + 2 * FORMAT_TABLE_BYTES, 1, UNMAP_KEEP);
+    cr_assert_eq(count_of(COUNTER_TABLES_FREED), BELOW_ROOT + 1);
     cr_assert_eq(space->count_tables, 0);
     cr_assert(frame_is(block, FRAME_KIND_USER) && frame_find(block)->count == 0, "UNMAP_KEEP keeps the frame");
 }
@@ -345,15 +354,16 @@ Test(space, long_ranges_go_in_steps)
 
 Test(space, large_leaf_where_everything_is_aligned)
 {
+    if (FORMAT_TABLE_PAGES != 512) cr_skip_test("the counts are those of tables with 512 entries");
     frame_t block = take(10);
     count_begin();
     map(MIDDLE, 512, block, ATTRIBUTE_WRITE);
-    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 2);
-    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 3);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), BELOW_ROOT - 1);
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), BELOW_ROOT);
     map(MIDDLE + ((uint64_t)2 << 20), 512, (frame_t){ block.number + 1 }, ATTRIBUTE_WRITE);
-    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 3, "frames not aligned: a table of small leaves");
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), BELOW_ROOT, "frames not aligned: a table of small leaves");
     map(MIDDLE + ((uint64_t)4 << 20), 512, (frame_t){ block.number + 256 }, ATTRIBUTE_WRITE);
-    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 4);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), BELOW_ROOT + 1);
     struct translation translation;
     cr_assert_eq(space_query(space, page_of(MIDDLE + 300 * PAGE_BYTES), &translation), STATUS_OK);
     cr_assert_eq(translation.page_bytes, (uint64_t)2 << 20);
@@ -372,15 +382,15 @@ Test(space, large_leaf_where_everything_is_aligned)
 Test(space, part_of_a_large_leaf)
 {
     host_activate(space->root);
-    frame_t block = take(9);
-    map(MIDDLE, 512, block, ATTRIBUTE_WRITE);
+    frame_t block = take(FORMAT_TABLE_ORDER);
+    map_large(MIDDLE, block, ATTRIBUTE_WRITE);
     host_load(MIDDLE + 7 * PAGE_BYTES);
     host_load(MIDDLE + 100 * PAGE_BYTES);
     count_begin();
     cr_assert_eq(unmap(MIDDLE + 7 * PAGE_BYTES, 1, UNMAP_FREE).freed_frames, 0, "a block goes as a whole");
-    cr_assert_eq(frame_find(block)->count, 511);
+    cr_assert_eq(frame_find(block)->count, FORMAT_TABLE_PAGES - 1);
     cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 1);
-    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 512 + 1 + 1);
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), FORMAT_TABLE_PAGES + 1 + 1);
     cr_assert_null(host_load(MIDDLE + 7 * PAGE_BYTES));
     cr_assert_eq(host_load(MIDDLE + 100 * PAGE_BYTES), arch_frame_pointer((frame_t){ block.number + 100 }));
     struct translation translation;
@@ -392,17 +402,17 @@ Test(space, part_of_a_large_leaf)
 
 Test(space, protecting_a_large_leaf)
 {
-    frame_t block = take(9);
-    map(MIDDLE, 512, block, ATTRIBUTE_WRITE);
+    frame_t block = take(FORMAT_TABLE_ORDER);
+    map_large(MIDDLE, block, ATTRIBUTE_WRITE);
     uint64_t done, changed;
     count_begin();
     cr_assert_eq(space_protect(space, span_of(MIDDLE + 5 * PAGE_BYTES, 1), ATTRIBUTE_WRITE, &done, &changed), STATUS_OK);
     cr_assert(changed == 0 && count_of(COUNTER_ENTRIES_WRITTEN) == 0, "nothing differs: nothing is split");
-    cr_assert_eq(space_protect(space, span_of(MIDDLE, 512), ATTRIBUTE_READ, &done, &changed), STATUS_OK);
-    cr_assert(changed == 512 && count_of(COUNTER_ENTRIES_WRITTEN) == 1, "a whole one changes in place");
+    cr_assert_eq(space_protect(space, span_of(MIDDLE, FORMAT_TABLE_PAGES), ATTRIBUTE_READ, &done, &changed), STATUS_OK);
+    cr_assert(changed == FORMAT_TABLE_PAGES && count_of(COUNTER_ENTRIES_WRITTEN) == 1, "a whole one changes in place");
     cr_assert_eq(space_protect(space, span_of(MIDDLE + 5 * PAGE_BYTES, 3), ATTRIBUTE_EXECUTE, &done, &changed), STATUS_OK);
     cr_assert(changed == 3 && count_of(COUNTER_TABLES_ALLOCATED) == 1);
-    for (uint64_t i = 0; i < 512; i++) {
+    for (uint64_t i = 0; i < FORMAT_TABLE_PAGES; i++) {
         struct translation translation;
         cr_assert_eq(space_query(space, page_of(MIDDLE + i * PAGE_BYTES), &translation), STATUS_OK);
         cr_assert_eq(translation.attributes, i >= 5 && i < 8 ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ);
@@ -411,6 +421,7 @@ Test(space, protecting_a_large_leaf)
 
 Test(space, leaf_of_a_gigabyte)
 {
+    if (PTE_LEAF_LEVELS < 3) cr_skip_test("this format has no leaves above the second level");
     host_initialise_frames((uint64_t)3 << 30, 16);
     cr_assert_eq(space_create(&space), STATUS_OK);
     frame_t block = take(18);
@@ -543,11 +554,11 @@ Test(space, destroy_gives_everything_back)
     struct space *other;
     cr_assert_eq(space_create(&other), STATUS_OK);
     uint64_t done;
-    static const uint64_t places[] = { USER_FIRST, MIDDLE, (uint64_t)1 << 39, USER_LIMIT - 700 * PAGE_BYTES };
+    static const uint64_t places[] = { USER_FIRST, MIDDLE, FORMAT_EDGE, USER_LIMIT - 700 * PAGE_BYTES };
     for (unsigned i = 0; i < 4; i++)
         cr_assert_eq(space_fill(other, span_of(places[i], 400), ATTRIBUTE_WRITE, &done), STATUS_OK);
     frame_t block = take(9), kept = { block.number + 9 };
-    cr_assert_eq(space_map(other, span_of(MIDDLE + ((uint64_t)2 << 20), 512), block, ATTRIBUTE_WRITE, &done), STATUS_OK);
+    cr_assert_eq(space_map(other, span_of(MIDDLE + FORMAT_TABLE_BYTES, 512), block, ATTRIBUTE_WRITE, &done), STATUS_OK);
     map(MIDDLE, 1, kept, ATTRIBUTE_READ); /* another space has it too */
     uint64_t held = space->count_tables + 512; /* a part of the block is mapped: all of it stays */
     unsigned steps = 0;
@@ -580,6 +591,7 @@ static uint64_t page_bytes_at(uint64_t address)
 
 Test(space, fill_uses_large_leaves_where_they_fit)
 {
+    if (!FORMAT_FILL_MAKES_LARGE) cr_skip_test("a large leaf of this format is too long to be zeroed in one go");
     constexpr uint64_t large = (uint64_t)2 << 20;
     uint64_t free = frame_count_free();
     fill_all(MIDDLE - 100 * PAGE_BYTES, 100 + 2 * 512 + 7);
@@ -613,6 +625,7 @@ Test(space, fill_falls_back_to_small_leaves)
 
 Test(space, leaves_of_the_levels_that_the_processor_has)
 {
+    if (PTE_LEAF_LEVELS < 3) cr_skip_test("this format has no leaves above the second level");
     host_initialise_frames((uint64_t)3 << 30, 16);
     cr_assert_eq(space_create(&space), STATUS_OK);
     frame_t block = take(18);
@@ -645,14 +658,14 @@ Test(space, leaves_of_the_levels_that_the_processor_has)
 
 Test(space, a_split_that_would_pass_the_count_is_refused)
 {
-    frame_t block = take(9);
-    map(MIDDLE, 512, block, ATTRIBUTE_WRITE);
-    frame_find(block)->count += FRAME_COUNT_LIMIT - 511;
+    frame_t block = take(FORMAT_TABLE_ORDER);
+    map_large(MIDDLE, block, ATTRIBUTE_WRITE);
+    frame_find(block)->count += FRAME_COUNT_LIMIT - (FORMAT_TABLE_PAGES - 1);
     struct unmap_result result;
     uint64_t done, changed;
     cr_assert_eq(space_unmap(space, span_of(MIDDLE, 1), UNMAP_KEEP, &result), STATUS_TOO_MANY_MAPPINGS);
     cr_assert_eq(space_protect(space, span_of(MIDDLE, 1), ATTRIBUTE_READ, &done, &changed), STATUS_TOO_MANY_MAPPINGS);
-    frame_find(block)->count -= FRAME_COUNT_LIMIT - 511;
+    frame_find(block)->count -= FRAME_COUNT_LIMIT - (FORMAT_TABLE_PAGES - 1);
     unmap(MIDDLE, 1, UNMAP_KEEP);
 }
 

@@ -29,9 +29,9 @@ static struct target random_target(unsigned operation)
         unsigned left = MODEL_PAGES - target.page;
         target.count = 1 + (unsigned)random_below(limits[choice] < left ? limits[choice] : left);
     } else {
-        unsigned to_table = (unsigned)(-(model_windows[target.window] >> PAGE_SHIFT) & 511);
-        target.page = to_table + 512 * (unsigned)random_below(2);
-        target.count = 512;
+        unsigned to_table = (unsigned)(-(model_windows[target.window] >> PAGE_SHIFT) & (FORMAT_TABLE_PAGES - 1));
+        target.page = to_table + FORMAT_TABLE_PAGES * (unsigned)random_below(2);
+        target.count = FORMAT_TABLE_PAGES;
     }
     cr_assert_eq(user_span_check(model_address(target.window, target.page), target.count, &target.span), STATUS_OK);
     return target;
@@ -225,18 +225,18 @@ static void read_some(unsigned window)
 /* A large leaf where one fits: makes room first. */
 static void try_large(const struct target *target)
 {
-    if (target->count != 512) return;
+    if (target->count != FORMAT_TABLE_PAGES) return;
     try_unmap(target);
-    for (uint32_t first = model.pool; first < model.pool + MODEL_POOL; first += 512) {
-        if (frames_expected(first, 512) != STATUS_OK) continue;
+    for (uint32_t first = model.pool; first < model.pool + MODEL_POOL; first += FORMAT_TABLE_PAGES) {
+        if (frames_expected(first, FORMAT_TABLE_PAGES) != STATUS_OK) continue;
         uint64_t done;
         uint32_t attributes = random_attributes();
         cr_assert_eq(space_map(model.spaces[target->s], target->span, (frame_t){ first }, attributes, &done), STATUS_OK);
-        for (unsigned i = 0; i < 512; i++)
+        for (unsigned i = 0; i < FORMAT_TABLE_PAGES; i++)
             model_set(target->s, target->window, target->page + i, first + i, attributes);
         struct translation translation;
         cr_assert_eq(space_query(model.spaces[target->s], target->span.first, &translation), STATUS_OK);
-        cr_assert_eq(translation.page_bytes, 512 * PAGE_BYTES);
+        cr_assert_eq(translation.page_bytes, FORMAT_TABLE_BYTES);
         return;
     }
 }
