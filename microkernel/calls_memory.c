@@ -11,7 +11,7 @@
 
 struct space *space_find(uint64_t frame)
 {
-    if (frame > UINT32_MAX || !frame_is((frame_t){ (uint32_t)frame }, FRAME_KIND_SPACE)) return nullptr;
+    if (frame > UINT32_MAX || !frame_is_object((frame_t){ (uint32_t)frame }, FRAME_KIND_SPACE)) return nullptr;
     return arch_frame_pointer((frame_t){ (uint32_t)frame });
 }
 

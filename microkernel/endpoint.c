@@ -96,7 +96,7 @@ struct endpoint *endpoint_find(uint64_t name)
     unsigned slot = (unsigned)(name % ENDPOINTS_PER_FRAME);
     if (number > UINT32_MAX || slot == 0) return nullptr;
     frame_t frame = { (uint32_t)number };
-    if (!frame_is(frame, FRAME_KIND_ENDPOINTS)) return nullptr;
+    if (!frame_is_object(frame, FRAME_KIND_ENDPOINTS)) return nullptr;
     struct endpoint *endpoint = (struct endpoint *)arch_frame_pointer(frame) + slot;
     return endpoint->is_used ? endpoint : nullptr;
 }

@@ -301,6 +301,12 @@ struct frame_info *frame_find(frame_t frame)
     return frame.number < frame_limit ? block_row(frame.number) : nullptr;
 }
 
+bool frame_is_object(frame_t frame, enum frame_kind kind)
+{
+    assert(kind > FRAME_KIND_USER);
+    return frame.number < frame_limit && frame_table[frame.number].kind == kind;
+}
+
 bool frame_is(frame_t frame, enum frame_kind kind)
 {
     return frame.number < frame_limit && block_row(frame.number)->kind == kind;

@@ -96,6 +96,8 @@ enum status frame_adopt(frame_t first, uint32_t count_frames);
 struct frame_info *frame_find(frame_t frame);
 /* True when the frame exists and has the kind. */
 bool frame_is(frame_t frame, enum frame_kind kind);
+/* The same for the kinds of objects, whose blocks are single frames: one load. */
+bool frame_is_object(frame_t frame, enum frame_kind kind);
 
 static inline unsigned frame_order(const struct frame_info *info)
 {

@@ -124,7 +124,7 @@ void thread_destroy(struct thread *thread)
 
 struct thread *thread_find(uint64_t frame)
 {
-    if (frame > UINT32_MAX || !frame_is((frame_t){ (uint32_t)frame }, FRAME_KIND_THREAD)) return nullptr;
+    if (frame > UINT32_MAX || !frame_is_object((frame_t){ (uint32_t)frame }, FRAME_KIND_THREAD)) return nullptr;
     return arch_frame_pointer((frame_t){ (uint32_t)frame });
 }
 
