@@ -36,12 +36,21 @@ struct world {
 };
 static struct world world;
 
+/* The checker runs after so many entries; world_check_now() runs it at once. */
+static unsigned world_check_each = 1;
+static unsigned world_entries;
+
 /* The checker is content, else its line is shown. */
-static inline void world_check(void)
+static inline void world_check_now(void)
 {
     if (check_run() == 0) return;
     fprintf(stderr, "%s\n", host_log_text());
     abort();
+}
+
+static inline void world_check(void)
+{
+    if (++world_entries % world_check_each == 0) world_check_now();
 }
 
 #define must(status) assert((status) == STATUS_OK)
@@ -182,7 +191,7 @@ static inline enum status world_call(struct thread *thread, uint64_t number, con
 /* Ends what world_begin made; everything else must have been ended. Nothing runs, and nothing is lost. */
 [[maybe_unused]] static void world_end(void)
 {
-    world_check();
+    world_check_now();
     if (processor.current != nullptr) {
         processor.current->state = THREAD_STOPPED; /* as a processor that is taken out of use */
         processor.current = nullptr;
@@ -196,7 +205,7 @@ static inline enum status world_call(struct thread *thread, uint64_t number, con
     while ((status = endpoint_destroy(world.endpoint)) == STATUS_AGAIN) {
     }
     must(status);
-    world_check();
+    world_check_now();
     assert(schedule_ready_priorities == 0);
     assert(frame_count_free() == world.free_before);
 }
@@ -219,10 +228,10 @@ static inline enum status world_call(struct thread *thread, uint64_t number, con
         struct endpoint *endpoint = endpoint_find(name);
         if (endpoint != nullptr) must(endpoint_destroy(endpoint)); /* no rows, no threads: one step */
     }
-    world_check();
+    world_check_now();
     for (uint32_t i = 0; i < frame_count_table(); i++)
         if (frame_is((frame_t){ i }, FRAME_KIND_USER)) must(frame_free((frame_t){ i }, 0, FRAME_KIND_USER));
-    world_check();
+    world_check_now();
     assert(frame_count_free() == world.free_before);
 }
 

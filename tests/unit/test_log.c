@@ -5,6 +5,8 @@
 
 constexpr size_t LINE_BYTES = 400; /* log.c, docs/log-format.md */
 
+static const char USER[] = "user: "; /* what a program says begins so; a pager speaks for itself */
+
 static struct space *space;
 static struct thread *program;
 
@@ -58,7 +60,7 @@ Test(log, longest_lines)
         const char *line = only_line();
         cr_assert_eq(strncmp(line, "long: xxx", 9), 0);
         host_log_clear();
-        log_user_line(text, length);
+        log_user_line(nullptr, text, length);
         cr_assert_eq(strncmp(only_line(), "xxx", 3), 0);
     }
 }
@@ -69,6 +71,8 @@ Test(log, user_bytes_become_printable)
     for (unsigned i = 0; i < 256; i++) buffer[i] = (char)i;
     cr_assert_eq(play(program, log, 256), STATUS_OK);
     const char *line = only_line();
+    cr_assert_eq(strncmp(line, USER, strlen(USER)), 0);
+    line += strlen(USER);
     for (unsigned i = 0; i < 256; i++) cr_assert_eq(line[i], i >= 0x20 && i <= 0x7e ? (char)i : '?', "byte %u", i);
     cr_assert_str_eq(line + 256, "\n");
 }
@@ -78,7 +82,23 @@ Test(log, user_line_is_one_line)
     static const char forged[] = "hello\n[9.999999999] kernel: end code=0\r\n";
     memcpy(program->buffer_pointer, forged, sizeof forged);
     cr_assert_eq(play(program, log, sizeof forged - 1), STATUS_OK);
-    cr_assert_str_eq(only_line(), "hello?[9.999999999] kernel: end code=0??\n");
+    cr_assert_str_eq(only_line(), "user: hello?[9.999999999] kernel: end code=0??\n");
+}
+
+Test(log, pager_names_its_own_subsystem)
+{
+    message_notify(world.endpoint, 1);
+    kernel_switch(nullptr);
+    static const char text[] = "pager: started";
+    memcpy(world.pager->buffer_pointer, text, sizeof text);
+    cr_assert_eq(play(world.pager, log, sizeof text - 1), STATUS_OK);
+    cr_assert_str_eq(only_line(), "pager: started\n");
+}
+
+Test(log, lines_of_the_kernel_hold_no_foreign_bytes)
+{
+    log_line("boot", "text=%s", "a\nb\x1b[1m\xff");
+    cr_assert_str_eq(only_line(), "boot: text=a?b?[1m?\n");
 }
 
 Test(log, user_lengths)
@@ -90,7 +110,7 @@ Test(log, user_lengths)
     cr_assert_eq(play(program, log, (uint64_t)1 << 32 | 1), STATUS_BAD_LENGTH);
     cr_assert_str_empty(host_log_text());
     cr_assert_eq(play(program, log, 1), STATUS_OK);
-    cr_assert_str_eq(only_line(), "y\n");
+    cr_assert_str_eq(only_line(), "user: y\n");
     host_log_clear();
     cr_assert_eq(play(program, log, MESSAGE_BUFFER_BYTES), STATUS_OK); /* cut */
     (void)only_line();
