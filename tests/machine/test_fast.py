@@ -1,0 +1,36 @@
+"""Fast paths and ordinary paths do the same: the test pager's cases and the benchmark, once as the kernel is and once with fast=off.
+
+fast=off is known to kernels built for tests only: every call, reply, fault and resolve then takes the ordinary way (arch/x86_64/fast.h).
+"""
+from harness import boot
+from test_kernel import run_cases
+
+# What has a fast path, by the names that pager_bench gives its results.
+FAST = ['call_reply_0', 'call_reply_4', 'fault_bare', 'fault_existing', 'fault_fresh_prezeroed']
+
+
+def outcomes(result):
+    """What each case said, without the time."""
+    return [(line.values['name'], line.values['result'], line.values['detail']) for line in result.find('test', 'case')]
+
+
+def test_same_cases():
+    fast, ordinary = run_cases(), run_cases(append='fast=off')
+    assert outcomes(fast), 'no case ran'
+    assert outcomes(fast) == outcomes(ordinary), 'the cases differ'
+
+
+def medians(**arguments):
+    result = boot(pager='bench/pager_bench', icount=True, timeout=180, **arguments)
+    result.ended_well()
+    result.expect('bench', 'done')
+    return {line.values['name']: line.number('median') for line in result.find('bench', 'result')}
+
+
+def test_fast_paths_are_taken():
+    """Each operation that has a fast path costs clearly less than without; what has none costs the same."""
+    fast, ordinary = medians(), medians(append='fast=off')
+    assert fast.keys() == ordinary.keys()
+    for name in FAST:
+        assert fast[name] * 5 < ordinary[name] * 4, f'{name}: {fast[name]} with fast paths, {ordinary[name]} without'
+    assert fast['null_call'] == ordinary['null_call']
