@@ -1,8 +1,9 @@
-/* Fuzzing the kernel's calls: any bytes, read as what a pager and three programs do on the host's kernel: system calls with arguments of the right type or of a
- * wrong one, page faults, exceptions, ends of slices. The checker runs after every eighth; at the end everything is ended and as many frames are free as at the start.
+/* Fuzzing the kernel's calls: any bytes, read as what a pager and three programs do on the host's kernel: system calls with arguments of the right type or
+ * of a wrong one, page faults, exceptions, ends of slices. The checker runs after every eighth; at the end everything is ended and as many frames are free
+ * as at the start.
  *
- * What an argument should be is read from the rows of abi/syscall.def, so a new call is fuzzed without a change here. Who calls is who runs: the kernel decides.
- * A machine that ends, or waits for ever, ends the input. */
+ * What an argument should be is read from the rows of abi/syscall.def, so a new call is fuzzed without a change here. Who calls is who runs: the kernel
+ * decides. A machine that ends, or waits for ever, ends the input. */
 #include "tests/unit/kernel_world.h"
 
 constexpr unsigned STEPS = 200;
@@ -36,12 +37,8 @@ static void remember(struct script *script, uint64_t name)
 
 /* --- Arguments --- */
 
-struct call {
-    const char *in;
-    enum { NONE, ANY, PAGER, TEST } who;
-};
-static const struct call calls[CALL_LIMIT] = {
-#define SYSCALL(number, name, who, how, in, out, text) [number] = { in, who },
+static const char *const calls[CALL_LIMIT] = {
+#define SYSCALL(number, name, who, how, in, out, text) [number] = in,
 #include "abi/syscall.def"
 #undef SYSCALL
 };
@@ -148,10 +145,10 @@ static void step_call(struct script *script)
     if (number < 8 * 3) number %= 8; /* a program's calls come more often */
     if (number == CALL_machine_end && take(script) != 0) return;
     if (number == CALL_test_check) return; /* it runs anyway */
-    if (number < CALL_LIMIT && calls[number].in != nullptr) pick_arguments(script, calls[number].in, argument);
+    if (number < CALL_LIMIT && calls[number] != nullptr) pick_arguments(script, calls[number], argument);
     struct thread *caller = processor.current;
     enum status status = world_call(caller, number, argument);
-    if (number < CALL_LIMIT && calls[number].who == PAGER && processor.current == caller && status == STATUS_OK) remember(script, caller->context.call.argument[0]);
+    if (number >= 16 && number < CALL_LIMIT && processor.current == caller && status == STATUS_OK) remember(script, caller->context.call.argument[0]);
 }
 
 static void run_script(void *pointer)

@@ -1,5 +1,5 @@
 /* Random calls, also hostile ones, of eight threads in four spaces, compared with the model after every step; at the end everything is given back. */
-#include "message_model.h"
+#include "message_both.h"
 
 constexpr unsigned STEPS = 30'000;
 
@@ -82,7 +82,9 @@ static void random_step(void)
         model_tick();
         return;
     case 1:
-        if (at != model.current && at != IDLER) model_stop(at);
+        if (at == model.current || at == IDLER) return;
+        if (world_random(3) == 0 && at != PAGER) model_replace(at);
+        else model_stop(at);
         return;
     case 2:
         if (world_random(6) == 0) model_renew(1 + (unsigned)world_random(model.count_endpoints - 1));

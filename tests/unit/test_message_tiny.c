@@ -2,7 +2,7 @@
  *
  * Each sequence is played from the beginning and compared with the model after its last step; the steps before it were compared when they were the last. A step
  * that means nothing where it stands ends its sequence, so what is played is every sequence of steps that mean something. */
-#include "message_model.h"
+#include "message_both.h"
 
 constexpr unsigned LENGTH = 4;
 constexpr uint32_t HANDLE = 8;
