@@ -41,7 +41,7 @@ static uint64_t random_tag(void)
 
 static void random_call(void)
 {
-    uint64_t argument[CALL_ARGUMENTS] = { random_handle(), random_tag(), world_random(100), world_random(UINT64_MAX), 4, 5, 6, 7, 0 };
+    uint64_t argument[CALL_ARGUMENTS] = { random_handle(), random_tag(), world_random(100), world_random(UINT64_MAX), 4, 5, 6, 7, 8 };
     switch (world_random(8)) {
     case 0:
     case 1:

@@ -186,6 +186,20 @@ Test(syscall, checker_by_call)
     world_end_all();
 }
 
+Test(syscall, counts_of_a_space_by_call)
+{
+    cr_assert_eq(play(program, test_space, world.pager->frame.number), STATUS_BAD_OBJECT);
+    cr_assert_eq(play(program, test_space, space->frame.number), STATUS_OK);
+    cr_assert_eq(program->context.call.argument[0], 0);
+    cr_assert_eq(program->context.call.argument[1], 0);
+    frame_t frame;
+    must(space_fill_page(space, (user_page_t){ WORLD_PLACE }, ATTRIBUTE_WRITE, &frame));
+    cr_assert_eq(play(program, test_space, space->frame.number), STATUS_OK);
+    cr_assert_eq(program->context.call.argument[0], 1);
+    cr_assert_eq(program->context.call.argument[1], PTE_LEVELS - 1);
+    world_end_all();
+}
+
 static void end_with_code(void *code)
 {
     (void)play(world.pager, machine_end, *(uint64_t *)code);
