@@ -33,8 +33,9 @@ endfunction()
 
 # What runs on every call or fault is compiled for speed, the rest for size.
 set(kernel_hot_sources ${kernel_sources})
-list(FILTER kernel_hot_sources INCLUDE REGEX
-    "/(fast|trap|thread|syscall|kernel|message|calls_message|schedule|handle|frame|hold|bitmap|memory|space_(page|map|unmap|protect|tables|move))\\.c$")
+set(kernel_hot_names "fast|trap|thread|syscall|kernel|message|calls_message|schedule|handle|frame|hold|bitmap|memory")
+string(APPEND kernel_hot_names "|calls_space|space|space_page|space_map|space_unmap|space_protect|space_tables|space_move")
+list(FILTER kernel_hot_sources INCLUDE REGEX "/(${kernel_hot_names})\\.c$")
 set(kernel_cold_sources ${kernel_sources})
 list(REMOVE_ITEM kernel_cold_sources ${kernel_hot_sources})
 list(FILTER kernel_cold_sources INCLUDE REGEX "\\.c$")

@@ -32,6 +32,34 @@ enum status sys_frame_allocate([[maybe_unused]] struct thread *caller, uint64_t 
     return status;
 }
 
+enum status sys_frame_allocate_below([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    if (argument[0] >= FRAME_ORDERS) return STATUS_BAD_ARGUMENT;
+    frame_t frame;
+    uint32_t limit = argument[1] < UINT32_MAX ? (uint32_t)argument[1] : UINT32_MAX;
+    enum status status = frame_allocate_below((unsigned)argument[0], FRAME_KIND_USER, limit, &frame);
+    if (status == STATUS_OK) argument[0] = frame.number;
+    return status;
+}
+
+enum status sys_frame_batch([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    frame_t base;
+    uint64_t mask;
+    enum status status = frame_allocate_batch(&base, &mask);
+    if (status != STATUS_OK) return status;
+    argument[0] = base.number;
+    argument[1] = mask;
+    return STATUS_OK;
+}
+
+enum status sys_frame_split([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    if (argument[0] > UINT32_MAX) return STATUS_BAD_FRAME;
+    if (argument[1] >= FRAME_ORDERS) return STATUS_BAD_ARGUMENT;
+    return frame_split((frame_t){ (uint32_t)argument[0] }, (unsigned)argument[1]);
+}
+
 enum status sys_frame_free([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     if (argument[0] > UINT32_MAX) return STATUS_BAD_FRAME;
@@ -101,74 +129,4 @@ enum status sys_space_destroy(struct thread *caller, uint64_t argument[CALL_ARGU
     for (unsigned i = 0; i < HANDLE_ROWS; i++) handle_empty(&space->rows[i]);
     handle_empty(&space->pager);
     return space_destroy(space);
-}
-
-/* Decodes the space and the span that every range call begins with. */
-static enum status decode_range(uint64_t frame, uint64_t address, uint64_t count_pages, struct space **space, struct user_span *span)
-{
-    *space = space_find(frame);
-    if (*space == nullptr) return STATUS_BAD_OBJECT;
-    return user_span_check(address, count_pages, span);
-}
-
-enum status sys_space_map([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
-{
-    struct space *space;
-    struct user_span span;
-    enum status status = decode_range(argument[0], argument[1], argument[3], &space, &span);
-    if (status == STATUS_OK) status = attributes_check(argument[4]);
-    if (status != STATUS_OK) return status;
-    if (argument[2] > UINT32_MAX) return STATUS_BAD_FRAME;
-    return space_map(space, span, (frame_t){ (uint32_t)argument[2] }, (uint32_t)argument[4], &argument[0]);
-}
-
-enum status sys_space_fill([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
-{
-    struct space *space;
-    struct user_span span;
-    enum status status = decode_range(argument[0], argument[1], argument[2], &space, &span);
-    if (status == STATUS_OK) status = attributes_check(argument[3]);
-    if (status != STATUS_OK) return status;
-    return space_fill(space, span, (uint32_t)argument[3], &argument[0]);
-}
-
-enum status sys_space_unmap([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
-{
-    struct space *space;
-    struct user_span span;
-    enum status status = decode_range(argument[0], argument[1], argument[2], &space, &span);
-    if (status != STATUS_OK) return status;
-    if (argument[3] > UNMAP_FREE) return STATUS_BAD_ARGUMENT;
-    struct unmap_result result;
-    status = space_unmap(space, span, argument[3], &result);
-    if (status != STATUS_OK && status != STATUS_AGAIN) return status;
-    argument[0] = result.done_pages;
-    argument[1] = result.unmapped_pages;
-    argument[2] = result.freed_frames;
-    return status;
-}
-
-enum status sys_space_protect([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
-{
-    struct space *space;
-    struct user_span span;
-    enum status status = decode_range(argument[0], argument[1], argument[2], &space, &span);
-    if (status == STATUS_OK) status = attributes_check(argument[3]);
-    if (status != STATUS_OK) return status;
-    return space_protect(space, span, (uint32_t)argument[3], &argument[0], &argument[1]);
-}
-
-enum status sys_space_query([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
-{
-    struct space *space;
-    struct user_span span;
-    enum status status = decode_range(argument[0], argument[1], 1, &space, &span);
-    if (status != STATUS_OK) return status;
-    struct translation translation;
-    status = space_query(space, span.first, &translation);
-    if (status != STATUS_OK) return status;
-    argument[0] = translation.frame.number;
-    argument[1] = translation.attributes;
-    argument[2] = translation.page_bytes;
-    return STATUS_OK;
 }

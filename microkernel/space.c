@@ -10,7 +10,7 @@
 #include "counter.h"
 #include "walk.h"
 
-enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_span *span)
+enum status user_range_check(uint64_t address, uint64_t count_pages)
 {
     if (count_pages == 0) return STATUS_BAD_LENGTH;
     if (address % PAGE_BYTES != 0) return STATUS_BAD_ALIGNMENT;
@@ -18,15 +18,6 @@ enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_
     if (__builtin_mul_overflow(count_pages, PAGE_BYTES, &size_bytes)) return STATUS_RANGE_WRAPS;
     if (__builtin_add_overflow(address, size_bytes, &limit)) return STATUS_RANGE_WRAPS;
     if (address < USER_FIRST || !range_within(address, size_bytes, USER_LIMIT)) return STATUS_BAD_ADDRESS;
-    *span = (struct user_span){ { address }, count_pages };
-    return STATUS_OK;
-}
-
-enum status attributes_check(uint64_t attributes)
-{
-    constexpr uint64_t both = ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE;
-    if (attributes & ~(uint64_t)ATTRIBUTES_ALL) return STATUS_BAD_ARGUMENT;
-    if ((attributes & both) == both && !(attributes & ATTRIBUTE_WRITE_EXECUTE)) return STATUS_WRITE_EXECUTE;
     return STATUS_OK;
 }
 

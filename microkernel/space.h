@@ -4,11 +4,11 @@
  * rows of its handle table) and a root table. Tables of the user half belong to one space each; their frame entries count live entries, so that an
  * empty table is given back without being scanned.
  *
- * Every range operation handles at most STEP_PAGES pages, says in *done how many pages of the span it has dealt with, and answers AGAIN when
- * some are left. Holes are skipped a whole table at a time, so *done of unmap and protect may pass STEP_PAGES. What a step needs is reserved before it
- * changes anything: on any status but OK and AGAIN nothing has changed and no result is written.
+ * Every range operation handles at most STEP_PAGES entries, says in *done how many pages of the span it has dealt with, and answers AGAIN when
+ * some are left. Holes are skipped a whole table at a time, and an entry may be a large leaf, so *done may pass STEP_PAGES. What a step needs is reserved
+ * before it changes anything: on any status but OK and AGAIN nothing has changed and no result is written.
  *
- * Large leaves are used where addresses, frames and length allow. Each frame of 4 KiB counts its mappings, also inside a large leaf.
+ * The largest leaf is used that addresses, frames and length allow. A block of frames counts the leaves that name a part of it (block.h).
  *
  * Only space*.c write page-table entries. Arguments of the types user_page_t, user_span and attributes have been checked by the functions below. */
 #ifndef QUIRE_SPACE_H
@@ -37,11 +37,29 @@ struct space {
 };
 static_assert(sizeof(struct space) <= PAGE_BYTES);
 
+/* What user_span_check does when the range is not simply one good page. */
+enum status user_range_check(uint64_t address, uint64_t count_pages);
+
 /* Checks an untrusted range of whole pages. BAD_LENGTH, BAD_ALIGNMENT, BAD_ADDRESS, RANGE_WRAPS. */
-enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_span *span);
+static inline enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_span *span)
+{
+    bool is_page = count_pages == 1 && address % PAGE_BYTES == 0 && address - USER_FIRST < USER_LIMIT - USER_FIRST;
+    if (!is_page) {
+        enum status status = user_range_check(address, count_pages);
+        if (status != STATUS_OK) return status;
+    }
+    *span = (struct user_span){ { address }, count_pages };
+    return STATUS_OK;
+}
 
 /* Checks attributes from outside. BAD_ARGUMENT: unknown bits; WRITE_EXECUTE. */
-enum status attributes_check(uint64_t attributes);
+static inline enum status attributes_check(uint64_t attributes)
+{
+    constexpr uint64_t both = ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE;
+    if (attributes & ~(uint64_t)ATTRIBUTES_ALL) return STATUS_BAD_ARGUMENT;
+    if ((attributes & both) == both && !(attributes & ATTRIBUTE_WRITE_EXECUTE)) return STATUS_WRITE_EXECUTE;
+    return STATUS_OK;
+}
 
 /* Makes an empty space: two frames. NO_MEMORY. */
 enum status space_create(struct space **space);
@@ -68,8 +86,21 @@ struct unmap_result {
 /* Removes entries; holes are fine. Splits large leaves (NO_MEMORY for the table). AGAIN. */
 enum status space_unmap(struct space *space, struct user_span span, uint64_t flags, struct unmap_result *result);
 
+/* The same for one page in the most frequent case: true when it is done, false when the page needs space_unmap, and nothing has changed. */
+bool space_unmap_page(struct space *space, user_page_t page, bool is_freeing, struct unmap_result *result);
+
 /* Changes the rights of what is mapped; holes are fine. NO_MEMORY (split), AGAIN. */
 enum status space_protect(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done, uint64_t *changed);
+
+/* Reads and clears what the processor noted in the entries of at most HARVEST_PAGES pages: bit i is page i of the span. A page of a large leaf has the
+ * marks of the whole leaf. */
+constexpr uint64_t HARVEST_PAGES = 64;
+void space_harvest(struct space *space, struct user_span span, uint64_t *accessed, uint64_t *dirty);
+
+/* Moves what is mapped from a place in one space to a place of the same length in another (or the same, not overlapping: BAD_ARGUMENT), holes included:
+ * by whole tables where both addresses are aligned alike. *moved: pages. ALREADY_MAPPED (the destination is not empty), NO_MEMORY and TOO_MANY_MAPPINGS
+ * (split), AGAIN. The source span has been checked like to_span. */
+enum status space_move(struct space *from, user_page_t from_page, struct space *to, struct user_span to_span, uint64_t *done, uint64_t *moved);
 
 struct translation {
     frame_t frame;       /* of the page asked for, also inside a large leaf */

@@ -34,6 +34,16 @@ struct plan {
     struct part parts[STEP_PARTS];
 };
 
+/* An empty plan. Its parts are written when they are made. */
+static inline void plan_begin(struct plan *plan)
+{
+    plan->count_parts = 0;
+    plan->count_entries = 0;
+    plan->count_tables = 0;
+    plan->count_pages = 0;
+    plan->cleaning = (struct cleaning){ 0 };
+}
+
 /* The highest level at which two addresses part: they share its table and all above. */
 static unsigned level_shared(uint64_t one, uint64_t other)
 {
@@ -114,7 +124,7 @@ static void plan_drop(const struct plan *plan)
 /* Plans the first step of a span and holds its frames. On failure nothing is held. */
 static enum status plan_map(struct plan *plan, const struct space *space, struct user_span span, frame_t first)
 {
-    *plan = (struct plan){ 0 };
+    plan_begin(plan);
     enum status status = STATUS_OK;
     while (plan->count_pages < span.count_pages && plan->count_entries < STEP_PAGES && plan->count_parts < STEP_PARTS) {
         struct part *part = &plan->parts[plan->count_parts];
@@ -143,7 +153,7 @@ static void part_map(const struct part *part, uint32_t attributes)
     unsigned level = part->level, count = part->count;
     pte_t *entries = part->walk.entry, leaf = pte_make_leaf(part->hold.first, attributes, level);
     pte_t next = pte_next(0, level);
-#pragma clang loop unroll_count(16)
+#pragma clang loop unroll_count(64)
     for (unsigned i = 0; i < count; i++) {
         entries[i] = leaf;
         leaf += next;
@@ -245,7 +255,7 @@ static uint64_t fill_step(struct user_span span)
 /* Plans the first step of a fill with pages of 4 KiB. */
 static enum status plan_fill(struct plan *plan, const struct space *space, struct user_span span)
 {
-    *plan = (struct plan){ 0 };
+    plan_begin(plan);
     enum status status = STATUS_OK;
     uint64_t count = fill_step(span);
     while (plan->count_pages < count && status == STATUS_OK) {
@@ -263,9 +273,12 @@ static enum status plan_fill(struct plan *plan, const struct space *space, struc
 /* One fresh large leaf at the beginning of the span. NO_MEMORY when there is no such block, or no table for it: then small pages may still do. */
 static enum status fill_large(struct space *space, user_page_t page, uint32_t attributes)
 {
-    struct plan plan = { 0 };
+    struct plan plan;
+    plan_begin(&plan);
     struct part *part = &plan.parts[0];
-    *part = (struct part){ .address = page.address, .count = 1, .level = 1 };
+    part->address = page.address;
+    part->count = 1;
+    part->level = 1;
     enum status status = part_place(&plan, part, space);
     if (status != STATUS_OK) return status;
     frame_t block;

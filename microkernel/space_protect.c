@@ -25,18 +25,12 @@ static inline bool leaf_protect(pte_t *entry, unsigned level, uint64_t address, 
  * entries tell. Adds to *written. */
 static inline bool protect_alike(pte_t *entries, unsigned count, uint32_t attributes, unsigned *written, struct gather *gather)
 {
-    pte_t any = 0, all = ~(pte_t)0;
-#pragma clang loop unroll_count(32)
-    for (unsigned i = 0; i < count; i++) {
-        any |= entries[i];
-        all &= entries[i];
-    }
-    if (!pte_is_present(all) || !pte_has_same_attributes(any, all)) return false;
-    pte_t change = pte_protect(all, attributes, 0) ^ all;
+    struct common common = entries_common(entries, count);
+    constexpr pte_t own = PTE_ADDRESS | PTE_ACCESSED | PTE_DIRTY; /* what may differ */
+    if (!pte_is_present(common.all) || ((common.any ^ common.all) & ~own) != 0) return false;
+    pte_t change = pte_protect(common.all, attributes, 0) ^ common.all;
     if (change == 0) return true;
-#pragma clang loop unroll_count(32)
-    for (unsigned i = 0; i < count; i++)
-        entries[i] ^= change;
+    entries_flip(entries, count, change);
     gather->count_pages += count;
     *written += count;
     return true;

@@ -39,19 +39,12 @@ static void remove_large(const struct walk *walk, uint64_t address, bool is_free
 /* Removes `count` leaves when all are there and of one block: OR and AND of the entries tell, two instructions each. */
 static inline bool remove_alike(pte_t *entries, unsigned count, bool is_freeing, struct gather *gather)
 {
-    pte_t any = 0, all = ~(pte_t)0;
-#pragma clang loop unroll_count(32)
-    for (unsigned i = 0; i < count; i++) {
-        any |= entries[i];
-        all &= entries[i];
-    }
-    if (!pte_is_present(all)) return false;
-    uint32_t number = pte_frame(all).number;
+    struct common common = entries_common(entries, count);
+    if (!pte_is_present(common.all)) return false;
+    uint32_t number = pte_frame(common.all).number;
     unsigned order = frame_order(block_row(number));
-    if (((pte_frame(any).number ^ number) >> order) != 0) return false;
-#pragma clang loop unroll_count(32) vectorize(disable)
-    for (unsigned i = 0; i < count; i++)
-        *(volatile pte_t *)&entries[i] = 0;
+    if (((pte_frame(common.any).number ^ number) >> order) != 0) return false;
+    entries_clear(entries, count);
     gather->count_pages += count;
     block_release(gather, number, count, is_freeing);
     return true;
@@ -108,27 +101,6 @@ static uint64_t visit_remove(struct visit *visit, struct space *space, bool is_f
     return pages;
 }
 
-/* One present page of 4 KiB, the short way: false when it is anything else. */
-static bool page_unmap(struct space *space, user_page_t page, bool is_freeing, struct unmap_result *result)
-{
-    struct walk walk;
-    walk_begin(&walk, space, page.address);
-    if (walk.level != 0 || !pte_is_present(*walk.entry)) return false;
-    struct gather gather;
-    gather_begin(&gather);
-    gather_page(&gather, page.address);
-    frame_t frame = pte_frame(*walk.entry);
-    *walk.entry = 0;
-    block_release(&gather, frame.number, 1, is_freeing);
-    assert(space->count_mapped > 0);
-    walk_count_pages(&walk, space, -(uint64_t)1);
-    counter_add(COUNTER_ENTRIES_WRITTEN, 1);
-    walk_release(&walk, space, page.address, 1, &gather);
-    gather_end(&gather, space);
-    *result = (struct unmap_result){ 1, 1, gather.freed_frames };
-    return true;
-}
-
 /* Splits the large leaf where the visit stands into a table made of the first page of the part, which is unmapped by this. False: the leaf is not such
  * a one. */
 static bool split_within(struct visit *visit, struct space *space, struct gather *gather)
@@ -162,7 +134,7 @@ static bool split_within(struct visit *visit, struct space *space, struct gather
 
 enum status space_unmap(struct space *space, struct user_span span, uint64_t flags, struct unmap_result *result)
 {
-    if (span.count_pages == 1 && page_unmap(space, span.first, flags & UNMAP_FREE, result)) return STATUS_OK;
+    if (span.count_pages == 1 && space_unmap_page(space, span.first, flags & UNMAP_FREE, result)) return STATUS_OK;
     struct gather gather;
     gather_begin(&gather);
     enum status status = STATUS_OK;

@@ -52,6 +52,14 @@ static inline uint64_t walk_pages_left(uint64_t address, unsigned level)
     return walk_pages_of(level) - (address >> PAGE_SHIFT & (walk_pages_of(level) - 1));
 }
 
+/* --- Loops over entries: one or two instructions each --- */
+
+/* What entries have in common: bits that are set in any, bits that are set in all. */
+struct common { pte_t any, all; };
+struct common entries_common(const pte_t *entries, unsigned count);
+void entries_flip(pte_t *entries, unsigned count, pte_t change);
+void entries_clear(pte_t *entries, unsigned count);
+
 /* --- What a table's row says --- */
 
 /* The row of a table; frame_info.count is the number of its present entries (of the user half, in a root). */
@@ -79,6 +87,39 @@ static inline void walk_count_pages(const struct walk *walk, struct space *space
 {
     space->count_mapped += change;
     walk_total(walk, (uint32_t)change);
+}
+
+/* --- The short way to one page --- */
+
+/* The entry of a page of 4 KiB, and the rows that know of it. */
+struct lowest {
+    pte_t *entry;
+    struct frame_info *table;
+    struct frame_info *totals;
+};
+
+/* False when there is no lowest table for the address: then the long way has to be gone. */
+static inline bool lowest_find(struct lowest *lowest, const struct space *space, uint64_t address)
+{
+    frame_t table = space->root;
+#pragma clang loop unroll(full)
+    for (unsigned level = PTE_LEVELS - 1; level > 0; level--) {
+        pte_t entry = *walk_table_entry(table, address, level);
+        if (!pte_is_present(entry) || pte_is_large(entry, level)) return false;
+        table = pte_frame(entry);
+        if (HAS_TOTALS && level - 1 == TOTALS_LEVEL) lowest->totals = table_row(table);
+    }
+    lowest->entry = walk_table_entry(table, address, 0);
+    lowest->table = table_row(table);
+    return true;
+}
+
+/* One page more (1) or less (-1) is mapped there. */
+static inline void lowest_count(const struct lowest *lowest, struct space *space, int change)
+{
+    lowest->table->count = (uint16_t)(lowest->table->count + change);
+    if (HAS_TOTALS) lowest->totals->cookie += (uint32_t)change;
+    space->count_mapped += (uint64_t)(int64_t)change;
 }
 
 /* --- Tables in reserve --- */

@@ -66,9 +66,6 @@ static inline pte_t pte_protect(pte_t leaf, uint32_t attributes, unsigned level)
     return pte_make_leaf((frame_t){ 0 }, attributes, level) | (leaf & (PTE_ADDRESS | PTE_ACCESSED | PTE_DIRTY));
 }
 
-/* With the OR and the AND of some leaves of one level: true when their attributes are the same; frames and what the processor noted may differ. */
-static inline bool pte_has_same_attributes(pte_t any, pte_t all) { return ((any ^ all) & ~(PTE_ADDRESS | PTE_ACCESSED | PTE_DIRTY)) == 0; }
-
 /* The first piece, one level lower, of a large leaf of `level`; pte_next() gives the others. */
 static inline pte_t pte_split(pte_t leaf, unsigned level) { return level == 1 ? leaf & ~PTE_LARGE : leaf; }
 

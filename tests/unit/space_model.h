@@ -146,6 +146,10 @@ static void model_compare(void)
         cr_assert(leaves[head] != 0 || model.counts[i] == 0);
         users++;
     }
+    static uint32_t shown[MODEL_FRAMES];
+    memset(shown, 0, sizeof shown);
+    for (size_t i = 0; i < sizeof model.pages / sizeof(struct model_page); i++) shown[(&model.pages[0][0][0])[i].frame]++;
+    for (uint32_t i = 1; i < MODEL_FRAMES; i++) cr_assert_eq(model.counts[i], shown[i], "the model's own count of frame %u", i);
     uint64_t tables = 0;
     for (unsigned s = 0; s < MODEL_SPACES; s++) {
         if (model.spaces[s] == nullptr) continue;
@@ -197,7 +201,7 @@ static inline unsigned model_clear(unsigned s, unsigned window, unsigned page, b
 static inline void model_learn_breaks(uint32_t frame)
 {
     uint32_t head = model.blocks[frame];
-    if (head == 0 || model.blocks[head + 1] != head || head == model.pool) return;
+    if (head == 0 || model.blocks[head + 1] != head || model.blocks[head + 512] == head) return; /* not one of fill */
     bool is_broken = false;
     for (uint32_t i = head; i < head + 512 && !is_broken; i++) {
         const struct frame_info *info = frame_find((frame_t){ i });

@@ -4,7 +4,7 @@
  * is STATUS_OK or STATUS_AGAIN. Everybody but a pager gets STATUS_DENIED; a kernel not built for tests answers STATUS_BAD_CALL to test calls.
  * The other statuses of each stand in its row of docs/calls.md.
  *
- * The five call_with_... functions hold the instruction: they pass so many registers and take them back, and name no others, because a call that
+ * The call_with_... functions hold the instruction: they pass so many registers and take them back, and name no others, because a call that
  * returns leaves the rest alone. */
 #ifndef QUIRE_KERNEL_CALLS_H
 #define QUIRE_KERNEL_CALLS_H
@@ -49,6 +49,16 @@ static inline enum status call_with_5(enum call_number call_number, uint64_t *a,
     return (enum status)number;
 }
 
+/* Five arguments, two results. */
+static inline enum status call_with_5_for_2(enum call_number call_number, uint64_t *a, uint64_t *b, uint64_t c, uint64_t d, uint64_t e)
+{
+    uint64_t number = call_number;
+    register uint64_t fourth __asm__("r14") = d;
+    register uint64_t fifth __asm__("r8") = e;
+    __asm__ volatile("syscall" : "+a"(number), "+D"(*a), "+S"(*b), "+d"(c), "+r"(fourth), "+r"(fifth) : : "rcx", "r11", "r10", "rbx", "memory");
+    return (enum status)number;
+}
+
 static inline bool status_has_results(enum status status) { return status == STATUS_OK || status == STATUS_AGAIN; }
 
 /* --- Frames --- */
@@ -73,6 +83,30 @@ static inline enum status kernel_frame_copy(uint64_t to, uint32_t to_offset, uin
 }
 
 static inline enum status kernel_frame_zero(uint64_t frame) { return call_with_1(CALL_frame_zero, &frame); }
+
+/* `limit`: a frame number, 0: none. */
+static inline enum status kernel_frame_allocate_below(uint32_t order, uint64_t limit, uint64_t *frame)
+{
+    uint64_t a = order;
+    enum status status = call_with_2(CALL_frame_allocate_below, &a, &limit);
+    if (status == STATUS_OK)
+        *frame = a;
+    return status;
+}
+
+static inline enum status kernel_frame_split(uint64_t frame, uint32_t order)
+{
+    return call_with_2(CALL_frame_split, &frame, &(uint64_t){ order });
+}
+
+static inline enum status kernel_frame_batch(uint64_t *base, uint64_t *mask)
+{
+    uint64_t a = 0, b = 0;
+    enum status status = call_with_2(CALL_frame_batch, &a, &b);
+    if (status == STATUS_OK)
+        *base = a, *mask = b;
+    return status;
+}
 
 static inline enum status kernel_frame_count(uint64_t *free, uint64_t *total)
 {
@@ -136,6 +170,23 @@ static inline enum status kernel_space_query(uint64_t space, uint64_t address, u
     enum status status = call_with_3(CALL_space_query, &space, &address, &c);
     if (status == STATUS_OK)
         *frame = space, *attributes = (uint32_t)address, *page_bytes = c;
+    return status;
+}
+
+static inline enum status kernel_space_move(uint64_t from, uint64_t from_address, uint64_t to, uint64_t to_address, uint64_t count_pages,
+                                            uint64_t *done_pages, uint64_t *moved_pages)
+{
+    enum status status = call_with_5_for_2(CALL_space_move, &from, &from_address, to, to_address, count_pages);
+    if (status_has_results(status))
+        *done_pages = from, *moved_pages = from_address;
+    return status;
+}
+
+static inline enum status kernel_space_harvest(uint64_t space, uint64_t address, uint64_t count_pages, uint64_t *accessed, uint64_t *dirty)
+{
+    enum status status = call_with_3(CALL_space_harvest, &space, &address, &count_pages);
+    if (status == STATUS_OK)
+        *accessed = space, *dirty = address;
     return status;
 }
 

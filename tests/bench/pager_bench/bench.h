@@ -26,10 +26,13 @@ static inline void bench_sample(uint64_t first, uint64_t last)
 }
 /* Sorts the samples and writes `bench: result name=... min=... median=... unit=instructions samples=...`. */
 void bench_report(const char *name);
+/* The same for samples that did `per` things each: with per=... at the end, by which `./quire bench` divides. */
+void bench_report_each(const char *name, unsigned per);
 
 /* The measurements, in the order in which they run. */
 void bench_calls(void);
 void bench_faults(void);
 void bench_maps(void);
+void bench_ranges(void);
 
 #endif

@@ -21,13 +21,18 @@ static void sort(uint32_t *value, unsigned count)
     }
 }
 
-void bench_report(const char *name)
+void bench_report_each(const char *name, unsigned per)
 {
     struct samples *samples = &bench_samples;
     if (samples->count == 0) kit_must(STATUS_NOT_FOUND, name);
     sort(samples->value, samples->count);
-    kit_log("bench", "result name=%s min=%u median=%u max=%u unit=instructions samples=%u", name, samples->value[0], samples->value[samples->count / 2],
-            samples->value[samples->count - 1], samples->count);
+    kit_log("bench", "result name=%s min=%u median=%u max=%u unit=instructions samples=%u per=%u", name, samples->value[0], samples->value[samples->count / 2],
+            samples->value[samples->count - 1], samples->count, per);
+}
+
+void bench_report(const char *name)
+{
+    bench_report_each(name, 1);
 }
 
 uint32_t kit_main(void)
@@ -40,6 +45,7 @@ uint32_t kit_main(void)
     bench_calls();
     bench_faults();
     bench_maps();
+    bench_ranges();
     kit_log("bench", "done");
     return 0;
 }
