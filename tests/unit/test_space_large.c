@@ -10,7 +10,6 @@
 
 constexpr uint64_t MACHINE_BYTES = (uint64_t)64 << 20;
 constexpr uint64_t MIDDLE = FORMAT_MIDDLE;
-constexpr unsigned BELOW_ROOT = PTE_LEVELS - 1; /* tables that one page needs in an empty space */
 
 static struct space *space;
 static uint64_t counted[COUNTERS];
