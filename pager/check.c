@@ -1,6 +1,8 @@
 /* The ledger's checker: what the headers promise, said once more as code. For tests; nothing on the way of a message calls it.
  *
  * Each property has one function that knows nothing of how the pager keeps it. */
+#include <string.h>
+
 #include "fill.h"
 #include "pager.h"
 #include "report.h"
@@ -47,18 +49,58 @@ static bool check_holdings(const struct pager *pager, const struct process *proc
     return true;
 }
 
-/* Handles of others that name a process. */
-static uint32_t check_count_references(const struct pager *pager, const struct process *named)
+/* Handles that name each process, counted in one pass over all of them: a pass for each process would be quadratic, and audits come with every end. */
+static uint32_t references[PROCESS_LIMIT];
+
+static void check_count_references(const struct pager *pager)
 {
-    uint32_t count = 0;
+    memset(references, 0, sizeof(references));
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         const struct process *process = pager->process[i];
         for (uint32_t slot = 0; process != nullptr && slot < process->holdings.capacity; slot++) {
             const struct holding *row = &process->holdings.rows[slot];
-            count += row->kind == HOLDING_PROCESS && row->process_index == named->index && row->process_number == named->number;
+            const struct process *named = row->kind == HOLDING_PROCESS ? pager->process[row->process_index] : nullptr;
+            if (named != nullptr && named->number == row->process_number) references[row->process_index]++;
         }
     }
-    return count;
+}
+
+/* What each family is charged, counted anew from its processes (I10). */
+static struct { uint64_t pages, processes; } charged[BOOT_MODULES];
+
+static void check_count_charges(const struct pager *pager)
+{
+    memset(charged, 0, sizeof(charged));
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        const struct process *process = pager->process[i];
+        if (process == nullptr) continue;
+        charged[process->family - pager->family].pages += process_charge(process);
+        charged[process->family - pager->family].processes++;
+    }
+}
+
+/* Adds a quota to the sums of its pool; false when it is over its limit or not what was counted. */
+static bool check_quota(const struct quota *quota, uint64_t counted, struct pool *sums)
+{
+    sums->free -= quota->charged;
+    sums->promised += quota->charged < quota->guarantee ? quota->guarantee - quota->charged : 0;
+    return quota->charged == counted && quota->charged <= quota->limit;
+}
+
+static bool check_pool(const struct pool *pool, const struct pool *sums)
+{
+    return pool->free == sums->free && pool->promised == sums->promised && pool->promised <= pool->free && pool->free <= pool->all;
+}
+
+static const char *check_families(const struct pager *pager)
+{
+    struct pool pages = { .free = pager->pages.all }, slots = { .free = pager->slots_free.all };
+    check_count_charges(pager);
+    for (uint32_t i = 0; i < BOOT_MODULES; i++) {
+        if (!check_quota(&pager->family[i].pages, charged[i].pages, &pages)) return "pages that a family is charged";
+        if (!check_quota(&pager->family[i].processes, charged[i].processes, &slots)) return "processes of a family";
+    }
+    return check_pool(&pager->pages, &pages) && check_pool(&pager->slots_free, &slots) ? nullptr : "sums of all families";
 }
 
 static bool check_services(const struct pager *pager, const struct process *process)
@@ -89,7 +131,7 @@ static bool check_ready(const struct pager *pager)
 
 static const char *check_process(const struct pager *pager, const struct process *process)
 {
-    if (check_count_references(pager, process) != process->references) return "references of a process";
+    if (references[process->index] != process->references) return "references of a process";
     if (process->state == PROCESS_ENDED) {
         if (process->references == 0) return "an ended process that nobody names";
         bool is_empty = process->space.number == 0 && process->thread.number == 0 && process->segments.capacity == 0
@@ -119,6 +161,9 @@ bool pager_audit(const struct pager *pager)
     uint32_t kernel;
     if (seam_test_check(&kernel) != STATUS_OK) return true;
     const char *ledger = pager_check(pager);
+    uint64_t free, total;
+    seam_frame_count(&free, &total);
+    if (ledger == nullptr && free < pager->pages.free) ledger = "frames that nobody is charged for";
     for (uint32_t i = 0; i < PROCESS_LIMIT && ledger == nullptr; i++) {
         const struct process *process = pager->process[i];
         if (process != nullptr && process->state == PROCESS_RUNNING && !check_mapped(process)) ledger = "pages of a process and pages mapped";
@@ -131,6 +176,7 @@ bool pager_audit(const struct pager *pager)
 const char *pager_check(const struct pager *pager)
 {
     uint32_t running = 0;
+    check_count_references(pager);
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         const struct process *process = pager->process[i];
         if (process == nullptr) continue;
@@ -140,5 +186,7 @@ const char *pager_check(const struct pager *pager)
         running += process->state == PROCESS_RUNNING;
     }
     if (running != pager->count_running) return "count of running processes";
+    const char *failed = check_families(pager);
+    if (failed != nullptr) return failed;
     return check_ready(pager) ? nullptr : "queue of answers";
 }

@@ -4,7 +4,7 @@
  * are traced it maps first and answers then, because the line names the frame, which only the kernel knows.
  *
  * Invariants:
- *  1. A page is counted in its segment when the action is made; when the kernel refuses it, it is taken back before anything else.
+ *  1. A page is charged and counted in its segment when the action is made; when the kernel refuses it, it is taken back before anything else.
  *  2. fault_repeats counts faults at fault_address since a page was last mapped for the process. */
 #include "fault.h"
 
@@ -68,6 +68,12 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
 {
     uint64_t page = layout_page_down(view->message->word[1]);
     frame_id_t frame = { 0 };
+    uint64_t charge = segment_charge_page(segment);
+    if (quota_check(&process->family->pages, charge) != STATUS_OK) {
+        fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
+        return;
+    }
+    quota_add(&process->family->pages, charge);
     segment->fill->touch(pager, segment, page, &frame);
     action_resolve(action, view->message->token, page, segment_attributes(segment), frame);
     segment->pages++; /* invariant 1 */
@@ -105,6 +111,7 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     struct segment *segment = segment_find(&process->segments, address);
     assert(segment != nullptr && segment->pages > 0);
     segment->pages--; /* invariant 1 */
+    quota_remove(&process->family->pages, segment_charge_page(segment));
     pager->count_faults--;
     process->fault_repeats = process->fault_repeats_kept; /* invariant 2 */
     struct fault_view view = { process, message, segment };

@@ -28,6 +28,7 @@ struct fill {
     enum status (*set)(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, const struct fill_source *source);
     void (*touch)(const struct pager *pager, const struct segment *segment, uint64_t page, frame_id_t *frame);
     uint64_t unmap_flags;     /* UNMAP_FREE: the frames are the segment's; UNMAP_KEEP: somebody else's */
+    uint8_t page_charge;      /* for each page mapped: 1; 0 where the frame is the boot's */
     uint8_t protections;      /* mask of PROTECTION_... that such pages may have */
 };
 

@@ -40,6 +40,6 @@ static enum status fill_image_set(space_id_t space, const struct segment *segmen
 }
 
 const struct fill fill_image = {
-    .name = "image", .set = fill_image_set, .touch = nullptr, .unmap_flags = UNMAP_FREE,
+    .name = "image", .set = fill_image_set, .touch = nullptr, .unmap_flags = UNMAP_FREE, .page_charge = 1,
     .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
 };

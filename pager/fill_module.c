@@ -16,5 +16,5 @@ static void fill_module_touch(const struct pager *pager, const struct segment *s
 }
 
 const struct fill fill_module = {
-    .name = "module", .set = nullptr, .touch = fill_module_touch, .unmap_flags = UNMAP_KEEP, .protections = PROTECTION_READ,
+    .name = "module", .set = nullptr, .touch = fill_module_touch, .unmap_flags = UNMAP_KEEP, .page_charge = 0, .protections = PROTECTION_READ,
 };

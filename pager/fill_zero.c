@@ -9,11 +9,6 @@
 static enum status fill_zero_set(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit,
                                  [[maybe_unused]] const struct fill_source *source)
 {
-    /* What cannot succeed is not begun: the frames are there, or nothing is touched. */
-    uint64_t free = 0;
-    uint64_t total = 0;
-    seam_frame_count(&free, &total);
-    if (layout_pages(first, limit) > free) return STATUS_NO_MEMORY;
     uint64_t at = first;
     while (at < limit) {
         uint64_t done = 0;
@@ -34,11 +29,11 @@ static void fill_zero_touch([[maybe_unused]] const struct pager *pager, [[maybe_
 }
 
 const struct fill fill_zero_at_once = {
-    .name = "zero-at-once", .set = fill_zero_set, .touch = nullptr, .unmap_flags = UNMAP_FREE,
+    .name = "zero-at-once", .set = fill_zero_set, .touch = nullptr, .unmap_flags = UNMAP_FREE, .page_charge = 1,
     .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
 };
 
 const struct fill fill_zero_touched = {
-    .name = "zero-touched", .set = nullptr, .touch = fill_zero_touch, .unmap_flags = UNMAP_FREE,
+    .name = "zero-touched", .set = nullptr, .touch = fill_zero_touch, .unmap_flags = UNMAP_FREE, .page_charge = 1,
     .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
 };

@@ -12,7 +12,7 @@ enum status holding_reserve(struct process *process, uint32_t *slot)
     for (uint32_t at = HOLDING_FIRST; at < HOLDING_LIMIT; at++) {
         if (at >= table->capacity) {
             uint64_t used_bytes = layout_page_up(table->capacity * sizeof(struct holding));
-            enum status status = seam_page_take((char *)table->rows + used_bytes);
+            enum status status = family_page_take(process->family, (char *)table->rows + used_bytes);
             if (status != STATUS_OK) return status;
             table->capacity = (uint32_t)((used_bytes + PAGE_BYTES) / sizeof(struct holding));
         }
@@ -102,6 +102,6 @@ void holding_release_all(struct pager *pager, struct process *process)
         if (row->kind != HOLDING_NOTHING) holding_close(pager, process, slot | row->generation << HOLDING_SLOT_BITS, row);
     }
     uint64_t bytes = layout_page_up(table->capacity * sizeof(struct holding));
-    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) seam_page_give((char *)table->rows + at);
+    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) family_page_give(process->family, (char *)table->rows + at);
     table->capacity = 0;
 }

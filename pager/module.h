@@ -24,6 +24,12 @@ static inline uint64_t module_pages(const struct module *module)
     return layout_page_up(module->size_bytes) >> PAGE_SHIFT;
 }
 
+/* Whether a module is started with the machine. */
+static inline bool module_is_program(const struct module *module)
+{
+    return module->kind == MODULE_PROGRAM || module->kind == MODULE_PROGRAM_WX;
+}
+
 /* Reads the rows of the boot information; lines that cannot be read are logged and left out. BAD_BOOT_INFO. */
 enum status module_read_all(struct pager *pager);
 /* The row of a name, or nullptr. */

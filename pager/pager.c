@@ -62,13 +62,17 @@ static uint32_t pager_boot_text(const struct module *module, char *text)
 
 static void pager_start_module(struct pager *pager, const struct module *module)
 {
+    struct family *family = &pager->family[module - pager->modules];
     uint32_t bytes = pager_boot_text(module, pager->text);
     struct process *process = nullptr;
-    enum status status = bytes == 0 ? STATUS_BAD_LENGTH : process_create(pager, module, pager->text, bytes, &process);
+    enum status status = STATUS_NO_MEMORY; /* nothing could be promised to it */
+    if (bytes == 0) status = STATUS_BAD_LENGTH;
+    else if (family->pages.pool != nullptr) status = process_create(pager, family, module, pager->text, bytes, &process);
     if (status == STATUS_OK) {
         process->is_from_boot = true;
         return;
     }
+    if (family->pages.pool != nullptr) family_end_if_empty(family);
     pager->has_failed = true;
     report("process: not started name=%.*s status=%s", (int)module->name.count, module->name.first, status_name(status));
 }
@@ -88,10 +92,9 @@ void pager_start(struct pager *pager, struct pager_action *action)
 {
     action_wait(action);
     report("pager: started incarnation=%u modules=%u", pager->boot->incarnation, pager->count_modules);
-    for (uint32_t i = 0; i < pager->count_modules; i++) {
-        const struct module *module = &pager->modules[i];
-        if (module->kind == MODULE_PROGRAM || module->kind == MODULE_PROGRAM_WX) pager_start_module(pager, module);
-    }
+    family_initialise_all(pager);
+    for (uint32_t i = 0; i < pager->count_modules; i++)
+        if (module_is_program(&pager->modules[i])) pager_start_module(pager, &pager->modules[i]);
     if (pager->count_running == 0) pager_idle(pager, action);
 }
 

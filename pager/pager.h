@@ -13,6 +13,7 @@
 #define QUIRE_PAGER_H
 
 #include "abi/boot_info.h"
+#include "family.h"
 #include "kernel.h"
 #include "module.h"
 #include "process.h"
@@ -75,6 +76,10 @@ struct pager {
 
     struct module modules[BOOT_MODULES];
     uint32_t count_modules;
+
+    struct family family[BOOT_MODULES]; /* by the module that it began with */
+    struct pool pages;                  /* frames */
+    struct pool slots_free;             /* process slots */
 
     char *slots;                  /* PROCESS_LIMIT slots of SLOT_BYTES in the pager's window */
     struct process *process[PROCESS_LIMIT]; /* by slot; nullptr: free */

@@ -47,34 +47,46 @@ struct badge_parts process_of_badge(const struct pager *pager, uint64_t badge)
 
 /* --- Slots --- */
 
-enum status process_slot_take(struct pager *pager, struct process **process)
+constexpr uint64_t PROCESS_OBJECTS = 3; /* frames of the kernel: control page and root of the space, thread */
+
+enum status process_slot_take(struct pager *pager, struct family *family, struct process **process)
 {
+    if (quota_check(&family->processes, 1) != STATUS_OK) return STATUS_LIMIT;
+    enum status status = quota_check(&family->pages, 1 + PROCESS_OBJECTS);
+    if (status != STATUS_OK) return status;
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         uint32_t index = (pager->next_slot + i) % PROCESS_LIMIT;
         if (pager->process[index] != nullptr) continue;
         char *slot = pager->slots + index * SLOT_BYTES;
-        enum status status = seam_page_take(slot);
+        status = family_page_take(family, slot);
         if (status != STATUS_OK) return status;
 
         // Commit: nothing below may fail.
         struct process *made = (struct process *)slot;
         made->index = index;
         made->number = ++pager->next_number;
+        made->family = made->segments.family = family;
         made->segments.rows = (struct segment *)(slot + SLOT_SEGMENTS);
         made->holdings.rows = (struct holding *)(slot + SLOT_HOLDINGS);
         made->services.rows = (struct service *)(slot + SLOT_SERVICES);
         pager->process[index] = made;
         pager->next_slot = (index + 1) % PROCESS_LIMIT;
+        quota_add(&family->processes, 1);
+        quota_add(&family->pages, PROCESS_OBJECTS);
         *process = made;
         return STATUS_OK;
     }
+    assert(false); /* a slot that the pool has is there */
     return STATUS_LIMIT;
 }
 
 static void process_slot_give(struct pager *pager, struct process *process)
 {
+    struct family *family = process->family;
     pager->process[process->index] = nullptr;
-    seam_page_give(process);
+    family_page_give(family, process);
+    quota_remove(&family->processes, 1);
+    family_end_if_empty(family);
 }
 
 /* --- The end --- */
@@ -88,7 +100,7 @@ static void process_empty_memory(struct process *process)
         enum status status = fill_unmap(process->space, last->first, last->limit, last->fill->unmap_flags, last->pages, &gone);
         assert(status == STATUS_OK && gone == last->pages);
         (void)status;
-        table->count--;
+        segment_remove(table, table->count - 1);
     }
     segment_table_release(table);
 }
@@ -111,6 +123,7 @@ void process_undo(struct pager *pager, struct process *process)
     process->thread = (thread_id_t){ 0 };
     process->space = (space_id_t){ 0 };
     process->state = PROCESS_ENDED;
+    quota_remove(&process->family->pages, PROCESS_OBJECTS);
     process->wait = (struct wait){ 0 };
     if (process->references == 0) process_slot_give(pager, process);
 }
@@ -179,12 +192,12 @@ void process_wake(struct pager *pager, struct process *process, enum status stat
 
 uint64_t process_charge(const struct process *process)
 {
-    constexpr uint64_t objects = 3; /* control page and root of the space, thread */
-    uint64_t charge = objects + 1;  /* record */
+    uint64_t charge = 1; /* record */
+    if (process->state == PROCESS_RUNNING) charge += PROCESS_OBJECTS;
     for (uint32_t i = 0; i < process->segments.count; i++) charge += segment_charge(&process->segments.rows[i]);
     charge += layout_page_up(process->segments.capacity * sizeof(struct segment)) >> PAGE_SHIFT;
     charge += layout_page_up(process->holdings.capacity * sizeof(struct holding)) >> PAGE_SHIFT;
-    return charge + process->services.has_page;
+    return charge + process->services.has_page + process->services.count * SERVICE_CHARGE;
 }
 
 const char *process_end_name(enum process_end reason)

@@ -14,6 +14,7 @@
 #ifndef QUIRE_PAGER_PROCESS_H
 #define QUIRE_PAGER_PROCESS_H
 
+#include "family.h"
 #include "holding.h"
 #include "kernel.h"
 #include "module.h"
@@ -47,6 +48,7 @@ struct process {
     enum process_state state;
     bool is_write_execute; /* its autogen segment may be writable and executable at once */
     bool is_from_boot;     /* started with the machine, not by another process */
+    struct family *family; /* that is charged */
     space_id_t space;
     thread_id_t thread;
 
@@ -94,8 +96,9 @@ struct badge_parts process_of_badge(const struct pager *pager, uint64_t badge);
 /* Most bytes of a program's name and arguments with their NULs: they share the message buffer with struct start_info. */
 constexpr uint32_t START_TEXT_BYTES = MESSAGE_BUFFER_BYTES - sizeof(struct start_info);
 
-/* Starts a module's image as a process. `text`: its name and arguments, each with its NUL. Every status leaves all as it was. */
-enum status process_create(struct pager *pager, const struct module *module, const char *text, uint32_t text_bytes, struct process **process);
+/* Starts a module's image as a process of a family. `text`: its name and arguments, each with its NUL. Every status leaves all as it was. */
+enum status process_create(struct pager *pager, struct family *family, const struct module *module, const char *text, uint32_t text_bytes,
+                           struct process **process);
 /* Ends a process: everything it had is given back, who waited for it is answered, others go on. */
 void process_end(struct pager *pager, struct process *process, enum process_end reason, uint64_t value);
 /* One process handle less: an ended process that nobody can ask about any more gives its record back. */
@@ -104,7 +107,7 @@ void process_release(struct pager *pager, struct process *process);
 /* Answers the call that a process waits in; the reply goes out with one of the next actions. */
 void process_wake(struct pager *pager, struct process *process, enum status status, uint64_t word0, uint64_t word1);
 
-/* Pages charged: mapped pages with the bound of their tables, kernel objects, and the pager's own pages for the process. */
+/* Pages charged, counted anew: mapped pages with the bound of their tables, kernel objects, and the pager's own pages for the process. */
 uint64_t process_charge(const struct process *process);
 
 const char *process_end_name(enum process_end reason);

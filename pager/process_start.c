@@ -34,8 +34,9 @@ static enum status start_add(struct process *process, enum segment_kind kind, ui
     struct segment segment = { .first = first, .limit = limit, .fill = rules->fill, .kind = kind, .protection = rules->protection };
     enum status status = segment_reserve(&process->segments, 1);
     if (status == STATUS_OK && segment.fill->set != nullptr) {
-        status = segment.fill->set(process->space, &segment, first, limit, source);
         segment.pages = layout_pages(first, limit);
+        status = quota_check(&process->family->pages, segment_charge(&segment));
+        if (status == STATUS_OK) status = segment.fill->set(process->space, &segment, first, limit, source);
     }
     if (status == STATUS_OK) segment_insert(&process->segments, &segment);
     return status;
@@ -109,13 +110,14 @@ static void start_trace(const struct pager *pager, const struct process *process
     }
 }
 
-enum status process_create(struct pager *pager, const struct module *module, const char *text, uint32_t text_bytes, struct process **process)
+enum status process_create(struct pager *pager, struct family *family, const struct module *module, const char *text, uint32_t text_bytes,
+                           struct process **process)
 {
     struct image image;
     enum status status = start_read_image(module, &image);
     if (status != STATUS_OK) return status;
     struct process *made;
-    status = process_slot_take(pager, &made);
+    status = process_slot_take(pager, family, &made);
     if (status != STATUS_OK) return status;
     size_t name_bytes = module->name.count < PROCESS_NAME_BYTES ? module->name.count : PROCESS_NAME_BYTES;
     memcpy(made->name, module->name.first, name_bytes);

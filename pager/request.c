@@ -104,7 +104,7 @@ enum status request_process_start(struct pager *pager, const struct request *req
     status = holding_reserve(request->caller, &slot);
     if (status != STATUS_OK) return status;
     struct process *started;
-    status = process_create(pager, module, request->text, request->text_bytes, &started);
+    status = process_create(pager, request->caller->family, module, request->text, request->text_bytes, &started);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.

@@ -17,19 +17,17 @@ static enum status memory_grow(struct process *process, enum segment_kind kind, 
         enum status status = segment_reserve(&process->segments, 1);
         if (status != STATUS_OK) return status;
     }
-    enum status status = fresh.fill->set(process->space, &fresh, first, limit, nullptr);
+    struct segment grown = segment != nullptr ? *segment : fresh;
+    if (grown.first == limit) grown.first = first;
+    else grown.limit = limit;
+    grown.pages = layout_pages(grown.first, grown.limit);
+    enum status status = quota_check(&process->family->pages, segment_charge(&grown) - (segment != nullptr ? segment_charge(segment) : 0));
+    if (status == STATUS_OK) status = fresh.fill->set(process->space, &fresh, first, limit, nullptr);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
-    fresh.pages = layout_pages(first, limit);
-    if (segment == nullptr) {
-        segment_insert(&process->segments, &fresh);
-        return STATUS_OK;
-    }
-    assert(segment->first == limit || segment->limit == first);
-    segment->pages += fresh.pages;
-    if (segment->first == limit) segment->first = first;
-    else segment->limit = limit;
+    if (segment == nullptr) segment_insert(&process->segments, &grown);
+    else segment_resize(&process->segments, segment, grown.first, grown.limit, grown.pages);
     return STATUS_OK;
 }
 
@@ -43,10 +41,9 @@ static enum status memory_shrink(struct process *process, enum segment_kind kind
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
-    segment->pages -= layout_pages(first, limit);
-    if (segment->limit == limit) segment->limit = first;
-    else segment->first = limit;
-    if (segment->first >= segment->limit) segment_remove(&process->segments, (uint32_t)(segment - process->segments.rows));
+    uint64_t left = segment->pages - layout_pages(first, limit);
+    if (left == 0) segment_remove(&process->segments, (uint32_t)(segment - process->segments.rows));
+    else segment_resize(&process->segments, segment, segment->limit == limit ? segment->first : limit, segment->limit == limit ? first : segment->limit, left);
     return STATUS_OK;
 }
 
@@ -226,7 +223,11 @@ enum status request_unmap([[maybe_unused]] struct pager *pager, const struct req
     uint64_t first = request->word[0];
     uint64_t limit;
     enum status status = memory_check_range(process, first, request->word[1], &limit);
-    if (status == STATUS_OK) status = segment_reserve(table, memory_count_cuts(process, first, limit));
+    if (status != STATUS_OK) return status;
+    uint32_t cuts = memory_count_cuts(process, first, limit);
+    status = segment_reserve(table, cuts);
+    /* Taking off one end makes a segment's charge smaller; a hole may need a table more on each level, where the pages that go do not make up for it. */
+    if (status == STATUS_OK && cuts == 2 && segment_find(table, first) == segment_find(table, limit)) status = quota_check(&process->family->pages, SEGMENT_CUT_CHARGE);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail. Pages of the mmap area come one by one, so that none is large and has to be split.
@@ -251,7 +252,10 @@ enum status request_protect([[maybe_unused]] struct pager *pager, const struct r
     uint64_t limit;
     enum status status = memory_check_protection(request->word[2]);
     if (status == STATUS_OK) status = memory_check_range(process, first, request->word[1], &limit);
-    if (status == STATUS_OK) status = segment_reserve(table, memory_count_cuts(process, first, limit));
+    if (status != STATUS_OK) return status;
+    uint32_t cuts = memory_count_cuts(process, first, limit);
+    status = segment_reserve(table, cuts);
+    if (status == STATUS_OK) status = quota_check(&process->family->pages, cuts * SEGMENT_CUT_CHARGE);
     if (status != STATUS_OK) return status;
     uint32_t protection = (uint32_t)request->word[2];
     for (uint32_t i = segment_index_above(table, first); i < table->count && table->rows[i].first < limit; i++)

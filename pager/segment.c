@@ -73,7 +73,7 @@ enum status segment_reserve(struct segment_table *table, uint32_t count)
     if (count > SEGMENT_LIMIT - table->count) return STATUS_LIMIT;
     while (table->capacity < table->count + count) {
         uint64_t used_bytes = layout_page_up(table->capacity * sizeof(struct segment));
-        enum status status = seam_page_take((char *)table->rows + used_bytes);
+        enum status status = family_page_take(table->family, (char *)table->rows + used_bytes);
         if (status != STATUS_OK) return status;
         table->capacity = (uint32_t)((used_bytes + PAGE_BYTES) / sizeof(struct segment));
     }
@@ -88,11 +88,13 @@ void segment_insert(struct segment_table *table, const struct segment *segment)
     memmove(&table->rows[index + 1], &table->rows[index], (table->count - index) * sizeof(struct segment));
     table->rows[index] = *segment;
     table->count++;
+    quota_add(&table->family->pages, segment_charge(segment));
 }
 
 void segment_remove(struct segment_table *table, uint32_t index)
 {
     assert(index < table->count);
+    quota_remove(&table->family->pages, segment_charge(&table->rows[index]));
     table->count--;
     memmove(&table->rows[index], &table->rows[index + 1], (table->count - index) * sizeof(struct segment));
 }
@@ -105,8 +107,7 @@ void segment_split(struct segment_table *table, uint32_t index, uint64_t at, uin
     upper.first = at;
     upper.pages -= pages;
     upper.module_page += (uint32_t)layout_pages(lower->first, at);
-    lower->limit = at;
-    lower->pages = pages;
+    segment_resize(table, lower, lower->first, at, pages);
     segment_insert(table, &upper);
 }
 
@@ -117,39 +118,72 @@ static bool segment_joins(const struct segment *lower, const struct segment *upp
            && (lower->fill->unmap_flags == UNMAP_FREE || lower->module_page + layout_pages(lower->first, lower->limit) == upper->module_page);
 }
 
+/* Joins row `index` and the next. A dense segment and a sparse one are charged more together than apart; who cannot bear that keeps two rows. */
+static void segment_join(struct segment_table *table, uint32_t index)
+{
+    struct segment *lower = &table->rows[index];
+    const struct segment *upper = lower + 1;
+    struct segment joined = *lower;
+    joined.limit = upper->limit;
+    joined.pages += upper->pages;
+    uint64_t apart = segment_charge(lower) + segment_charge(upper);
+    uint64_t together = segment_charge(&joined);
+    if (together > apart && quota_check(&table->family->pages, together - apart) != STATUS_OK) return;
+    segment_remove(table, index + 1);
+    segment_resize(table, lower, joined.first, joined.limit, joined.pages);
+}
+
 void segment_merge(struct segment_table *table, uint32_t index)
 {
     assert(index < table->count);
-    if (index + 1 < table->count && segment_joins(&table->rows[index], &table->rows[index + 1])) {
-        table->rows[index].limit = table->rows[index + 1].limit;
-        table->rows[index].pages += table->rows[index + 1].pages;
-        segment_remove(table, index + 1);
-    }
-    if (index > 0 && segment_joins(&table->rows[index - 1], &table->rows[index])) {
-        table->rows[index - 1].limit = table->rows[index].limit;
-        table->rows[index - 1].pages += table->rows[index].pages;
-        segment_remove(table, index);
-    }
+    if (index + 1 < table->count && segment_joins(&table->rows[index], &table->rows[index + 1])) segment_join(table, index);
+    if (index > 0 && segment_joins(&table->rows[index - 1], &table->rows[index])) segment_join(table, index - 1);
+}
+
+void segment_resize(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages)
+{
+    quota_remove(&table->family->pages, segment_charge(segment));
+    segment->first = first;
+    segment->limit = limit;
+    segment->pages = pages;
+    quota_add(&table->family->pages, segment_charge(segment));
 }
 
 void segment_table_release(struct segment_table *table)
 {
     assert(table->count == 0);
     uint64_t bytes = layout_page_up(table->capacity * sizeof(struct segment));
-    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) seam_page_give((char *)table->rows + at);
+    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) family_page_give(table->family, (char *)table->rows + at);
     table->capacity = 0;
+}
+
+/* Tables of one level that a range touches. Level 1 is the one that maps pages. */
+static uint64_t segment_tables_of(uint64_t first, uint64_t limit, unsigned level)
+{
+    constexpr unsigned bits = sizeof(void *) == 8 ? 9 : 10; /* of an address that one table decides */
+    unsigned shift = PAGE_SHIFT + bits * level;
+    return ((limit - 1) >> shift) - (first >> shift) + 1;
+}
+
+uint64_t segment_tables(uint64_t first, uint64_t limit, uint64_t pages)
+{
+    uint64_t bound = 0;
+    for (unsigned level = 1; level <= SEGMENT_LEVELS; level++) {
+        uint64_t tables = segment_tables_of(first, limit, level);
+        bound += tables < pages ? tables : pages;
+    }
+    return bound;
 }
 
 uint64_t segment_charge(const struct segment *segment)
 {
-    constexpr unsigned bits = sizeof(void *) == 8 ? 9 : 10; /* of an address that one table decides */
-    constexpr unsigned levels = sizeof(void *) == 8 ? 3 : 1;
-    uint64_t charge = segment->pages;
-    for (unsigned level = 1; level <= levels; level++) {
-        unsigned shift = PAGE_SHIFT + bits * level;
-        uint64_t tables = ((segment->limit - 1) >> shift) - (segment->first >> shift) + 1;
-        charge += tables < segment->pages ? tables : segment->pages;
-    }
+    return segment->pages * segment->fill->page_charge + segment_tables(segment->first, segment->limit, segment->pages);
+}
+
+uint64_t segment_charge_page(const struct segment *segment)
+{
+    uint64_t charge = segment->fill->page_charge;
+    for (unsigned level = 1; level <= SEGMENT_LEVELS && segment->pages < segment_tables_of(segment->first, segment->limit, level); level++) charge++;
     return charge;
 }
 

@@ -7,10 +7,12 @@
  *  1. first < limit, both whole pages within the user range; segments are sorted and disjoint.
  *  2. The kinds lie in the order of enum segment_kind.
  *  3. pages <= pages of the range. Exactly the pages mapped in the range are counted, whatever brought them.
- *  4. protection is within what the kind and the fill allow. */
+ *  4. protection is within what the kind and the fill allow.
+ *  5. The family is charged segment_charge() of every row, and the pages of the table itself. */
 #ifndef QUIRE_PAGER_SEGMENT_H
 #define QUIRE_PAGER_SEGMENT_H
 
+#include "family.h"
 #include "kernel.h"
 #include "layout.h"
 #include "protocol.h"
@@ -37,7 +39,7 @@ const struct segment_rules *segment_rules_of(enum segment_kind kind);
 struct segment {
     uint64_t first;
     uint64_t limit;
-    uint64_t pages;          /* mapped, charged to the process */
+    uint64_t pages;          /* mapped */
     const struct fill *fill;
     uint32_t module;         /* fills from a module: its row */
     uint32_t module_page;    /* and the page of the module that `first` shows */
@@ -46,11 +48,15 @@ struct segment {
 };
 
 constexpr uint32_t SEGMENT_LIMIT = 512; /* of a process */
+constexpr unsigned SEGMENT_LEVELS = sizeof(void *) == 8 ? 3 : 1; /* of page tables below the root */
+/* One table on each level may be counted for both parts. */
+constexpr uint64_t SEGMENT_CUT_CHARGE = SEGMENT_LEVELS;
 
 struct segment_table {
     struct segment *rows; /* sorted; in the process's slot */
     uint32_t count;
     uint32_t capacity;    /* rows whose pages are there */
+    struct family *family;
 };
 
 /* The segment that holds an address, or nullptr. */
@@ -66,21 +72,27 @@ bool segment_find_free(const struct segment_table *table, uint64_t first, uint64
 /* Bytes that the segments within [first, limit) take. */
 uint64_t segment_bytes(const struct segment_table *table, uint64_t first, uint64_t limit);
 
-/* Makes sure that `count` insertions will not fail. NO_MEMORY, LIMIT. */
+/* Makes sure that there are rows for `count` insertions. What the segments are charged is checked by who inserts or cuts. NO_MEMORY, LIMIT. */
 enum status segment_reserve(struct segment_table *table, uint32_t count);
 /* Inserts into a reserved row; the range is free. */
 void segment_insert(struct segment_table *table, const struct segment *segment);
 void segment_remove(struct segment_table *table, uint32_t index);
-/* Cuts row `index` at an address inside it, with `pages` mapped in the lower part; a row is reserved. */
+/* Cuts row `index` at an address inside it, with `pages` mapped in the lower part; a row is reserved. SEGMENT_CUT_CHARGE more at most is charged. */
 void segment_split(struct segment_table *table, uint32_t index, uint64_t at, uint64_t pages);
-/* Joins row `index` to its neighbours where they differ in nothing. */
+/* Joins row `index` to its neighbours where they differ in nothing, and where the family can bear the bound of their tables together. */
 void segment_merge(struct segment_table *table, uint32_t index);
 /* Gives the table's pages back; it is empty. */
 void segment_table_release(struct segment_table *table);
 
-/* What a segment is charged: its pages, and an upper bound of the page tables they need (each page needs at most one of its own, and the range at
- * most so many), on every level below the root. */
+/* An upper bound of the page tables that `pages` pages in a range need on all levels below the root: each needs at most one of its own, and the range
+ * at most so many. */
+uint64_t segment_tables(uint64_t first, uint64_t limit, uint64_t pages);
+/* What a segment is charged: its pages, unless their frames are the boot's (fill.h: page_charge), and the bound of their tables. */
 uint64_t segment_charge(const struct segment *segment);
+/* What one page more of it is charged; it has room for one. */
+uint64_t segment_charge_page(const struct segment *segment);
+/* Sets a segment's range and pages, and moves the family's charge from what it was to what it is. */
+void segment_resize(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages);
 
 /* The attributes of the segment's pages. */
 uint32_t segment_attributes(const struct segment *segment);

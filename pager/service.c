@@ -30,20 +30,22 @@ enum status service_create(struct process *process, uint32_t *slot)
     struct service_table *table = &process->services;
     if (table->count == SERVICE_LIMIT) return STATUS_LIMIT;
     if (!table->has_page) {
-        enum status status = seam_page_take(table->rows);
+        enum status status = family_page_take(process->family, table->rows);
         if (status != STATUS_OK) return status;
         table->has_page = true;
     }
     uint32_t free = 0;
     while (table->rows[free].endpoint.number != 0) free++;
     assert(free < SERVICE_LIMIT);
-    enum status status = seam_endpoint_create(&table->rows[free].endpoint);
+    enum status status = quota_check(&process->family->pages, SERVICE_CHARGE);
+    if (status == STATUS_OK) status = seam_endpoint_create(&table->rows[free].endpoint);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
     table->rows[free].use++;
     table->rows[free].name = (struct service_name){ 0 };
     table->count++;
+    quota_add(&process->family->pages, SERVICE_CHARGE);
     *slot = free;
     return STATUS_OK;
 }
@@ -59,6 +61,7 @@ void service_destroy(struct process *process, uint32_t slot)
     service->endpoint = (endpoint_id_t){ 0 };
     service->name = (struct service_name){ 0 };
     process->services.count--;
+    quota_remove(&process->family->pages, SERVICE_CHARGE);
 }
 
 void service_release_all(struct process *process)
@@ -67,7 +70,7 @@ void service_release_all(struct process *process)
     if (!table->has_page) return;
     for (uint32_t slot = 0; slot < SERVICE_LIMIT; slot++)
         if (table->rows[slot].endpoint.number != 0) service_destroy(process, slot);
-    seam_page_give(table->rows);
+    family_page_give(process->family, table->rows);
     table->has_page = false;
 }
 

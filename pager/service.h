@@ -15,6 +15,8 @@ struct pager;
 struct process;
 
 constexpr uint32_t SERVICE_LIMIT = 64; /* of a process */
+/* Pages for each: processes share the frames of endpoints, and one endpoint can be what keeps a frame. */
+constexpr uint64_t SERVICE_CHARGE = 1;
 constexpr size_t SERVICE_NAME_BYTES = 32;
 
 struct service_name {

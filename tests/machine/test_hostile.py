@@ -3,9 +3,10 @@
 The cases are rows of programs/subject/cases.def, the driver is programs/suite.c, the neighbour is programs/victim.c.
 """
 from harness import boot, cases, program, program_for_tests
-from subjects import CASES, run_groups, subject_modules, suite_line
+from subjects import CASES, expect_audited, run_groups, subject_modules, suite_line
 
 HOSTILE = ['addresses', 'protection', 'instructions', 'calls', 'messages']
+FAMILY_PROCESSES_MOST = 256  # pager/family.h
 # What the first word of a case's name does: the access of its fault line.
 ACCESS = {'read': 'read', 'write': 'write', 'jump': 'execute', 'execute': 'execute', 'push': 'write'}
 
@@ -50,10 +51,47 @@ def test_greed_with_little_memory():
 
 
 def test_greed_with_much_memory():
-    """Other limits come first. A thousand processes would be checked a thousand times, so this runs on the kernel that users run."""
-    result = run_groups('greed', memory='256M', kernel='kernel')
+    """Other limits come first: the hog's family has its share of the processes, and the victim's program its own."""
+    result = run_groups('greed', memory='256M')
     line = result.expect('out', name='subject', text='| subject: processes count=')
-    assert line.values['status'] == 'LIMIT' and line.number('running') == 1024, line.raw
+    assert line.values['status'] == 'LIMIT' and line.number('running') == FAMILY_PROCESSES_MOST + 1, line.raw
+
+
+def run_neighbour(way, **arguments):
+    """A hog takes all that it can have; then its neighbour uses what it is guaranteed, page by page, and both end well."""
+    result = boot(modules=[program_for_tests('neighbour'), program_for_tests(f'hog {way}')], timeout=120, **arguments)
+    result.expect_none('panic')
+    result.expect_order('| hog: full way=', '| neighbour: grew stack pages=40', '| neighbour: grew break pages=40', '| neighbour: grew area pages=40',
+                        '| neighbour: done failed=0')
+    neighbour = result.expect('process', 'started', name='neighbour').number('pid')
+    result.expect_none('fault', action='end', pid=neighbour)
+    result.expect('process', 'ended', name='hog', reason='exited', value=0)
+    expect_audited(result)
+    result.ended_well()
+    return result
+
+
+@cases(way=['brk', 'autogen', 'bomb'])
+def test_a_guarantee_holds_when_memory_is_full(way):
+    result = run_neighbour(way, memory='24M', append='guarantee=400')
+    result.expect('out', name='hog', text='| hog: full', refused='NO_MEMORY')
+
+
+def test_a_guarantee_holds_without_arguments():
+    run_neighbour('brk', memory='32M')
+
+
+def test_a_process_bomb_leaves_processes_for_others():
+    """Each starts what it can, and what they started does too: the family has its share, and the neighbour still starts a child."""
+    result = run_neighbour('bomb', memory='256M')
+    result.expect('out', name='hog', text='| hog: full', refused='LIMIT')
+    assert len(result.find('process', 'started', name='hog')) >= FAMILY_PROCESSES_MOST
+
+
+def test_a_limit_caps_a_program():
+    """limit=PAGES: the hog gets no more, with most of the memory free."""
+    result = run_neighbour('brk', memory='128M', append='limit=1000')
+    result.expect('out', name='hog', text='| hog: full', refused='LIMIT')
 
 
 def test_output_cannot_forge_lines():

@@ -37,7 +37,7 @@ static const char *process_agrees(const struct process *process)
         const struct segment *segment = &process->segments.rows[i];
         if (!segment_agrees(space, segment)) return "a segment and the page tables";
         pages += segment->pages;
-        bound += segment_charge(segment) - segment->pages;
+        bound += segment_tables(segment->first, segment->limit, segment->pages);
     }
     if (pages != space->count_mapped) return "pages outside every segment";
     return bound >= space->count_tables ? nullptr : "page tables that nobody is charged for";
@@ -54,6 +54,7 @@ const char *sim_check(void)
         failed = process_agrees(process);
         if (failed != nullptr) return failed;
     }
+    if (sim_free_frames() < sim_pager.pages.free) return "frames that nobody is charged for";
     if (host_tlb_stale() != nullptr) return "a stale translation";
     uint32_t invariant = check_run();
     if (invariant == 0) return nullptr;

@@ -177,9 +177,9 @@ Test(pager_process, two_hundred_processes)
     fixture_check();
 }
 
-Test(pager_process, processes_have_a_limit)
+Test(pager_process, processes_of_a_family_have_a_limit)
 {
-    fixture_start_with(&(struct sim_options){ .memory_bytes = 256 << 20 });
+    fixture_start();
     uint64_t free = settle();
     enum status status = STATUS_OK;
     unsigned count = 0;
@@ -191,7 +191,7 @@ Test(pager_process, processes_have_a_limit)
         EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, reply.word[0], 0, 0));
     }
     cr_assert_eq(status, STATUS_LIMIT, "%s", status_name(status));
-    cr_assert_eq(count, PROCESS_LIMIT - 2);
+    cr_assert_eq(count, FAMILY_PROCESSES_MOST - 1);
     fixture_check();
     for (unsigned i = 0; i < count; i++) end_exit(sim_pager.next_number - i);
     cr_assert_eq(sim_free_frames(), free);

@@ -4,10 +4,14 @@
 /* A table over ordinary memory: nothing is taken from a kernel here. */
 static struct segment rows[SEGMENT_LIMIT];
 static struct segment_table table;
+static struct pool pool;
+static struct family family;
 
 static void clear(void)
 {
-    table = (struct segment_table){ .rows = rows, .capacity = SEGMENT_LIMIT };
+    pool = (struct pool){ .all = UINT64_MAX, .free = UINT64_MAX };
+    family = (struct family){ .pages = { .pool = &pool, .limit = UINT64_MAX } };
+    table = (struct segment_table){ .rows = rows, .capacity = SEGMENT_LIMIT, .family = &family };
 }
 
 static uint64_t at(uint64_t page) { return LAYOUT_MMAP_FIRST + page * PAGE_BYTES; }
@@ -118,16 +122,33 @@ Test(pager_segment, kinds_that_do_not_join)
 
 Test(pager_segment, charges_pages_and_the_tables_they_need)
 {
-    struct segment segment = { .first = 0, .limit = (uint64_t)1 << 40 };
+    struct segment segment = { .fill = &fill_zero_touched, .first = 0, .limit = (uint64_t)1 << 40 };
     cr_assert_eq(segment_charge(&segment), 0);
     segment.pages = 1;
     cr_assert_eq(segment_charge(&segment), 1 + 3); /* one table of each level below the root */
     segment.pages = 100;
     cr_assert_eq(segment_charge(&segment), 100 + 100 + 100 + 2);
-    segment = (struct segment){ .first = PAGE_BYTES, .limit = 3 * PAGE_BYTES, .pages = 2 };
+    segment = (struct segment){ .fill = &fill_zero_touched, .first = PAGE_BYTES, .limit = 3 * PAGE_BYTES, .pages = 2 };
     cr_assert_eq(segment_charge(&segment), 2 + 3);
     segment.limit = ((uint64_t)1 << 21) + PAGE_BYTES; /* into the next lowest table */
     cr_assert_eq(segment_charge(&segment), 2 + 2 + 1 + 1);
+    segment.fill = &fill_module;
+    cr_assert_eq(segment_charge(&segment), 2 + 1 + 1); /* the frames are not its own */
+}
+
+Test(pager_segment, charges_a_page_more_what_the_difference_is)
+{
+    static const struct fill *const fills[] = { &fill_zero_touched, &fill_module };
+    for (size_t i = 0; i < 2; i++) {
+        for (uint64_t limit = PAGE_BYTES; limit < (uint64_t)1 << 43; limit = limit * 3 + PAGE_BYTES) {
+            struct segment segment = { .fill = fills[i], .first = USER_FIRST, .limit = USER_FIRST + limit };
+            for (; segment.pages < 3000 && segment.pages < limit / PAGE_BYTES; segment.pages++) {
+                struct segment more = segment;
+                more.pages++;
+                cr_assert_eq(segment_charge_page(&segment), segment_charge(&more) - segment_charge(&segment), "%lx %lu", limit, segment.pages);
+            }
+        }
+    }
 }
 
 Test(pager_segment, attributes_follow_the_protection)
