@@ -2,7 +2,9 @@
  *
  * Invariants:
  *  1. A bit of schedule_ready_priorities is set exactly when that queue holds a thread.
- *  2. The timer runs whenever a thread waits in a queue, so that nobody holds the processor against an equal for longer than a slice. */
+ *  2. The timer runs whenever a thread waits in a queue, so that nobody holds the processor against an equal for longer than a slice.
+ *  3. SLICE_OVER is set from the end of a slice in a thread above all that wait until the next switch. A server runs on its client's slice: without the mark a
+ *     client whose slices end in servers above it would never give way. While it is set no thread is schedule_is_best(), so the switch comes through here. */
 #include "schedule.h"
 
 #include <assert.h>
@@ -17,6 +19,13 @@ struct ready_queue {
 struct processor processor;
 static struct ready_queue ready[PRIORITY_LIMIT];
 uint32_t schedule_ready_priorities;
+constexpr uint32_t SLICE_OVER = 1u << PRIORITY_LIMIT; /* beside the priorities */
+
+static void start_timer(void)
+{
+    processor.is_timer_running = true;
+    arch_timer_start(SLICE_NANOSECONDS);
+}
 
 static void queue_push(struct thread *thread, bool at_front)
 {
@@ -34,10 +43,7 @@ static void queue_push(struct thread *thread, bool at_front)
     }
     schedule_ready_priorities |= 1u << thread->priority;
     thread->state = THREAD_READY;
-    if (!processor.is_timer_running) { /* invariant 2 */
-        processor.is_timer_running = true;
-        arch_timer_start(SLICE_NANOSECONDS);
-    }
+    if (!processor.is_timer_running) start_timer(); /* invariant 2 */
 }
 
 static void queue_remove(struct thread *thread)
@@ -49,12 +55,14 @@ static void queue_remove(struct thread *thread)
     else queue->last = thread->queue_previous;
     thread->queue_next = thread->queue_previous = nullptr;
     if (queue->first == nullptr) schedule_ready_priorities &= ~(1u << thread->priority);
+    if (schedule_ready_priorities == SLICE_OVER) schedule_ready_priorities = 0;
 }
 
 /* The highest ready priority, or -1. */
 static int best_priority(void)
 {
-    return schedule_ready_priorities == 0 ? -1 : 31 - __builtin_clz(schedule_ready_priorities);
+    uint32_t ready_priorities = schedule_ready_priorities & ~SLICE_OVER;
+    return ready_priorities == 0 ? -1 : 31 - __builtin_clz(ready_priorities);
 }
 
 static void run(struct thread *thread)
@@ -88,12 +96,14 @@ void schedule_remove(struct thread *thread)
 
 void schedule_switch(struct thread *heir)
 {
+    bool is_slice_over = (schedule_ready_priorities & SLICE_OVER) != 0;
+    schedule_ready_priorities &= ~SLICE_OVER;
     int best = best_priority();
-    if (heir != nullptr && (int)heir->priority >= best) {
+    if (heir != nullptr && ((int)heir->priority > best || ((int)heir->priority == best && !is_slice_over))) {
         run(heir);
         return;
     }
-    if (heir != nullptr) queue_push(heir, true);
+    if (heir != nullptr) queue_push(heir, !is_slice_over);
     if (best < 0) {
         processor.current = nullptr;
         return;
@@ -117,13 +127,13 @@ void schedule_on_timer(void)
     processor.is_timer_running = false;
     if (schedule_ready_priorities == 0) return;
     struct thread *current = processor.current;
-    if (current != nullptr) {
-        queue_push(current, false);
-        schedule_switch(nullptr);
-    } else {
-        processor.is_timer_running = true;
-        arch_timer_start(SLICE_NANOSECONDS);
+    if (current == nullptr || best_priority() < current->priority) {
+        if (current != nullptr) schedule_ready_priorities |= SLICE_OVER; /* invariant 3 */
+        start_timer();
+        return;
     }
+    queue_push(current, false);
+    schedule_switch(nullptr);
 }
 
 void schedule_idle(void)

@@ -14,9 +14,9 @@ struct processor {
     bool is_idle;
 };
 extern struct processor processor;
-extern uint32_t schedule_ready_priorities; /* bit n: a thread of priority n is ready */
+extern uint32_t schedule_ready_priorities; /* bit n: a thread of priority n is ready; above them a mark of schedule.c */
 
-/* Nothing that is ready comes before the thread. */
+/* Nothing that is ready comes before the thread. May say no though it is so; then schedule_switch() decides. */
 static inline bool schedule_is_best(const struct thread *thread)
 {
     return schedule_ready_priorities < thread->priority_limit;
@@ -34,7 +34,8 @@ void schedule_remove(struct thread *thread);
 void schedule_switch(struct thread *heir);
 /* The running thread gives way to others of its priority. */
 void schedule_yield(void);
-/* The slice is over: the running thread goes behind the others of its priority. */
+/* The slice is over: the running thread goes behind the others of its priority. If they are all below it, the next thread that it hands the processor to goes
+ * behind its own equals: the slice was that one's. */
 void schedule_on_timer(void);
 /* Waits until something is ready; called when processor.current is nullptr. */
 void schedule_idle(void);

@@ -61,9 +61,11 @@ static void model_fault(uint64_t address)
 static void model_tick(void)
 {
     world_tick();
-    bool somebody_waits = false;
-    for (unsigned i = 0; i < PRIORITY_LIMIT; i++) somebody_waits |= model.ready[i].length > 0;
-    if (!somebody_waits) return;
+    if (best_waiting() == 0) return;
+    if (best_waiting() <= priority_of(model.current)) {
+        model.is_slice_over = true;
+        return;
+    }
     make_ready(model.current, false);
     switch_to_best(NOBODY);
 }
@@ -177,6 +179,7 @@ static void model_compare(void)
         line_compare(&model.queue[i], model.endpoint[i]->first, "an endpoint's queue");
         cr_assert_eq(model.endpoint[i]->bits, model.bits[i]);
     }
+    cr_assert_eq(schedule_ready_priorities >> PRIORITY_LIMIT, model.is_slice_over);
     for (unsigned i = 0; i < PRIORITY_LIMIT; i++) {
         cr_assert_eq(schedule_ready_priorities >> i & 1, model.ready[i].length > 0);
         if (model.ready[i].length > 0) line_compare(&model.ready[i], model.thread[model.ready[i].thread[0]].real, "a ready queue");

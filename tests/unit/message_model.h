@@ -47,6 +47,7 @@ static struct {
     bool queue_is_receivers[MODEL_ENDPOINTS];
     uint64_t bits[MODEL_ENDPOINTS];
     unsigned current;
+    bool is_slice_over; /* it ended in a thread above all that wait: the next heir gives way to its equals */
     uint64_t next_page;
 } model;
 
@@ -86,16 +87,25 @@ static void run_thread(unsigned thread)
     model.current = thread;
 }
 
-/* Gives the processor to the heir, or to whoever comes before it. */
-static void switch_to_best(unsigned heir)
+/* The highest priority that waits, plus 1; 0 when nobody waits. */
+static unsigned best_waiting(void)
 {
     unsigned best = PRIORITY_LIMIT;
     while (best > 0 && model.ready[best - 1].length == 0) best--;
-    if (heir != NOBODY && priority_of(heir) + 1 >= best) {
+    return best;
+}
+
+/* Gives the processor to the heir, or to whoever comes before it. */
+static void switch_to_best(unsigned heir)
+{
+    unsigned best = best_waiting();
+    bool is_over = model.is_slice_over;
+    model.is_slice_over = false;
+    if (heir != NOBODY && priority_of(heir) + 1 >= best + is_over) {
         run_thread(heir);
         return;
     }
-    if (heir != NOBODY) make_ready(heir, true);
+    if (heir != NOBODY) make_ready(heir, !is_over);
     unsigned first = model.ready[best - 1].thread[0];
     line_remove(&model.ready[best - 1], first);
     run_thread(first);
@@ -103,8 +113,12 @@ static void switch_to_best(unsigned heir)
 
 static void wake(unsigned thread)
 {
-    make_ready(thread, false);
-    switch_to_best(model.current);
+    if (priority_of(thread) > priority_of(model.current)) {
+        make_ready(model.current, true);
+        run_thread(thread);
+    } else {
+        make_ready(thread, false);
+    }
 }
 
 /* --- Messages --- */
@@ -148,13 +162,13 @@ static unsigned take_first(unsigned endpoint)
     return first;
 }
 
-static void wait_at(unsigned thread, unsigned endpoint, enum thread_state state)
+static void wait_at(unsigned thread, unsigned endpoint, enum thread_state state, unsigned heir)
 {
     model.thread[thread].state = state;
     model.thread[thread].endpoint = endpoint;
     model.queue_is_receivers[endpoint] = state == THREAD_RECEIVING;
     line_insert(&model.queue[endpoint], thread, false);
-    switch_to_best(NOBODY);
+    switch_to_best(heir);
 }
 
 static void send_model(unsigned at, unsigned endpoint, enum thread_request request)
@@ -169,7 +183,7 @@ static void send_model(unsigned at, unsigned endpoint, enum thread_request reque
     }
     sender->token += TOKEN_NEXT;
     if (!has_receiver) {
-        wait_at(at, endpoint, THREAD_SENDING);
+        wait_at(at, endpoint, THREAD_SENDING, NOBODY);
         return;
     }
     unsigned receiver = take_first(endpoint);
@@ -195,12 +209,12 @@ static bool receive_model(unsigned at, unsigned endpoint, bool wait, unsigned he
             make_ready(number, false);
         }
     }
-    if (heir != NOBODY) make_ready(heir, !received); /* a heir of somebody who waits is not behind its equals */
     if (received || !wait) {
+        if (heir != NOBODY) make_ready(heir, false);
         switch_to_best(at);
         return received;
     }
-    wait_at(at, endpoint, THREAD_RECEIVING);
+    wait_at(at, endpoint, THREAD_RECEIVING, heir);
     return true;
 }
 
@@ -257,6 +271,7 @@ static void stop_model(unsigned at)
 {
     struct model_thread *thread = &model.thread[at];
     if (thread->state == THREAD_READY) line_remove(&model.ready[priority_of(at)], at);
+    if (best_waiting() == 0) model.is_slice_over = false;
     if (thread->state == THREAD_SENDING || thread->state == THREAD_RECEIVING) line_remove(&model.queue[thread->endpoint], at);
     release(at);
 }

@@ -181,6 +181,36 @@ Test(schedule, slice_ends_for_the_running_thread_only)
     cr_assert_eq(processor.current, a);
 }
 
+Test(schedule, slice_that_ends_in_a_server_above_counts)
+{
+    struct thread *server = make(5), *client = make(2), *other = make(2), *low = make(1);
+    schedule_ready(other);
+    schedule_ready(low);
+    schedule_switch(client);
+    cr_assert_eq(processor.current, client);
+    client->state = THREAD_STOPPED; /* it calls */
+    schedule_switch(server);
+    schedule_on_timer();
+    cr_assert_eq(processor.current, server, "nobody is above it");
+    cr_assert(processor.is_timer_running);
+    cr_assert_not(schedule_is_best(client), "its reply must not take a fast path past those who wait");
+    server->state = THREAD_STOPPED; /* it replies */
+    schedule_switch(client);
+    cr_assert_eq(processor.current, other, "or a client whose slices end in its servers would never give way");
+    cr_assert_eq(client->state, THREAD_READY);
+    cr_assert(schedule_is_best(other), "once");
+    cr_assert_eq(next(), client);
+    client->state = THREAD_STOPPED;
+    schedule_switch(server);
+    schedule_on_timer();
+    server->state = THREAD_STOPPED;
+    schedule_switch(client);
+    cr_assert_eq(processor.current, client, "nobody of its priority waits");
+    cr_assert_eq(low->state, THREAD_READY);
+    cr_assert(schedule_is_best(client));
+    world_check();
+}
+
 static struct thread *awaited;
 
 static void wake_awaited(void)
@@ -226,6 +256,7 @@ struct lists {
     struct thread *queue[PRIORITY_LIMIT][THREADS];
     unsigned length[PRIORITY_LIMIT];
     struct thread *current;
+    bool is_slice_over;
 };
 static struct lists lists;
 
@@ -264,6 +295,7 @@ static int lists_best(void)
 static void lists_run_best(void)
 {
     int best = lists_best();
+    lists.is_slice_over = false;
     lists.current = best < 0 ? nullptr : lists.queue[best][0];
     if (best >= 0) lists_remove(lists.current);
 }
@@ -285,6 +317,7 @@ static void lists_compare(void)
             cr_assert_eq(lists.queue[priority][i]->queue_next, after);
         }
     }
+    cr_assert_eq(schedule_ready_priorities >> PRIORITY_LIMIT, lists.is_slice_over);
     cr_assert(ready == 0 || processor.is_timer_running, "somebody waits, and no timer runs");
     world_check();
 }
@@ -313,6 +346,7 @@ static void random_step(void)
         if (is_stopped || thread == lists.current) return;
         schedule_remove(thread);
         lists_remove(thread);
+        if (lists_best() < 0) lists.is_slice_over = false;
         return;
     case 3:
         if (lists.current == nullptr) return;
@@ -325,6 +359,10 @@ static void random_step(void)
         arch_timer_stop();
         schedule_on_timer();
         if (lists.current == nullptr || lists_best() < 0) return;
+        if (lists_best() < (int)lists.current->priority) {
+            lists.is_slice_over = true;
+            return;
+        }
         lists_insert(lists.current, false);
         lists_run_best();
         return;
@@ -337,10 +375,11 @@ static void random_step(void)
         if (!is_stopped) return;
         if (lists.current != nullptr) lists.current->state = THREAD_STOPPED;
         schedule_switch(thread);
-        if ((int)thread->priority >= lists_best()) {
+        if ((int)thread->priority >= lists_best() + lists.is_slice_over) {
             lists.current = thread;
+            lists.is_slice_over = false;
         } else {
-            lists_insert(thread, true);
+            lists_insert(thread, !lists.is_slice_over);
             lists_run_best();
         }
         return;

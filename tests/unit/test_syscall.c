@@ -31,6 +31,12 @@ static const enum who who_may[CALL_LIMIT] = {
 #undef SYSCALL
 };
 
+static const char *const arguments_of[CALL_LIMIT] = {
+#define SYSCALL(number, name, who, how, in, out, text) [number] = in,
+#include "abi/syscall.def"
+#undef SYSCALL
+};
+
 static constexpr uint64_t MARKS[CALL_ARGUMENTS] = { 101, 102, 103, 104, 105, 106, 107, 108, 109 };
 
 static void expect_unchanged(const struct thread *thread, uint64_t number)
@@ -103,7 +109,7 @@ Test(syscall, refused_calls_of_a_pager_write_nothing)
 {
     pager_runs();
     for (uint64_t number = 16; number < CALL_LIMIT; number++) {
-        if (who_may[number] != PAGER || number == CALL_machine_end || number == CALL_frame_count || number == CALL_endpoint_create) continue;
+        if (who_may[number] != PAGER || number == CALL_machine_end || arguments_of[number][0] == '\0') continue;
         enum status status = world_call(world.pager, number, MARKS);
         cr_assert(status != STATUS_OK && status != STATUS_DENIED && status != STATUS_BAD_CALL, "call %lu: status %u", (unsigned long)number, status);
         expect_unchanged(world.pager, number);
