@@ -83,7 +83,7 @@ def test_a_guarantee_holds_without_arguments():
 
 def test_a_process_bomb_leaves_processes_for_others():
     """Each starts what it can, and what they started does too: the family has its share, and the neighbour still starts a child."""
-    result = run_neighbour('bomb', memory='256M')
+    result = run_neighbour('bomb', memory='64M', append='guarantee=400')
     result.expect('out', name='hog', text='| hog: full', refused='LIMIT')
     assert len(result.find('process', 'started', name='hog')) >= FAMILY_PROCESSES_MOST
 

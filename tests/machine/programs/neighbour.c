@@ -1,5 +1,5 @@
 /* neighbour: waits until "full" is published, then uses memory as any program does, page by page and within its guarantee: stack, break, mmap area, a handle, a
- * child. Publishes "over" at the end.
+ * child. Then it publishes "over", and stays until everybody else has gone: its name ends with it.
  *
  * `neighbour child` is the child. Lines: neighbour: grew WHAT pages=N, and neighbour: done failed=N */
 #include <stdio.h>
@@ -8,6 +8,8 @@
 #include <quire/endpoint.h>
 #include <quire/memory.h>
 #include <quire/process.h>
+#include <quire/syscall.h>
+#include <quire/system.h>
 
 constexpr unsigned PAGES = 40; /* of each */
 
@@ -60,6 +62,13 @@ static void start_child(void)
     expect(status == STATUS_OK && result.reason == PROCESS_EXITED && result.value == 0, "child");
 }
 
+static uint64_t count_processes(void)
+{
+    struct system_info info = { 0 };
+    expect(system_info(&info) == STATUS_OK, "system");
+    return info.processes;
+}
+
 int main(int argc, char *argv[])
 {
     uint32_t full, over;
@@ -73,5 +82,6 @@ int main(int argc, char *argv[])
     expect(endpoint_create(&over) == STATUS_OK, "endpoint");
     expect(name_publish(over, "over") == STATUS_OK, "publish");
     printf("neighbour: done failed=%d\n", failed);
+    for (unsigned i = 0; i < 1'000'000 && count_processes() > 1; i++) yield();
     return failed;
 }
