@@ -157,6 +157,18 @@ enum status frame_allocate(unsigned order, enum frame_kind kind, frame_t *block)
     return STATUS_OK;
 }
 
+enum status frame_allocate_unzeroed_table(frame_t *table)
+{
+    uint32_t first;
+    if (!block_take(0, arch_direct_frames(), &first)) {
+        if (!stock_return() || !block_take(0, arch_direct_frames(), &first)) return STATUS_NO_MEMORY;
+    }
+    // Commit: nothing below may fail.
+    frame_table[first] = (struct frame_info){ .kind = FRAME_KIND_TABLE };
+    *table = (frame_t){ first };
+    return STATUS_OK;
+}
+
 enum status frame_allocate_below(unsigned order, enum frame_kind kind, uint32_t limit, frame_t *block)
 {
     return block_allocate(order, kind, limit == FRAME_ANYWHERE ? UINT32_MAX : limit, block);

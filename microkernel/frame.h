@@ -32,7 +32,7 @@ enum frame_kind : uint8_t {
     FRAME_KINDS,
 };
 
-constexpr uint8_t FRAME_DIRTY = 1;   /* flag of a head: may hold old content */
+constexpr uint8_t FRAME_DIRTY = 1;   /* flag of a head: may hold old content; of a table that is on its way out: entries are left in it */
 constexpr uint8_t FRAME_FILLED = 64; /* flag of a head: taken by space_fill, so nobody knows the block by its name */
 constexpr uint8_t FRAME_MARK = 128;  /* flag: the checker has been here; never set outside of it */
 constexpr unsigned FRAME_ORDER_SHIFT = 1;
@@ -74,6 +74,9 @@ enum status frame_allocate(unsigned order, enum frame_kind kind, frame_t *block)
 /* The same, of frames below `limit` (for devices that reach no further); FRAME_ANYWHERE: no limit. */
 enum status frame_allocate_below(unsigned order, enum frame_kind kind, uint32_t limit, frame_t *block);
 
+/* Takes a frame for a table as it is: the caller writes every entry before the table is used. NO_MEMORY. */
+enum status frame_allocate_unzeroed_table(frame_t *table);
+
 /* Takes up to 64 single USER frames at once: base + i for each set bit i of the mask, which is not 0. NO_MEMORY. */
 enum status frame_allocate_batch(frame_t *base, uint64_t *mask);
 
@@ -81,7 +84,7 @@ enum status frame_allocate_batch(frame_t *base, uint64_t *mask);
  * single frames then). BAD_FRAME: not such frames of `kind`, misaligned, out of range; FRAME_BUSY: a count is not 0. */
 enum status frame_free(frame_t block, unsigned order, enum frame_kind kind);
 
-/* The same for a table whose entries are all zero: it need not be zeroed for its next owner. */
+/* Gives a table back whose entries are all zero: it need not be zeroed for its next owner. */
 void frame_free_zeroed_table(frame_t table);
 
 /* Breaks the unmapped USER block that holds `frame`, so that a block of `order` begins there. Up to order 9 the 2 MiB around it become blocks of `order`,

@@ -23,12 +23,14 @@ struct part {
     unsigned level;
     struct walk walk;
     struct hold hold; /* of space_map */
+    bool is_whole;    /* all entries of a table that is to be added: it is filled before it is put in place, and needs no zeroing */
 };
 
 struct plan {
     unsigned count_parts;
     unsigned count_entries;
-    unsigned count_tables; /* to be added */
+    unsigned count_tables; /* to be added, zeroed */
+    unsigned count_whole;  /* to be added, not zeroed: at most one */
     uint64_t count_pages;
     struct cleaning cleaning;
     struct part parts[STEP_PARTS];
@@ -40,6 +42,7 @@ static inline void plan_begin(struct plan *plan)
     plan->count_parts = 0;
     plan->count_entries = 0;
     plan->count_tables = 0;
+    plan->count_whole = 0;
     plan->count_pages = 0;
     plan->cleaning = (struct cleaning){ 0 };
 }
@@ -140,6 +143,11 @@ static enum status plan_map(struct plan *plan, const struct space *space, struct
         if (status != STATUS_OK) break;
         bool is_cut = part->hold.count < part->count;
         part->count = part->hold.count;
+        part->is_whole = part->level == 0 && part->count == pte_entries(0) && part->walk.level != 0;
+        if (part->is_whole) {
+            plan->count_tables--;
+            plan->count_whole++;
+        }
         if (part->count != 0) plan_add(plan, part);
         else plan->count_tables = count_tables;
         if (is_cut) break;
@@ -148,16 +156,44 @@ static enum status plan_map(struct plan *plan, const struct space *space, struct
     return status;
 }
 
-static void part_map(const struct part *part, uint32_t attributes)
+static void entries_map(pte_t *entries, const struct part *part, uint32_t attributes)
 {
     unsigned level = part->level, count = part->count;
-    pte_t *entries = part->walk.entry, leaf = pte_make_leaf(part->hold.first, attributes, level);
+    pte_t leaf = pte_make_leaf(part->hold.first, attributes, level);
     pte_t next = pte_next(0, level);
 #pragma clang loop unroll_count(64)
     for (unsigned i = 0; i < count; i++) {
         entries[i] = leaf;
         leaf += next;
     }
+}
+
+/* A whole table: filled, then put in place. */
+static void part_map_whole(struct part *part, struct space *space, frame_t table, struct reserve *reserve, uint32_t attributes)
+{
+    struct walk *walk = &part->walk;
+    walk_continue(walk, part->address);
+    walk_grow(walk, space, part->address, 1, reserve);
+    entries_map(arch_frame_pointer(table), part, attributes);
+    table_row(table)->count = (uint16_t)part->count;
+    *walk->entry = pte_make_table(table, 1);
+    table_row(walk->tables[1])->count++;
+    walk_total(walk, TOTALS_TABLE);
+    space->count_tables++;
+    walk_count_pages(walk, space, part->count);
+    counter_add(COUNTER_TABLES_ALLOCATED, 1);
+    counter_add(COUNTER_ENTRIES_WRITTEN, part->count + 1);
+}
+
+/* The tables of a plan, before anything changes. NO_MEMORY: none is taken. */
+static enum status plan_reserve(const struct plan *plan, struct reserve *reserve, frame_t *whole)
+{
+    assert(plan->count_whole <= 1);
+    enum status status = reserve_fill(reserve, plan->count_tables);
+    if (status != STATUS_OK || plan->count_whole == 0) return status;
+    status = frame_allocate_unzeroed_table(whole);
+    if (status != STATUS_OK) reserve_empty(reserve);
+    return status;
 }
 
 enum status space_map(struct space *space, struct user_span span, frame_t first, uint32_t attributes, uint64_t *done)
@@ -172,7 +208,8 @@ enum status space_map(struct space *space, struct user_span span, frame_t first,
     enum status status = plan_map(&plan, space, span, first);
     if (status != STATUS_OK) return status;
     struct reserve reserve;
-    status = reserve_fill(&reserve, plan.count_tables);
+    frame_t whole;
+    status = plan_reserve(&plan, &reserve, &whole);
     if (status != STATUS_OK) {
         plan_drop(&plan);
         return status;
@@ -180,9 +217,14 @@ enum status space_map(struct space *space, struct user_span span, frame_t first,
 
     // Commit: nothing below may fail.
     for (unsigned i = 0; i < plan.count_parts; i++) {
-        hold_clean(&plan.parts[i].hold);
-        part_enter(&plan.parts[i], space, &reserve);
-        part_map(&plan.parts[i], attributes);
+        struct part *part = &plan.parts[i];
+        hold_clean(&part->hold);
+        if (part->is_whole) {
+            part_map_whole(part, space, whole, &reserve, attributes);
+        } else {
+            part_enter(part, space, &reserve);
+            entries_map(part->walk.entry, part, attributes);
+        }
     }
     assert(reserve.count == 0 && plan.count_pages > 0);
     *done = plan.count_pages;

@@ -6,7 +6,7 @@
  * 1. A table below the root is never empty, except inside a step: so an absent entry above means that no page below is mapped.
  * 2. frame_info.count of a table = present entries of its user part; frame_info.cookie: walk.h.
  * 3. Blocks and tables in a gather's chains have a count of zero and no entry that names them.
- * 4. A table in reserve or in a chain is zero. */
+ * 4. A table in reserve is zero; one in a chain is zero, or marked FRAME_DIRTY. */
 #include "walk.h"
 
 #include <assert.h>
@@ -222,8 +222,13 @@ void gather_end(struct gather *gather, const struct space *space)
     }
     while (gather->tables != CHAIN_END) {
         frame_t table = { gather->tables };
-        gather->tables = table_row(table)->cookie;
-        frame_free_zeroed_table(table);
+        struct frame_info *row = table_row(table);
+        gather->tables = row->cookie;
+        if (row->flags & FRAME_DIRTY) {
+            enum status status = frame_free(table, 0, FRAME_KIND_TABLE);
+            assert(status == STATUS_OK);
+            (void)status;
+        } else frame_free_zeroed_table(table);
         counter_add(COUNTER_TABLES_FREED, 1);
     }
 }

@@ -37,14 +37,16 @@ static void remove_large(const struct walk *walk, uint64_t address, bool is_free
 }
 
 /* Removes `count` leaves when all are there and of one block: OR and AND of the entries tell, two instructions each. */
-static inline bool remove_alike(pte_t *entries, unsigned count, bool is_freeing, struct gather *gather)
+static bool remove_alike(frame_t table, pte_t *entries, unsigned count, bool is_freeing, struct gather *gather)
 {
     struct common common = entries_common(entries, count);
     if (!pte_is_present(common.all)) return false;
     uint32_t number = pte_frame(common.all).number;
     unsigned order = frame_order(block_row(number));
     if (((pte_frame(common.any).number ^ number) >> order) != 0) return false;
-    entries_clear(entries, count);
+    struct frame_info *row = table_row(table);
+    if (row->count == count) row->flags |= FRAME_DIRTY; /* all there is: the table goes too, and its entries need not be cleared */
+    else entries_clear(entries, count);
     gather->count_pages += count;
     block_release(gather, number, count, is_freeing);
     return true;
@@ -73,11 +75,12 @@ static unsigned remove_leaves(const struct walk *walk, uint64_t address, unsigne
     static_assert(piece > INVALIDATE_LIMIT);
     pte_t *entries = walk->entry;
     if (count < piece) return remove_each(entries, address, count, is_freeing, gather);
-    if (remove_alike(entries, count, is_freeing, gather)) return count;
+    frame_t table = walk->tables[0];
+    if (remove_alike(table, entries, count, is_freeing, gather)) return count;
     unsigned removed = 0;
     for (unsigned at = 0, part; at < count; at += part) {
         part = count - at < piece ? count - at : piece;
-        if (part == piece && remove_alike(entries + at, part, is_freeing, gather)) removed += part;
+        if (part == piece && remove_alike(table, entries + at, part, is_freeing, gather)) removed += part;
         else removed += remove_each(entries + at, address + ((uint64_t)at << PAGE_SHIFT), part, is_freeing, gather);
     }
     return removed;

@@ -92,6 +92,15 @@ static enum status run_map_large(struct world *world)
     return space_map(world->space, span_of(EDGE, FORMAT_TABLE_PAGES), world->pool, ATTRIBUTE_WRITE, &done);
 }
 
+/* A whole table of small leaves, where a step is as long as a table. */
+static enum status run_map_whole(struct world *world)
+{
+    host_set_leaf_levels(1);
+    uint64_t done;
+    enum status status = space_map(world->space, span_of(EDGE, FORMAT_TABLE_PAGES), world->pool, ATTRIBUTE_WRITE, &done);
+    return status == STATUS_AGAIN ? STATUS_OK : status;
+}
+
 static enum status run_split_unmap(struct world *world)
 {
     struct unmap_result result;
@@ -112,6 +121,7 @@ static const struct operation operations[] = {
     { "map a page", prepare_nothing, run_map_page, BELOW_ROOT },
     { "fill a page", prepare_nothing, run_fill_page, 1 + BELOW_ROOT },
     { "map a large leaf", prepare_nothing, run_map_large, BELOW_ROOT - 1 },
+    { "map a whole table", prepare_nothing, run_map_whole, BELOW_ROOT },
     { "split to unmap", prepare_large, run_split_unmap, 1 },
     { "split to protect", prepare_large, run_split_protect, 1 },
 };
