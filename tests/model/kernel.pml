@@ -291,7 +291,7 @@ inline endpoint_destroy(e)
                 :: else /* a receiver */
                 fi;
                 schedule_ready(end_caller)
-            :: else
+            :: else -> g_asks[end_caller] = false /* nobody is left to decide */
             fi
 #endif
         :: else ->
@@ -374,8 +374,12 @@ inline message_send(sender, e)
         token_next(sender);
         if
         :: send_receiver == NONE ->
+#ifdef BUG_BUSY_RECEIVER_LOSES_REQUEST
+            state[sender] = STOPPED;
+#else
             state[sender] = SENDING;
             endpoint_push(e, sender, false);
+#endif
             schedule_switch(NONE)
         :: else ->
             endpoint_remove(e, send_receiver);
@@ -472,7 +476,7 @@ inline message_end_callers(s)
 #ifndef BUG_ENDED_CALLER_STAYS_STOPPED
                 schedule_ready(end_caller)
 #endif
-            :: else
+            :: else -> g_asks[end_caller] = false
             fi
 #endif
         :: else -> is_done = true
@@ -549,7 +553,7 @@ inline wait_for_message(t, e)
 /* --- The invariants, after each kernel entry --- */
 
 /* Follows one list from `from`; each thread in it is in the state, and its back link is right. */
-inline check_queue(from, at_end, wanted, at)
+inline check_queue(from, at_end, wanted, owner)
 {
     check_previous = NONE;
     check_thread = from;
@@ -559,7 +563,7 @@ inline check_queue(from, at_end, wanted, at)
         assert(check_count < THREADS);
         check_count++;
         check_hits[check_thread]++;
-        assert(state[check_thread] == wanted && queue_previous[check_thread] == check_previous && (at == NONE || endpoint[check_thread] == at));
+        assert(state[check_thread] == wanted && queue_previous[check_thread] == check_previous && (owner == NONE || endpoint[check_thread] == owner));
         check_previous = check_thread;
         check_thread = queue_next[check_thread]
     :: else -> break
