@@ -4,6 +4,7 @@
   machine  booted in QEMU (tests/machine)
   fuzz     a few seconds of each fuzz target, and every input kept so far (tests/fuzz)
   model    every state of the models of the kernel, by Spin (tests/model)
+  proof    contracts of range checks and of the bitmap, proved by Frama-C (tests/proof)
   lint     rules over sources and documents (tests/lint)
 
 Exit status 0 when tests ran and none failed.
@@ -15,11 +16,11 @@ import time
 from project import Failure, say
 from suite import indented
 
-KINDS = ('lint', 'unit', 'model', 'machine', 'fuzz')  # in the order of how soon they answer
+KINDS = ('lint', 'unit', 'model', 'proof', 'machine', 'fuzz')  # in the order of how soon they answer
 
 
 def add(parser):
-    parser.add_argument('kinds', nargs='*', metavar='unit|model|machine|fuzz|lint|all', help='default: all')
+    parser.add_argument('kinds', nargs='*', metavar='unit|model|machine|proof|fuzz|lint|all', help='default: all')
     parser.add_argument('-k', action='append', default=[], dest='patterns', metavar='PATTERN', help='only tests whose name contains it; repeatable')
     parser.add_argument('--list', action='store_true', help='print the names, run nothing')
 
