@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from project import TOP, Failure
+from project import TOP, Failure, say
 from suite import Result, chosen
 
 FOLDER = TOP / 'tests' / 'model'
@@ -64,7 +64,9 @@ def run(patterns, report):
         if shutil.which(tool) is None:
             raise Failure(f'{tool} is not installed: ./quire test model installs it')
     with ThreadPoolExecutor(TOGETHER) as pool:
-        for result in pool.map(execute, wanted):
+        for search, result in zip(wanted, pool.map(execute, wanted)):
+            if result.outcome == 'passed' and not search.is_bug:
+                say(f'{search.name}: no error in {result.detail.strip()}')
             report(result)
 
 
