@@ -7,11 +7,11 @@
  *   charged             what one family has
  *   guarantee, limit    what it always gets, whatever the others do; the most that it gets
  *
- * A family gets more when, after that, what is promised to the others is still there. So one that stays within its guarantee is never refused, and one that takes all
- * it can takes nothing from the others' guarantees.
+ * A family gets more when, after that, what is promised to the others is still there. So one that stays within its guarantee is never refused, and one that
+ * takes all it can takes nothing from the others' guarantees.
  *
- * Pages are charged as upper bounds where only the kernel could say more (page tables, frames that endpoints share), so that the pool never says that a frame is
- * free which is not: granting asks nobody.
+ * Pages are charged as upper bounds where only the kernel could say more (page tables, frames that endpoints share), so that the pool never says that a
+ * frame is free which is not: granting asks nobody.
  *
  * Invariants (pager_check):
  *  1. pool: free + everything charged = all; promised = what all families lack to their guarantees; promised <= free.

@@ -227,7 +227,8 @@ enum status request_unmap([[maybe_unused]] struct pager *pager, const struct req
     uint32_t cuts = memory_count_cuts(process, first, limit);
     status = segment_reserve(table, cuts);
     /* Taking off one end makes a segment's charge smaller; a hole may need a table more on each level, where the pages that go do not make up for it. */
-    if (status == STATUS_OK && cuts == 2 && segment_find(table, first) == segment_find(table, limit)) status = quota_check(&process->family->pages, SEGMENT_CUT_CHARGE);
+    bool is_hole = cuts == 2 && segment_find(table, first) == segment_find(table, limit);
+    if (status == STATUS_OK && is_hole) status = quota_check(&process->family->pages, SEGMENT_CUT_CHARGE);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail. Pages of the mmap area come one by one, so that none is large and has to be split.

@@ -51,6 +51,35 @@ Test(pager_audit, names_a_count_of_its_own_that_is_wrong)
     sim_stop();
 }
 
+Test(pager_audit, names_charges_that_are_not_what_is_held)
+{
+    static const struct { uint64_t *sum; uint64_t wrong; const char *text; } cases[] = {
+        { &sim_pager.family[0].pages.charged, 1, "pages that a family is charged" },
+        { &sim_pager.family[0].processes.charged, 1, "processes of a family" },
+        { &sim_pager.pages.free, 1, "sums of all families" },
+        { &sim_pager.pages.promised, (uint64_t)-1, "sums of all families" },
+        { &sim_pager.slots_free.free, (uint64_t)-1, "sums of all families" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start();
+        *cases[i].sum += cases[i].wrong;
+        end_wx();
+        *cases[i].sum -= cases[i].wrong;
+        cr_assert(fixture_logged(cases[i].text), "%zu: %s", i, sim_log());
+        fixture_check();
+    }
+}
+
+/* The ledger alone cannot see it: its sums fit each other, and the frames are not there. */
+Test(pager_audit, names_frames_that_nobody_is_charged_for)
+{
+    start();
+    sim_pager.pages.all += sim_free_frames();
+    sim_pager.pages.free += sim_free_frames();
+    end_wx();
+    cr_assert(fixture_logged("ledger=\"frames that nobody is charged for\""), "%s", sim_log());
+}
+
 Test(pager_audit, is_left_out_with_any_other_kernel)
 {
     fixture_start();

@@ -216,7 +216,8 @@ Test(pager_family, slots_are_guaranteed_to_thirty_families)
 {
     static struct sim_module modules[BOOT_MODULES];
     sim_image_make(&fixture_image, &fixture_shape);
-    for (unsigned i = 0; i < BOOT_MODULES; i++) modules[i] = (struct sim_module){ i == 0 ? "image:child" : "init", fixture_image.bytes, fixture_image.size_bytes };
+    for (unsigned i = 0; i < BOOT_MODULES; i++)
+        modules[i] = (struct sim_module){ i == 0 ? "image:child" : "init", fixture_image.bytes, fixture_image.size_bytes };
     sim_start(&(struct sim_options){ .memory_bytes = 256 << 20 }, modules, BOOT_MODULES);
     for (uint32_t number = 1; number < BOOT_MODULES; number++)
         while (sim_request_text(number, PROTOCOL_process_start, 0, "child", sizeof("child")).label == STATUS_OK) {}

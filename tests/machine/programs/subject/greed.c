@@ -1,4 +1,5 @@
-/* Taking all the memory that is to be had: the program gets statuses, or ends alone; what it took comes back when it ends. What others are guaranteed stays free. */
+/* Taking all the memory that is to be had: the program gets statuses, or ends alone; what it took comes back when it ends. What others are guaranteed
+ * stays free. */
 #include "subject.h"
 
 #include <stdio.h>
