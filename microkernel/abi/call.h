@@ -45,7 +45,7 @@ constexpr uint64_t FRAME_NONE = 0;
 /* resolve: argument 2, let the kernel take a fresh zeroed frame */
 constexpr uint64_t FRAME_FRESH = 0xffffffff;
 
-/* One space_map, space_fill, space_unmap, space_protect call handles at most this many pages and says how far it got. */
+/* One space_map, space_fill, space_unmap, space_protect call handles at most this many entries and says how far it got. An entry may be a large leaf. */
 constexpr uint64_t STEP_PAGES = 512;
 
 /* Handles. Row index = number % HANDLE_ROWS; the kernel compares the whole number, so the upper bits serve as generation. 0 is no handle. */

@@ -59,20 +59,32 @@ void case_frames_orders(void)
     expect_refused(STATUS_BAD_ARGUMENT, CALL_frame_allocate, ~(uint64_t)0);
 }
 
-/* A block is given back in pieces, and a piece that is mapped keeps the block. */
+/* A page of a block that is mapped keeps all of it. An unmapped one can be given back in pieces, or the pieces together. */
 void case_frames_pieces(void)
 {
     uint64_t block;
     kit_must(kernel_frame_allocate(4, &block), "frame_allocate");
     window_open(block + 5);
     expect_refused(STATUS_FRAME_BUSY, CALL_frame_free, block, 4);
-    expect_refused(STATUS_FRAME_BUSY, CALL_frame_free, block + 5, 0);
-    expect_refused(STATUS_FRAME_BUSY, CALL_frame_free, block + 4, 1);
+    expect_refused(STATUS_FRAME_BUSY, CALL_frame_free, block + 6, 1);
+    expect_refused(STATUS_FRAME_BUSY, CALL_frame_split, block + 4, 2);
+    window_close();
+    expect_refused(STATUS_BAD_FRAME, CALL_frame_free, block + 5, 1);
     expect_status(kernel_frame_free(block + 6, 1), STATUS_OK);
     expect_refused(STATUS_BAD_FRAME, CALL_frame_free, block, 4);
-    window_close();
     expect_status(kernel_frame_free(block, 2), STATUS_OK);
     expect_status(kernel_frame_free(block + 4, 1), STATUS_OK);
+    expect_status(kernel_frame_free(block + 8, 3), STATUS_OK);
+    expect_refused(STATUS_BAD_FRAME, CALL_frame_split, block, 0);
+
+    kit_must(kernel_frame_allocate(4, &block), "frame_allocate");
+    expect_refused(STATUS_BAD_ALIGNMENT, CALL_frame_split, block + 5, 2);
+    expect_status(kernel_frame_split(block + 4, 2), STATUS_OK);
+    window_open(block + 5);
+    expect_refused(STATUS_FRAME_BUSY, CALL_frame_free, block, 4);
+    expect_status(kernel_frame_free(block, 2), STATUS_OK);
+    window_close();
+    expect_status(kernel_frame_free(block + 4, 2), STATUS_OK);
     expect_status(kernel_frame_free(block + 8, 3), STATUS_OK);
 }
 
@@ -170,8 +182,9 @@ static bool held_secret(uint64_t frame)
 /* Takes a frame that held a secret; which frames are given out next is the allocator's business, so some others may come first. */
 static uint64_t secret_take(void)
 {
-    constexpr unsigned tries = 256;
-    uint64_t frame = 0, passed_over[tries];
+    constexpr unsigned tries = 4096;
+    static uint64_t passed_over[tries];
+    uint64_t frame = 0;
     unsigned count = 0;
     while (count < tries) {
         kit_must(kernel_frame_allocate(0, &frame), "frame_allocate");

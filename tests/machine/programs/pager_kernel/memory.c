@@ -23,12 +23,10 @@ static void memory_take(uint64_t spare)
     expect(count_blocks < BLOCKS);
     expect_equal(case_count_free(), 0);
     if (spare == 0) return;
-    /* Frames one by one from the last block; there is always one of more than a few frames first. */
-    unsigned last = 0;
-    for (uint64_t i = 0; i < spare; i++) {
-        if (blocks[last].order == 0) kit_must(STATUS_LIMIT, "memory_take");
-        kit_must(kernel_frame_free(blocks[last].frame + i, 0), "frame_free");
-    }
+    /* Frames one by one from the first, largest block: its first 2 MiB become single frames. */
+    if (blocks[0].order < 9) kit_must(STATUS_LIMIT, "memory_take");
+    kit_must(kernel_frame_split(blocks[0].frame, 0), "frame_split");
+    for (uint64_t i = 0; i < spare; i++) kit_must(kernel_frame_free(blocks[0].frame + i, 0), "frame_free");
 }
 
 static void memory_give_back(uint64_t spare)
@@ -38,7 +36,8 @@ static void memory_give_back(uint64_t spare)
             kit_must(kernel_frame_free(blocks[i].frame, blocks[i].order), "frame_free");
             continue;
         }
-        for (uint64_t j = spare; j < 1u << blocks[0].order; j++) kit_must(kernel_frame_free(blocks[0].frame + j, 0), "frame_free");
+        for (uint64_t j = spare; j < 512; j++) kit_must(kernel_frame_free(blocks[0].frame + j, 0), "frame_free");
+        for (uint32_t order = 9; order < blocks[0].order; order++) kit_must(kernel_frame_free(blocks[0].frame + (1u << order), order), "frame_free");
     }
 }
 
@@ -80,7 +79,6 @@ static void subject_end(struct subject *subject, enum need need)
     if (need == NEED_SPACE) worker_space_end(subject->made);
     if (need == NEED_THREAD) kit_must(kernel_thread_destroy(subject->made), "thread_destroy");
     worker_space_end(subject->space);
-    if (need == NEED_UNMAP_SPLIT) kit_must(kernel_frame_free(subject->large + 1, 0), "frame_free"); /* was not mapped any more */
     if (need != NEED_MAP) kit_must(kernel_frame_free(subject->frame, 0), "frame_free");
 }
 

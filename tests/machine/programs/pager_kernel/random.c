@@ -80,7 +80,9 @@ static bool is_harmless(const struct registers *call)
     case CALL_test_check: return false;
     case CALL_log: return argument[0] == 0 || argument[0] > MESSAGE_BUFFER_BYTES;
     case CALL_call: return argument[0] == SERVER || argument[0] == HANDLE_NONE || argument[0] > HANDLE_ROWS;
-    case CALL_frame_allocate: return argument[0] > 18 || (argument[0] <= 5 && pool.count_frames + (1u << argument[0]) <= POOL_FRAMES);
+    case CALL_frame_allocate:
+    case CALL_frame_allocate_below: return argument[0] > 18 || (argument[0] <= 5 && pool.count_frames + (1u << argument[0]) <= POOL_FRAMES);
+    case CALL_frame_batch: return pool.count_frames + 64 <= POOL_FRAMES;
     case CALL_frame_copy:
     case CALL_frame_zero: return !case_frame_is_own(argument[0]);
     case CALL_thread_create:
@@ -90,6 +92,9 @@ static bool is_harmless(const struct registers *call)
     case CALL_space_map: return !case_frame_is_own(argument[2]) && (!space_is_own(argument[0]) || argument[1] >= KIT_FREE);
     case CALL_space_fill:
     case CALL_space_protect: return !space_is_own(argument[0]) || argument[1] >= KIT_FREE;
+    case CALL_space_harvest: return true;
+    case CALL_space_move:
+        return (!space_is_own(argument[0]) || argument[1] >= KIT_FREE) && (!space_is_own(argument[2]) || argument[3] >= KIT_FREE);
     case CALL_space_unmap:
         if (space_is_own(argument[0]) && argument[1] < KIT_FREE) return false;
         return argument[3] != UNMAP_KEEP || remember_kept(argument[0], argument[1], argument[2]);
@@ -116,7 +121,13 @@ static void note_result(const struct registers *call, const struct registers *re
     if (result->number != STATUS_OK) return;
     const uint64_t *in = call->argument, *out = result->argument;
     switch (call->number) {
+    case CALL_frame_batch:
+        for (unsigned i = 0; i < 64; i++) {
+            if ((out[1] >> i & 1) != 0) pool.frames[pool.count_frames++] = out[0] + i;
+        }
+        break;
     case CALL_frame_allocate:
+    case CALL_frame_allocate_below:
         for (uint64_t i = 0; i < (uint64_t)1 << in[0]; i++) pool.frames[pool.count_frames++] = out[0] + i;
         break;
     case CALL_space_create: names_add(&pool.spaces, out[0]); break;

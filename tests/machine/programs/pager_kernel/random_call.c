@@ -82,7 +82,7 @@ static uint64_t number_of_name(struct pool *pool, const char *name, size_t lengt
 static uint64_t argument_of(struct pool *pool, const char *name, size_t name_length, const char *type, size_t type_length)
 {
     if (below(pool, 8) == 0) return anything(pool);
-    if (text_is(name, name_length, "space")) return name_pick(pool, &pool->spaces);
+    if (name_length >= 5 && text_is(name + name_length - 5, 5, "space")) return name_pick(pool, &pool->spaces);
     if (text_is(name, name_length, "thread")) return name_pick(pool, &pool->threads);
     if (text_is(name, name_length, "buffer") && below(pool, 2) == 0) return FRAME_NONE;
     if (text_is(type, type_length, "frame")) return frame_pick(pool);

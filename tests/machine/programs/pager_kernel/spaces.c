@@ -8,6 +8,10 @@ static uint64_t frames_take(uint32_t order)
 {
     uint64_t block;
     kit_must(kernel_frame_allocate(order, &block), "frame_allocate");
+    enum status status; /* a block of more than 2 MiB is zeroed in steps before it can be mapped */
+    do status = order > 9 ? kernel_frame_zero(block) : STATUS_OK;
+    while (status == STATUS_AGAIN);
+    kit_must(status, "frame_zero");
     return block;
 }
 
@@ -108,8 +112,8 @@ void case_spaces_split(void)
     *word_of(200) = 5200; /* allowed again at once */
     kit_must(kernel_space_query(space, FIRST + 511 * PAGE_BYTES, &frame, &attributes, &page_bytes), "space_query");
     expect(frame == large + 511 && page_bytes == PAGE_BYTES);
-    unmap(space, FIRST, 512, UNMAP_FREE);
-    kit_must(kernel_frame_free(large + 100, 0), "frame_free");
+    unmap(space, FIRST, 512, UNMAP_FREE); /* the last page of the block takes all of it along */
+    expect_refused(STATUS_BAD_FRAME, CALL_frame_free, large + 100, 0);
 }
 
 static void write_word(uint64_t address)
@@ -172,15 +176,16 @@ void case_spaces_steps(void)
     expect_equal(steps, 3);
     for (at = 0, steps = 0; at < pages; at += done, steps++) {
         enum status status = kernel_space_protect(space, FIRST + at * PAGE_BYTES, pages - at, ATTRIBUTE_READ, &done, &changed);
-        expect(done > 0 && changed == done && changed <= STEP_PAGES);
+        expect(done > 0 && changed == done);
         expect_status(status, at + done == pages ? STATUS_OK : STATUS_AGAIN);
     }
+    expect(steps <= 3); /* an entry may be a large leaf, so that a step may be more pages */
     constexpr uint64_t all = (USER_LIMIT - FIRST) / PAGE_BYTES;
     uint64_t total = 0;
     for (at = 0, steps = 0; at < all; at += done, steps++) {
         enum status status = kernel_space_unmap(space, FIRST + at * PAGE_BYTES, all - at, UNMAP_FREE, &done, &unmapped, &freed);
         if (!expect(status == STATUS_OK || status == STATUS_AGAIN) || !expect(done > 0)) return;
-        expect(unmapped <= STEP_PAGES && freed == unmapped);
+        expect(freed == unmapped);
         total += unmapped;
     }
     expect_equal(total, pages);
