@@ -75,7 +75,7 @@ def results(measured):
     found = {}
     for (subject, _), (costs, metadata) in measured.items():
         for (name, percent), cost in costs.items():
-            if subject == ('bitmap' if name == 'frame_batch' else 'frame'):
+            if subject == 'frame':
                 row = name if name == 'block_2m_refused' else f'{name}_{percent}'
                 found.setdefault(row, []).append(round(cost, 1))
         if subject == 'frame':
@@ -106,4 +106,4 @@ def measure_or_say():
         say(f'host benchmarks are left out: {why}')
         return {}
     say('counting instructions of the frame allocator; this takes a minute')
-    return measure(('frame', 'bitmap'))
+    return measure(('frame',))

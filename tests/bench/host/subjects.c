@@ -66,6 +66,16 @@ static bool frames_free(uint32_t first, unsigned order)
     return status == STATUS_OK;
 }
 
+static bool frames_batch(uint32_t *base, uint64_t *mask)
+{
+    frame_t first;
+    SWITCH(OPERATION_BATCH);
+    enum status status = frame_allocate_batch(&first, mask);
+    SWITCH(OPERATION_BATCH);
+    *base = first.number;
+    return status == STATUS_OK;
+}
+
 /* --- bitmap.h alone --- */
 
 static struct bitmap bitmap;
@@ -135,7 +145,7 @@ ALTERNATIVE(steps_16);
 ALTERNATIVE(steps_32);
 ALTERNATIVE(buddy);
 
-static const struct subject frames_subject = { "frame", bitmap_storage_bytes, frames_initialise, frames_allocate, frames_free, nullptr };
+static const struct subject frames_subject = { "frame", bitmap_storage_bytes, frames_initialise, frames_allocate, frames_free, frames_batch };
 static const struct subject bitmaps_subject = { "bitmap", bitmap_storage_bytes, bitmaps_initialise, bitmaps_allocate, bitmaps_free, bitmaps_batch };
 
 const struct subject *const subjects[SUBJECTS] = {
