@@ -32,6 +32,13 @@ void quota_add(struct quota *quota, uint64_t count)
     quota->pool->promised -= lacked - quota_lacks(quota);
 }
 
+enum status quota_take(struct quota *quota, uint64_t count)
+{
+    enum status status = quota_check(quota, count);
+    if (status == STATUS_OK) quota_add(quota, count);
+    return status;
+}
+
 void quota_remove(struct quota *quota, uint64_t count)
 {
     assert(count <= quota->charged);

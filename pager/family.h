@@ -49,6 +49,8 @@ constexpr uint64_t FAMILY_PROCESSES_MOST = 256;
 enum status quota_check(const struct quota *quota, uint64_t count);
 /* Charges `count`, after quota_check(), or where it is sure that as much is given back before the next message. */
 void quota_add(struct quota *quota, uint64_t count);
+/* Both in one, for the path of a fault. */
+enum status quota_take(struct quota *quota, uint64_t count);
 void quota_remove(struct quota *quota, uint64_t count);
 
 /* Counts what is free, and promises each program of the boot its guarantee, in order, as long as there is enough. */

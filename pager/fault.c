@@ -68,12 +68,10 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
 {
     uint64_t page = layout_page_down(view->message->word[1]);
     frame_id_t frame = { 0 };
-    uint64_t charge = segment_charge_page(segment);
-    if (quota_check(&process->family->pages, charge) != STATUS_OK) {
+    if (quota_take(&process->family->pages, segment_charge_page(segment)) != STATUS_OK) {
         fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
         return;
     }
-    quota_add(&process->family->pages, charge);
     segment->fill->touch(pager, segment, page, &frame);
     action_resolve(action, view->message->token, page, segment_attributes(segment), frame);
     segment->pages++; /* invariant 1 */

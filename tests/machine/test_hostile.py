@@ -2,7 +2,7 @@
 
 The cases are rows of programs/subject/cases.def, the driver is programs/suite.c, the neighbour is programs/victim.c.
 """
-from harness import boot, cases, program, program_for_tests
+from harness import boot, cases, data, program, program_for_tests, words_file
 from subjects import CASES, expect_audited, run_groups, subject_modules, suite_line
 
 HOSTILE = ['addresses', 'protection', 'instructions', 'calls', 'messages']
@@ -86,6 +86,14 @@ def test_a_process_bomb_leaves_processes_for_others():
     result = run_neighbour('bomb', memory='64M', append='guarantee=400')
     result.expect('out', name='hog', text='| hog: full', refused='LIMIT')
     assert len(result.find('process', 'started', name='hog')) >= FAMILY_PROCESSES_MOST
+
+
+def test_guarantees_leave_room_for_large_files():
+    """A text of more than eight megabytes is counted in 32 MiB: its pages are the boot's, so whoever maps it is not charged for them."""
+    text = words_file().read_bytes() * 2
+    result = boot(modules=[program('wordcount words.txt'), data(text, 'words.txt')], memory='32M', timeout=120)
+    assert result.expect('process', 'ended', name='wordcount', reason='exited', value=0).number('pages') < len(text) // 4096
+    result.ended_well()
 
 
 def test_a_limit_caps_a_program():
