@@ -2,21 +2,13 @@
  *
  * A name from outside becomes a space by its frame's kind, a range a checked span, before anything else looks at them. */
 #include "arch.h"
-#include "block.h"
 #include "calls.h"
-#include "space.h"
-
-/* space_find() without a call: frames of kernel objects are single, so their own row tells (block.h). */
-static inline struct space *space_named(uint64_t frame)
-{
-    if (frame >= frame_limit || frame_table[frame].kind != FRAME_KIND_SPACE) return nullptr;
-    return arch_frame_pointer((frame_t){ (uint32_t)frame });
-}
+#include "page.h"
 
 /* Decodes the space and the span that every range call begins with. */
 static inline enum status decode_range(uint64_t frame, uint64_t address, uint64_t count_pages, struct space **space, struct user_span *span)
 {
-    *space = space_named(frame);
+    *space = page_space(frame);
     if (*space == nullptr) return STATUS_BAD_OBJECT;
     return user_span_check(address, count_pages, span);
 }

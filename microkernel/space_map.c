@@ -204,6 +204,12 @@ enum status space_map(struct space *space, struct user_span span, frame_t first,
         if (one == STATUS_OK) *done = 1;
         return one;
     }
+    unsigned level = leaf_level(span.first.address, span.count_pages, first.number);
+    if (level > 0 && span.count_pages == walk_pages_of(level)) {
+        enum status one = space_map_leaf(space, span.first, first, attributes, level);
+        if (one == STATUS_OK) *done = span.count_pages;
+        return one;
+    }
     struct plan plan;
     enum status status = plan_map(&plan, space, span, first);
     if (status != STATUS_OK) return status;

@@ -122,6 +122,9 @@ static inline void lowest_count(const struct lowest *lowest, struct space *space
     space->count_mapped += (uint64_t)(int64_t)change;
 }
 
+/* Maps one leaf of a level; frame and address are aligned to it, and the frame's block is that long. As space_map. */
+enum status space_map_leaf(struct space *space, user_page_t page, frame_t frame, uint32_t attributes, unsigned level);
+
 /* --- Tables in reserve --- */
 
 constexpr unsigned STEP_PARTS = 2; /* runs of entries that a step of space_map writes */

@@ -9,10 +9,13 @@
 #define CALL_NUMBER_CALL 1
 #define CALL_NUMBER_REPLY_RECEIVE 2
 #define CALL_NUMBER_RESOLVE 56
+#define CALL_NUMBER_SPACE_MAP 26
+#define CALL_NUMBER_SPACE_UNMAP 28
 #define VECTOR_PAGE_FAULT 14
 
         .text
         .global syscall_entry, resume, vector_table, fast_slow_call, fast_slow_reply_receive, fast_slow_resolve, fast_slow_fault, fast_resume, fast_resume_saved
+        .global fast_slow_space_map, fast_slow_space_unmap
 
 /* AMD64 manual vol. 3, SYSCALL: rcx = user rip, r11 = user flags, rsp unchanged.
  *
@@ -34,8 +37,18 @@ syscall_entry:
         je fast_call
         cmp $CALL_NUMBER_REPLY_RECEIVE, %rax
         je fast_reply_receive
+        cmp $CALL_NUMBER_SPACE_MAP, %rax
+        je fast_space_map
         cmp $CALL_NUMBER_RESOLVE, %rax
         je fast_resolve
+        cmp $CALL_NUMBER_SPACE_UNMAP, %rax
+        je fast_space_unmap
+        jmp syscall_slow
+fast_slow_space_map:
+        mov $CALL_NUMBER_SPACE_MAP, %eax
+        jmp syscall_slow
+fast_slow_space_unmap:
+        mov $CALL_NUMBER_SPACE_UNMAP, %eax
         jmp syscall_slow
 fast_slow_call:
         mov $CALL_NUMBER_CALL, %eax

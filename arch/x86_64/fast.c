@@ -12,11 +12,12 @@
 #include "cpu.h"
 #include "log.h"
 #include "message.h"
+#include "page.h"
 #include "schedule.h"
 #include "space.h"
 #include "switch.h"
 
-static_assert(CALL_call == 1 && CALL_reply_receive == 2 && CALL_resolve == 56); /* entry.S */
+static_assert(CALL_call == 1 && CALL_reply_receive == 2 && CALL_resolve == 56 && CALL_space_map == 26 && CALL_space_unmap == 28); /* entry.S */
 
 /* A register that nobody will look at. */
 #define ANY __builtin_nondeterministic_value((uint64_t)0)
@@ -210,4 +211,35 @@ FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t token, uint64_t hand
     [[clang::musttail]] return fast_resume(thread->label, now, address, token, handle, tag, tried, receiver, thread->context.rip, thread->context.rsp);
 slow:
     [[clang::musttail]] return fast_slow_fault(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
+}
+
+/* A page of user addresses. */
+static inline bool page_is_good(uint64_t address)
+{
+    return address % PAGE_BYTES == 0 && address - USER_FIRST < USER_LIMIT - USER_FIRST;
+}
+
+/* The caller goes on at once, so nothing of it was touched but the registers of the results. */
+FAST void fast_space_map(FAST_ARGUMENTS)
+{
+    struct space *space = page_space(handle);
+    if (space == nullptr || !thread->space->is_pager || fast_is_off) goto slow;
+    if (w1 != 1 || !page_is_good(tag) || w0 >= frame_limit || attributes_check(w2) != STATUS_OK) goto slow;
+    if (!page_map(space, (user_page_t){ tag }, (frame_t){ (uint32_t)w0 }, (uint32_t)w2)) goto slow;
+    counter_add(COUNTER_ENTRIES, 1);
+    [[clang::musttail]] return fast_resume(w4, w5, w1, token, 1, tag, w0, thread, w2, w3);
+slow:
+    [[clang::musttail]] return fast_slow_space_map(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+}
+
+FAST void fast_space_unmap(FAST_ARGUMENTS)
+{
+    struct space *space = page_space(handle);
+    if (space == nullptr || !thread->space->is_pager || fast_is_off) goto slow;
+    if (w0 != 1 || !page_is_good(tag) || w1 > UNMAP_FREE) goto slow;
+    if (!page_unmap(space, (user_page_t){ tag }, w1 == UNMAP_FREE)) goto slow;
+    counter_add(COUNTER_ENTRIES, 1);
+    [[clang::musttail]] return fast_resume(w4, w5, w1, token, 1, 1, 0, thread, w2, w3);
+slow:
+    [[clang::musttail]] return fast_slow_space_unmap(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }

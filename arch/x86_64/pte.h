@@ -45,14 +45,21 @@ static inline pte_t pte_make_table(frame_t table, [[maybe_unused]] unsigned leve
     return (pte_t)table.number << 12 | PTE_PRESENT | PTE_WRITE | PTE_USER;
 }
 
+/* What each set of attributes is in an entry: computed by the compiler, since mapping one page is a hundred instructions and this would be twelve of them. */
+#define PTE_BITS(attributes)                                                                                                                          \
+    (PTE_PRESENT | PTE_USER | ((attributes) & ATTRIBUTE_WRITE ? PTE_WRITE : 0) | ((attributes) & ATTRIBUTE_EXECUTE ? 0 : PTE_NO_EXECUTE) |               \
+     (((attributes) & 7) == 7 ? PTE_WRITE_EXECUTE_MEANT : 0) | ((attributes) & ATTRIBUTE_UNCACHED ? PTE_CACHE_DISABLE | PTE_WRITE_THROUGH : 0))
+static_assert(ATTRIBUTES_ALL == 15 && (ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE | ATTRIBUTE_WRITE_EXECUTE) == 7);
+static const pte_t pte_bits[ATTRIBUTES_ALL + 1] = {
+    PTE_BITS(0), PTE_BITS(1), PTE_BITS(2),  PTE_BITS(3),  PTE_BITS(4),  PTE_BITS(5),  PTE_BITS(6),  PTE_BITS(7),
+    PTE_BITS(8), PTE_BITS(9), PTE_BITS(10), PTE_BITS(11), PTE_BITS(12), PTE_BITS(13), PTE_BITS(14), PTE_BITS(15),
+};
+#undef PTE_BITS
+
 /* User leaf. */
 static inline pte_t pte_make_leaf(frame_t frame, uint32_t attributes, unsigned level)
 {
-    pte_t entry = (pte_t)frame.number << 12 | PTE_PRESENT | PTE_USER;
-    if (attributes & ATTRIBUTE_WRITE) entry |= PTE_WRITE;
-    if (!(attributes & ATTRIBUTE_EXECUTE)) entry |= PTE_NO_EXECUTE;
-    if (attributes & ATTRIBUTE_UNCACHED) entry |= PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
-    if ((attributes & ATTRIBUTE_WRITE) && (attributes & ATTRIBUTE_EXECUTE) && (attributes & ATTRIBUTE_WRITE_EXECUTE)) entry |= PTE_WRITE_EXECUTE_MEANT;
+    pte_t entry = (pte_t)frame.number << 12 | pte_bits[attributes & ATTRIBUTES_ALL];
     if (level != 0) entry |= PTE_LARGE;
     return entry;
 }

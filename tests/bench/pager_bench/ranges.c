@@ -8,6 +8,7 @@ constexpr uint64_t GIGABYTE = (uint64_t)1 << 30;
 constexpr unsigned RANGE_SAMPLES = 256;
 constexpr uint64_t PAGES = STEP_PAGES;
 constexpr uint64_t RANGE = 6 * GIGABYTE;
+constexpr uint64_t HUGE = 30 * GIGABYTE;
 
 static uint64_t block; /* of order 10, zeroed */
 
@@ -103,10 +104,10 @@ static void map_gigabyte(void)
     bench_begin();
     for (unsigned i = 0; i < RANGE_SAMPLES; i++) {
         uint64_t first = kit_cycles();
-        enum status status = kernel_space_map(kit_info->space, 4 * GIGABYTE, frame, GIGABYTE / PAGE_BYTES, ATTRIBUTE_WRITE, &done);
+        enum status status = kernel_space_map(kit_info->space, HUGE, frame, GIGABYTE / PAGE_BYTES, ATTRIBUTE_WRITE, &done);
         bench_sample(first, kit_cycles());
         kit_must(status, "map_1g_huge");
-        kit_must(kernel_space_unmap(kit_info->space, 4 * GIGABYTE, GIGABYTE / PAGE_BYTES, UNMAP_KEEP, &done, &unmapped, &freed), "unmap_1g");
+        kit_must(kernel_space_unmap(kit_info->space, HUGE, GIGABYTE / PAGE_BYTES, UNMAP_KEEP, &done, &unmapped, &freed), "unmap_1g");
     }
     bench_report("map_1g_huge");
     kit_must(kernel_frame_free(frame, 18), "frame_free");

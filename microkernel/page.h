@@ -1,0 +1,57 @@
+/* One page in the most frequent case, as straight-line code: tables are there, the frame is single and clean. Internal to space_page.c, the calls and a
+ * port's fast paths.
+ *
+ * Both functions do all of it or nothing: false means that the page has to go the long way, which also finds the right status. */
+#ifndef QUIRE_PAGE_H
+#define QUIRE_PAGE_H
+
+#include "counter.h"
+#include "walk.h"
+
+/* The living space of a name from outside, or nullptr: frames of kernel objects are single, so their own row tells (block.h). */
+static inline struct space *page_space(uint64_t frame)
+{
+    if (frame >= frame_limit || frame_table[frame].kind != FRAME_KIND_SPACE) return nullptr;
+    return (struct space *)arch_frame_pointer((frame_t){ (uint32_t)frame });
+}
+
+/* Maps a page to a frame with checked attributes. */
+static inline bool page_map(struct space *space, user_page_t page, frame_t frame, uint32_t attributes)
+{
+    struct lowest lowest;
+    if (frame.number >= frame_limit || !lowest_find(&lowest, space, page.address) || pte_is_present(*lowest.entry)) return false;
+    struct frame_info *info = &frame_table[frame.number];
+    bool is_plain = info->kind == FRAME_KIND_USER && (info->flags & (FRAME_ORDER_MASK | FRAME_DIRTY)) == 0 && info->count != FRAME_COUNT_LIMIT;
+    if (!is_plain) return false;
+
+    // Commit: nothing below may fail.
+    info->count++;
+    *lowest.entry = pte_make_leaf(frame, attributes, 0);
+    lowest_count(&lowest, space, 1);
+    counter_add(COUNTER_ENTRIES_WRITTEN, 1);
+    return true;
+}
+
+/* Unmaps a page whose table stays; and whose frame stays, when it would be freed otherwise (`is_freeing`). */
+static inline bool page_unmap(struct space *space, user_page_t page, bool is_freeing)
+{
+    struct lowest lowest;
+    if (!lowest_find(&lowest, space, page.address)) return false;
+    pte_t leaf = *lowest.entry;
+    if (!pte_is_present(leaf) || lowest.table->count == 1) return false; /* the table would go too */
+    struct frame_info *info = &frame_table[pte_frame(leaf).number];
+    if ((info->flags & FRAME_ORDER_MASK) != 0 || info->kind != FRAME_KIND_USER || (is_freeing && info->count == 1)) return false;
+
+    // Commit: nothing below may fail.
+    *lowest.entry = 0;
+    info->count--;
+    lowest_count(&lowest, space, -1);
+    counter_add(COUNTER_ENTRIES_WRITTEN, 1);
+    if (arch_root_is_active(space->root)) {
+        counter_add(COUNTER_INVALIDATIONS, 1);
+        arch_tlb_invalidate(page);
+    }
+    return true;
+}
+
+#endif
