@@ -132,7 +132,7 @@ def watch(process, sinks, began, timeout, echo, until):
             if echo and sinks[descriptor] is output:
                 sys.stdout.buffer.write(data)
                 sys.stdout.flush()
-        if until and until.encode() in output:
+        if until and b'\n' in output.partition(until.encode())[2]: # the whole line
             return 'success'
         if output.endswith(HALTED):
             return 'panic'

@@ -1,7 +1,8 @@
 """Models: Spin searches every state of tests/model/*.pml; what each is run with stands in its first lines.
 
 A line `run NAME [safety|liveness] -D...` of a model's opening comment is a test that passes when the search comes to its end and finds no error. A line
-`bugs NAME BUG...` gives each of these bugs, put in by -DBUG_..., a test of its own under the definitions of the run NAME: it passes only when Spin finds an error.
+`bugs NAME BUG...` gives each of these bugs, put in by -DBUG_..., a test of its own under the definitions of the
+run NAME: it passes only when Spin finds an error.
 """
 import os
 import re

@@ -1,8 +1,8 @@
 """Proofs: Frama-C's WP over the project's own sources, with the contracts of tests/proof.
 
-A file tests/proof/NAME.c puts contracts in front of a source and says in its first comment which functions are `Proved:`. Each is a test: every goal of
-it, those that guard against undefined behaviour (RTE) included, has to be proved. tests/proof/*.smt2 are facts that the contracts build on; Z3 has to find each of
-them true. Skipped where Frama-C or a prover is not installed.
+A file tests/proof/NAME.c puts contracts in front of a source and says in its first comment which functions are
+`Proved:`. Each is a test: every goal of it, those that guard against undefined behaviour (RTE) included, has to be proved. tests/proof/*.smt2 are
+facts that the contracts build on; Z3 has to find each of them true. Skipped where Frama-C or a prover is not installed.
 """
 import os
 import re

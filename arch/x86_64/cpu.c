@@ -1,8 +1,8 @@
 /* The processor's features, tables and special registers. See cpu.h.
  *
  * Everything that keeps users out of the kernel and is there is switched on: write protection in ring 0, SMEP, SMAP (the kernel never touches user
- * addresses, so there is no STAC anywhere), UMIP. Sources: AMD64 Architecture Programmer's Manual vol. 2 (3.1 control registers, 4.8 descriptors, 8.9 IST, 6.1.1 SYSCALL),
- * vol. 3, E.3 and E.4 (CPUID). */
+ * addresses, so there is no STAC anywhere), UMIP. Sources: AMD64 Architecture Programmer's Manual vol. 2 (3.1 control registers, 4.8 descriptors,
+ * 8.9 IST, 6.1.1 SYSCALL), vol. 3, E.3 and E.4 (CPUID). */
 #include "cpu.h"
 
 #include <string.h>

@@ -22,7 +22,7 @@ def run_cases(**arguments):
     result.expect_none('panic')
     result.expect_none('check')
     # unprivileged_log: a program's control characters and line ends do not reach the log.
-    result.expect('program', text='program: first?[0.000000000] panic: forged?[2J?? end', count=2)
+    result.expect('user', text='user: program: first?[0.000000000] panic: forged?[2J?? end', count=2)
     result.ended_well()
     return result
 
