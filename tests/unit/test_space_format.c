@@ -189,3 +189,35 @@ Test(space_format, part_of_a_large_leaf)
         cr_assert_eq(check_run(), 0, "%s", host_log_text());
     }
 }
+
+/* A subtree and the pages on both sides of it change places: whole tables go by their upper entry where both addresses have the alignment of the format. */
+Test(space_format, pages_move_between_spaces)
+{
+    constexpr uint64_t count = 3 + 2 * FORMAT_TABLE_PAGES + 5, from = FORMAT_MIDDLE - 3 * PAGE_BYTES, to = FORMAT_EDGE - 3 * PAGE_BYTES;
+    begin((uint64_t)64 << 20);
+    struct space *receiver;
+    cr_assert_eq(space_create(&receiver), STATUS_OK);
+    uint64_t done, moved, pages[] = { 0, 2, 3, 4, FORMAT_TABLE_PAGES, FORMAT_TABLE_PAGES + 3, 2 * FORMAT_TABLE_PAGES + 2, count - 1 };
+    constexpr unsigned count_pages = sizeof pages / sizeof pages[0];
+    frame_t frames[count_pages];
+    for (unsigned i = 0; i < count_pages; i++)
+        cr_assert_eq(space_fill_page(space, (user_page_t){ from + pages[i] * PAGE_BYTES }, ATTRIBUTE_WRITE, &frames[i]), STATUS_OK);
+    host_activate(space->root);
+    for (unsigned i = 0; i < count_pages; i++) cr_assert_not_null(host_load(from + pages[i] * PAGE_BYTES));
+    uint64_t total = 0, total_moved = 0, tables = space->count_tables;
+    for (enum status status = STATUS_AGAIN; status == STATUS_AGAIN; total += done, total_moved += moved) {
+        struct user_span span = { { to + total * PAGE_BYTES }, count - total };
+        status = space_move(space, (user_page_t){ from + total * PAGE_BYTES }, receiver, span, &done, &moved);
+        cr_assert((status == STATUS_OK || status == STATUS_AGAIN) && done > 0, "%s", status_name(status));
+        cr_assert_null(host_tlb_stale());
+    }
+    cr_assert(total == count && total_moved == count_pages && space->count_mapped == 0 && receiver->count_mapped == count_pages);
+    cr_assert(space->count_tables == 0);
+    cr_assert_eq(receiver->count_tables, tables + (PTE_LEVELS == 4), "with four levels the index into the root changes at one of the places only");
+    for (unsigned i = 0; i < count_pages; i++) {
+        struct host_translation found;
+        cr_assert(host_walk(receiver->root, to + pages[i] * PAGE_BYTES, &found) && found.frame.number == frames[i].number);
+        cr_assert(!host_walk(space->root, from + pages[i] * PAGE_BYTES, &found));
+    }
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+}
