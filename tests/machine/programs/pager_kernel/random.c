@@ -72,6 +72,15 @@ static bool remember_kept(uint64_t space, uint64_t address, uint64_t pages)
     return true;
 }
 
+/* Some frame of a run is one that this program lives in, or a module's. */
+static bool run_has_own(uint64_t first, uint64_t count)
+{
+    for (uint64_t i = 0; i < count && i < 600; i++) {
+        if (case_frame_is_own(first + i)) return true;
+    }
+    return false;
+}
+
 static bool is_harmless(const struct registers *call)
 {
     const uint64_t *argument = call->argument;
@@ -83,13 +92,14 @@ static bool is_harmless(const struct registers *call)
     case CALL_frame_allocate:
     case CALL_frame_allocate_below: return argument[0] > 18 || (argument[0] <= 5 && pool.count_frames + (1u << argument[0]) <= POOL_FRAMES);
     case CALL_frame_batch: return pool.count_frames + 64 <= POOL_FRAMES;
+    case CALL_frame_free: return argument[1] > 18 || !run_has_own(argument[0], (uint64_t)1 << argument[1]);
     case CALL_frame_copy:
     case CALL_frame_zero: return !case_frame_is_own(argument[0]);
     case CALL_thread_create:
         return !space_is_own(argument[0]) && !case_frame_is_own(argument[2]) && pool.threads.count < POOL_NAMES && pool.count_frames < POOL_FRAMES;
     case CALL_space_create: return pool.spaces.count < POOL_NAMES;
     case CALL_endpoint_create: return pool.endpoints.count < POOL_NAMES;
-    case CALL_space_map: return !case_frame_is_own(argument[2]) && (!space_is_own(argument[0]) || argument[1] >= KIT_FREE);
+    case CALL_space_map: return !run_has_own(argument[2], argument[3]) && (!space_is_own(argument[0]) || argument[1] >= KIT_FREE);
     case CALL_space_fill:
     case CALL_space_protect: return !space_is_own(argument[0]) || argument[1] >= KIT_FREE;
     case CALL_space_harvest: return true;
@@ -105,7 +115,7 @@ static bool is_harmless(const struct registers *call)
     case CALL_handle_unmap:
     case CALL_space_destroy: return !space_is_own(argument[0]);
     case CALL_endpoint_destroy: return argument[0] != kit_info->endpoint && argument[0] != server_endpoint;
-    case CALL_resolve: return !case_frame_is_own(argument[2]);
+    case CALL_resolve: return !run_has_own(argument[2], argument[3]);
     default: return true;
     }
 }
