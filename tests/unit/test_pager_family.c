@@ -226,6 +226,40 @@ Test(pager_family, slots_are_guaranteed_to_thirty_families)
     for (uint32_t number = 1; number < BOOT_MODULES; number++) cr_assert_geq(sim_process(number)->family->processes.charged, FAMILY_PROCESSES, "%u", number);
 }
 
+Test(pager_family, what_is_lacking_and_what_nobody_was_promised_add_up)
+{
+    start_small("guarantee=300");
+    const struct quota *quota = pages_quota(INIT);
+    uint64_t most = quota->guarantee - quota->charged + sim_pager.pages.free - sim_pager.pages.promised;
+    cr_assert_eq(quota_check(quota, most), STATUS_OK);
+    cr_assert_eq(quota_check(quota, most + 1), STATUS_NO_MEMORY);
+}
+
+/* A program that cannot be started keeps nothing from the others. */
+Test(pager_family, a_program_that_is_not_started_is_promised_nothing)
+{
+    sim_image_make(&fixture_image, &fixture_shape);
+    struct sim_module modules[] = { { "init", fixture_image.bytes, fixture_image.size_bytes }, { "broken", "no image", 8 } };
+    sim_start(&(struct sim_options){ .memory_bytes = 16 << 20 }, modules, 2);
+    cr_assert_eq(sim_pager.pages.promised, guarantee(INIT) - charged(INIT));
+    cr_assert_eq(sim_pager.slots_free.promised, FAMILY_PROCESSES - 1);
+    fixture_check();
+}
+
+/* One endpoint can be all that keeps a frame: 32 of one family in 32 frames, when those of another one between them have gone. */
+Test(pager_family, endpoints_are_charged_a_page_each)
+{
+    fixture_start();
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_endpoint_create, 0, 0, 0));
+    uint64_t before = charged(INIT);
+    uint64_t second = fixture_ok(sim_request(INIT, PROTOCOL_endpoint_create, 0, 0, 0));
+    cr_assert_eq(charged(INIT), before + 1);
+    EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, second, 0, 0));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, first, 0, 0));
+    cr_assert_eq(charged(INIT), before - 1);
+    fixture_check();
+}
+
 /* Modules are the boot's; who maps one is charged its tables. */
 Test(pager_family, pages_of_modules_are_not_charged)
 {
