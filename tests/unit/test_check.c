@@ -10,6 +10,7 @@
 #include "space.h"
 #include "table_format.h"
 #include "thread.h"
+#include "walk.h"
 
 constexpr uint64_t PLACE = FORMAT_MIDDLE;
 constexpr uint32_t RESERVED = 32;
@@ -197,6 +198,40 @@ Test(check, tables_6)
     BREAK(*entry_of(space, 0), *entry_of(space, 0) | PTE_GLOBAL, 6);
     BREAK(*entry_of(space, 0), *entry_of(space, 0) & ~PTE_USER, 6);
     BREAK(*entry_of(space, 1), *entry_of(space, 1) | PTE_GLOBAL, 6);
+}
+
+Test(check, tables_6_totals)
+{
+    BREAK(frame_find(space->root)->cookie, other->frame.number, 6);
+    if (PTE_LEVELS < 3) return;
+    struct frame_info *totals = frame_find(table_of(space, 1));
+    cr_assert(totals_pages(totals->cookie) == 1 && totals_tables(totals->cookie) == 1);
+    BREAK(totals->cookie, totals->cookie + 1, 6);
+    BREAK(totals->cookie, totals->cookie + TOTALS_TABLE, 6);
+    BREAK(totals->cookie, 0, 6);
+}
+
+/* A large leaf over frames that are not one block. */
+Test(check, entries_1_leaf_larger_than_its_block)
+{
+    unsigned order = pte_shift(1) - PAGE_SHIFT;
+    if (order > FRAME_CLEAN_ORDER) cr_skip_test("the machine of these tests has no block for a large leaf of this format");
+    frame_t block;
+    uint64_t done;
+    constexpr uint64_t place = PLACE + ((uint64_t)4 << 22);
+    cr_assert_eq(frame_allocate(order, FRAME_KIND_USER, &block), STATUS_OK);
+    struct frame_info *info = frame_find(block);
+    info->flags &= (uint8_t)~FRAME_DIRTY;
+    cr_assert_eq(space_map(space, (struct user_span){ { place }, 1u << order }, block, ATTRIBUTE_WRITE, &done), STATUS_OK);
+    expect_none();
+    frame_t half = { block.number + (1u << (order - 1)) };
+    block_write(block.number, order - 1, FRAME_KIND_USER, 0);
+    block_write(half.number, order - 1, FRAME_KIND_USER, 0);
+    info->count = 1;
+    expect(1);
+    block_write(block.number, order, FRAME_KIND_USER, 0);
+    info->count = 1;
+    expect_none();
 }
 
 Test(check, tables_6_one_table_in_two_spaces)
