@@ -10,6 +10,7 @@
 
 constexpr uint64_t MACHINE_BYTES = (uint64_t)64 << 20;
 constexpr uint64_t MIDDLE = FORMAT_MIDDLE;
+constexpr unsigned BELOW_ROOT = PTE_LEVELS - 1; /* tables that one page needs in an empty space */
 
 static struct space *space;
 static uint64_t counted[COUNTERS];
@@ -66,6 +67,104 @@ static struct unmap_result unmap(uint64_t address, uint64_t count_pages, uint64_
     cr_assert_eq(space_unmap(space, span_of(address, count_pages), flags, &result), STATUS_OK);
     cr_assert_eq(result.done_pages, count_pages);
     return result;
+}
+
+/* --- Large leaves --- */
+
+Test(space_large, large_leaf_where_everything_is_aligned)
+{
+    if (FORMAT_TABLE_PAGES != 512) cr_skip_test("the counts are those of tables with 512 entries");
+    frame_t block = take(10);
+    count_begin();
+    map(MIDDLE, 512, block, ATTRIBUTE_WRITE);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), BELOW_ROOT - 1);
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), BELOW_ROOT);
+    map(MIDDLE + ((uint64_t)2 << 20), 512, (frame_t){ block.number + 1 }, ATTRIBUTE_WRITE);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), BELOW_ROOT, "frames not aligned: a table of small leaves");
+    map(MIDDLE + ((uint64_t)4 << 20), 512, (frame_t){ block.number + 256 }, ATTRIBUTE_WRITE);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), BELOW_ROOT + 1);
+    struct translation translation;
+    cr_assert_eq(space_query(space, page_of(MIDDLE + 300 * PAGE_BYTES), &translation), STATUS_OK);
+    cr_assert_eq(translation.page_bytes, (uint64_t)2 << 20);
+    cr_assert_eq(translation.frame.number, block.number + 300);
+    cr_assert_eq(frame_find(translation.frame)->count, 1 + 512 + 512, "a large leaf counts once");
+    uint64_t done;
+    cr_assert_eq(space_map(space, span_of(MIDDLE, 512), block, ATTRIBUTE_WRITE, &done), STATUS_ALREADY_MAPPED);
+    cr_assert_eq(space_map(space, span_of(MIDDLE + 511 * PAGE_BYTES, 1), block, ATTRIBUTE_WRITE, &done), STATUS_ALREADY_MAPPED);
+    cr_assert_eq(space_map_page(space, page_of(MIDDLE + PAGE_BYTES), block, ATTRIBUTE_WRITE), STATUS_ALREADY_MAPPED);
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+    cr_assert_eq(unmap(MIDDLE, 512, UNMAP_FREE).freed_frames, 0, "the block is mapped in other places too");
+    cr_assert_eq(unmap(MIDDLE + ((uint64_t)2 << 20), 512, UNMAP_FREE).freed_frames, 0);
+    cr_assert_eq(unmap(MIDDLE + ((uint64_t)4 << 20), 512, UNMAP_FREE).freed_frames, 1024, "all of it goes with its last mapping");
+}
+
+Test(space_large, part_of_a_large_leaf)
+{
+    host_activate(space->root);
+    frame_t block = take(FORMAT_TABLE_ORDER);
+    map_large(MIDDLE, block, ATTRIBUTE_WRITE);
+    host_load(MIDDLE + 7 * PAGE_BYTES);
+    host_load(MIDDLE + 100 * PAGE_BYTES);
+    count_begin();
+    cr_assert_eq(unmap(MIDDLE + 7 * PAGE_BYTES, 1, UNMAP_FREE).freed_frames, 0, "a block goes as a whole");
+    cr_assert_eq(frame_find(block)->count, FORMAT_TABLE_PAGES - 1);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 1);
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), FORMAT_TABLE_PAGES + 1 + 1);
+    cr_assert_null(host_load(MIDDLE + 7 * PAGE_BYTES));
+    cr_assert_eq(host_load(MIDDLE + 100 * PAGE_BYTES), arch_frame_pointer((frame_t){ block.number + 100 }));
+    struct translation translation;
+    cr_assert_eq(space_query(space, page_of(MIDDLE + 100 * PAGE_BYTES), &translation), STATUS_OK);
+    cr_assert_eq(translation.page_bytes, PAGE_BYTES);
+    uint32_t attributes = translation.attributes & ~(uint32_t)ATTRIBUTE_DIRTY;
+    cr_assert_eq(attributes, ATTRIBUTE_WRITE | ATTRIBUTE_ACCESSED, "what was noted of the large leaf holds for each piece");
+}
+
+Test(space_large, protecting_a_large_leaf)
+{
+    frame_t block = take(FORMAT_TABLE_ORDER);
+    map_large(MIDDLE, block, ATTRIBUTE_WRITE);
+    uint64_t done, changed;
+    count_begin();
+    cr_assert_eq(space_protect(space, span_of(MIDDLE + 5 * PAGE_BYTES, 1), ATTRIBUTE_WRITE, &done, &changed), STATUS_OK);
+    cr_assert(changed == 0 && count_of(COUNTER_ENTRIES_WRITTEN) == 0, "nothing differs: nothing is split");
+    cr_assert_eq(space_protect(space, span_of(MIDDLE, FORMAT_TABLE_PAGES), ATTRIBUTE_READ, &done, &changed), STATUS_OK);
+    cr_assert(changed == FORMAT_TABLE_PAGES && count_of(COUNTER_ENTRIES_WRITTEN) == 1, "a whole one changes in place");
+    cr_assert_eq(space_protect(space, span_of(MIDDLE + 5 * PAGE_BYTES, 3), ATTRIBUTE_EXECUTE, &done, &changed), STATUS_OK);
+    cr_assert(changed == 3 && count_of(COUNTER_TABLES_ALLOCATED) == 1);
+    for (uint64_t i = 0; i < FORMAT_TABLE_PAGES; i++) {
+        struct translation translation;
+        cr_assert_eq(space_query(space, page_of(MIDDLE + i * PAGE_BYTES), &translation), STATUS_OK);
+        cr_assert_eq(translation.attributes, i >= 5 && i < 8 ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ);
+    }
+}
+
+Test(space_large, leaf_of_a_gigabyte)
+{
+    if (PTE_LEAF_LEVELS < 3) cr_skip_test("this format has no leaves above the second level");
+    host_initialise_frames((uint64_t)3 << 30, 16);
+    cr_assert_eq(space_create(&space), STATUS_OK);
+    frame_t block = take(18);
+    uint32_t count = 1u << 18;
+    count_begin();
+    map(MIDDLE, count, block, ATTRIBUTE_WRITE);
+    cr_assert(count_of(COUNTER_ENTRIES_WRITTEN) == 2 && count_of(COUNTER_TABLES_ALLOCATED) == 1, "one leaf, and the table that it is in");
+    cr_assert_eq(frame_find((frame_t){ block.number + 12345 })->count, 1);
+    cr_assert_eq(check_run(), 0, "%s", host_log_text());
+
+    count_begin();
+    cr_assert_eq(unmap(MIDDLE + 1000 * PAGE_BYTES, 100, UNMAP_KEEP).unmapped_pages, 100);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 3, "one directory, two tables: the range passes the end of one");
+    cr_assert_eq(unmap(MIDDLE + 2048 * PAGE_BYTES, 512, UNMAP_KEEP).unmapped_pages, 512);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), 3, "a whole piece needs no table");
+    cr_assert_eq(space->count_mapped, count - 612);
+    cr_assert_eq(frame_find(block)->count, 512 - 3 + 1024 - 100, "large leaves that are left, and small ones");
+    struct translation translation;
+    cr_assert_eq(space_query(space, page_of(MIDDLE + 999 * PAGE_BYTES), &translation), STATUS_OK);
+    cr_assert_eq(translation.frame.number, block.number + 999);
+    cr_assert_eq(space_query(space, page_of(MIDDLE + 1100 * PAGE_BYTES), &translation), STATUS_OK);
+    cr_assert_eq(translation.frame.number, block.number + 1100);
+    cr_assert_eq(space_query(space, page_of(MIDDLE + 3000 * PAGE_BYTES), &translation), STATUS_OK);
+    cr_assert(translation.frame.number == block.number + 3000 && translation.page_bytes == (uint64_t)2 << 20);
 }
 
 /* --- Large leaves of a fill --- */
