@@ -53,6 +53,7 @@ void case_check_sometimes(void);
 /* All counters at one time. Reading them makes COUNTERS kernel entries; the difference leaves those out, and interrupts. */
 struct counts {
     uint64_t value[COUNTERS];
+    unsigned retries; /* of reading: a timer interrupt came between */
 };
 struct counts counts_read(void);
 struct counts counts_between(const struct counts *before, const struct counts *after);
