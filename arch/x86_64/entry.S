@@ -17,6 +17,20 @@
         .global syscall_entry, resume, vector_table, fast_slow_call, fast_slow_reply_receive, fast_slow_resolve, fast_slow_fault, fast_resume, fast_resume_saved
         .global fast_slow_space_map, fast_slow_space_unmap
 
+/* The registers of a call, into the context of the thread in rcx. */
+        .macro save_call_registers
+        mov %rax, CONTEXT_NUMBER(%rcx)
+        mov %rdi, CONTEXT_ARGUMENT + 0(%rcx)
+        mov %rsi, CONTEXT_ARGUMENT + 8(%rcx)
+        mov %rdx, CONTEXT_ARGUMENT + 16(%rcx)
+        mov %r14, CONTEXT_ARGUMENT + 24(%rcx)
+        mov %r8, CONTEXT_ARGUMENT + 32(%rcx)
+        mov %r9, CONTEXT_ARGUMENT + 40(%rcx)
+        mov %r12, CONTEXT_ARGUMENT + 48(%rcx)
+        mov %r13, CONTEXT_ARGUMENT + 56(%rcx)
+        mov %r15, CONTEXT_ARGUMENT + 64(%rcx)
+        .endm
+
 /* AMD64 manual vol. 3, SYSCALL: rcx = user rip, r11 = user flags, rsp unchanged.
  *
  * What every call needs is saved here; then the registers are those of a fast path (fast.h): the message words stay where they are. A fast path that does
@@ -59,16 +73,7 @@ fast_slow_resolve:
 fast_slow_reply_receive:
         mov $CALL_NUMBER_REPLY_RECEIVE, %eax
 syscall_slow:
-        mov %rax, CONTEXT_NUMBER(%rcx)
-        mov %rdi, CONTEXT_ARGUMENT + 0(%rcx)
-        mov %rsi, CONTEXT_ARGUMENT + 8(%rcx)
-        mov %rdx, CONTEXT_ARGUMENT + 16(%rcx)
-        mov %r14, CONTEXT_ARGUMENT + 24(%rcx)
-        mov %r8, CONTEXT_ARGUMENT + 32(%rcx)
-        mov %r9, CONTEXT_ARGUMENT + 40(%rcx)
-        mov %r12, CONTEXT_ARGUMENT + 48(%rcx)
-        mov %r13, CONTEXT_ARGUMENT + 56(%rcx)
-        mov %r15, CONTEXT_ARGUMENT + 64(%rcx)
+        save_call_registers
         mov %rcx, %rdi
         lea kernel_stack_top(%rip), %rsp
         call kernel_on_call
@@ -117,16 +122,7 @@ fast_resume:
         sysretq
 
 fast_resume_by_iret:
-        mov %rax, CONTEXT_NUMBER(%rcx)
-        mov %rdi, CONTEXT_ARGUMENT + 0(%rcx)
-        mov %rsi, CONTEXT_ARGUMENT + 8(%rcx)
-        mov %rdx, CONTEXT_ARGUMENT + 16(%rcx)
-        mov %r14, CONTEXT_ARGUMENT + 24(%rcx)
-        mov %r8, CONTEXT_ARGUMENT + 32(%rcx)
-        mov %r9, CONTEXT_ARGUMENT + 40(%rcx)
-        mov %r12, CONTEXT_ARGUMENT + 48(%rcx)
-        mov %r13, CONTEXT_ARGUMENT + 56(%rcx)
-        mov %r15, CONTEXT_ARGUMENT + 64(%rcx)
+        save_call_registers
         jmp resume
 
 /* The end of a fast path whose thread was stopped by a trap: everything is in its context (rcx). */
