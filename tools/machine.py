@@ -130,14 +130,23 @@ def watch(process, sinks, began, timeout, echo, until):
                 continue
             sinks[descriptor] += data
             if echo and sinks[descriptor] is output:
-                sys.stdout.buffer.write(data)
                 sys.stdout.flush()
+                show(data, sys.stdout.fileno())
         if until and b'\n' in output.partition(until.encode())[2]: # the whole line
             return 'success'
         if output.endswith(HALTED):
             return 'panic'
     process.wait()
     return ''
+
+
+def show(data, descriptor):
+    """Writes all of it: QEMU makes the terminal that it shares with us non-blocking, and Python's own streams then lose what does not fit."""
+    while data:
+        try:
+            data = data[os.write(descriptor, data):]
+        except BlockingIOError:
+            select.select([], [descriptor], [])
 
 
 def end(process):

@@ -2,6 +2,7 @@
 import os
 import struct
 import tempfile
+import threading
 from pathlib import Path
 
 import machine
@@ -140,3 +141,22 @@ def test_results_are_counted():
     assert report.counts == {'passed': 2, 'failed': 1, 'skipped': 1}, report.counts
     assert any(text.startswith('FAILED  unit/x/failed') and 'why' in text for text in written), written
     assert any('unit/x: 2 passed' in text for text in written), written
+
+
+def test_a_full_terminal_loses_nothing():
+    """What the machine says is shown whole, also on a terminal that QEMU has made non-blocking and that is read slowly."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    said, seen = bytes(range(256)) * 4096, bytearray()
+
+    def read_slowly():
+        while len(seen) < len(said):
+            seen.extend(os.read(reader, 5000))
+
+    thread = threading.Thread(target=read_slowly)
+    thread.start()
+    machine.show(said, writer)
+    os.close(writer)
+    thread.join(30)
+    os.close(reader)
+    assert bytes(seen) == said
