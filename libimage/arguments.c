@@ -129,7 +129,7 @@ static const struct {
     const char *name;
     uint64_t bit;
 } TRACES[] = {
-    { "faults", TRACE_FAULTS }, { "calls", TRACE_CALLS }, { "processes", TRACE_PROCESSES }, { "memory", TRACE_MEMORY },
+    { "faults", TRACE_FAULTS }, { "calls", TRACE_CALLS }, { "processes", TRACE_PROCESSES },
 };
 
 static uint64_t trace_bit(struct text_span name)

@@ -30,7 +30,7 @@ struct boot_info {
     uint64_t image_first;      /* the pager's own image and stack: [first, limit); free above limit */
     uint64_t image_limit;
     uint64_t cycles_per_second;/* of the processor's cycle counter */
-    uint64_t cycles_at_entry;  /* counter at the kernel's first instruction in C, less the clock's calibration time */
+    uint64_t cycles_at_entry;  /* counter at the kernel's first instruction, plus the time of the clock's calibration: now - this = boot without it */
     uint64_t trace;            /* TRACE_... bits from the kernel command line */
     uint32_t arguments_offset; /* kernel command line in text[] */
     uint32_t reserved;
@@ -38,7 +38,7 @@ struct boot_info {
     char text[BOOT_TEXT_BYTES];
 };
 
-enum : uint64_t { TRACE_FAULTS = 1, TRACE_CALLS = 2, TRACE_PROCESSES = 4, TRACE_MEMORY = 8 };
+enum : uint64_t { TRACE_FAULTS = 1, TRACE_CALLS = 2, TRACE_PROCESSES = 4 };
 
 static_assert(sizeof(struct boot_info) <= 4096);
 

@@ -17,7 +17,7 @@ static void check_value(struct text_span value)
 {
     uint64_t number = 1;
     struct trace_list trace = arguments_trace(value);
-    if (trace.bits & ~(TRACE_FAULTS | TRACE_CALLS | TRACE_PROCESSES | TRACE_MEMORY)) abort();
+    if (trace.bits & ~(TRACE_FAULTS | TRACE_CALLS | TRACE_PROCESSES)) abort();
     if ((trace.count_unknown == 0) != (trace.unknown.count == 0)) abort();
     if (arguments_number(value, &number) != STATUS_OK && number != 1) abort();
 }

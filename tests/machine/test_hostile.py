@@ -34,7 +34,7 @@ def test_hostile_without_test_calls():
 
 
 def test_hostile_with_every_trace():
-    run_groups('addresses', 'calls', trace='faults,processes,memory')
+    run_groups('addresses', 'calls', trace='faults,processes')
 
 
 # Processors that lack what protects, one thing each: the kernel must not depend on it.

@@ -145,8 +145,8 @@ Test(arguments, trace)
     } lists[] = {
         { "", 0, 0, "" },
         { "faults", TRACE_FAULTS, 0, "" },
-        { "faults,calls,processes,memory", TRACE_FAULTS | TRACE_CALLS | TRACE_PROCESSES | TRACE_MEMORY, 0, "" },
-        { "memory,memory,", TRACE_MEMORY, 0, "" },
+        { "faults,calls,processes", TRACE_FAULTS | TRACE_CALLS | TRACE_PROCESSES, 0, "" },
+        { "calls,calls,", TRACE_CALLS, 0, "" },
         { ",,calls", TRACE_CALLS, 0, "" },
         { "fault,calls,x", TRACE_CALLS, 2, "fault" },
         { "faults calls", 0, 1, "faults calls" },
