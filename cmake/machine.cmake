@@ -31,16 +31,15 @@ function(quire_kernel name)
     set_target_properties(${name} PROPERTIES LINK_DEPENDS ${kernel_script})
 endfunction()
 
-# What runs on every call or fault is compiled for speed, the rest for size.
+# What runs on every call or fault, and the loops over whole tables, are compiled for speed; the rest for size.
 set(kernel_hot_sources ${kernel_sources})
-set(kernel_hot_names "fast|trap|thread|syscall|kernel|message|calls_message|schedule|handle|frame|hold|bitmap|memory")
-string(APPEND kernel_hot_names "|calls_space|space|space_page|space_map|space_unmap|space_protect|space_tables|space_move")
+set(kernel_hot_names "fast|syscall|kernel|message|calls_message|schedule|frame|bitmap|hold|space_tables|memory")
 list(FILTER kernel_hot_sources INCLUDE REGEX "/(${kernel_hot_names})\\.c$")
 set(kernel_cold_sources ${kernel_sources})
 list(REMOVE_ITEM kernel_cold_sources ${kernel_hot_sources})
 list(FILTER kernel_cold_sources INCLUDE REGEX "\\.c$")
 if(CMAKE_BUILD_TYPE MATCHES "^Rel")
-    set_source_files_properties(${kernel_cold_sources} PROPERTIES COMPILE_OPTIONS -Os)
+    set_source_files_properties(${kernel_cold_sources} PROPERTIES COMPILE_OPTIONS -Oz)
 endif()
 
 # What runs at boot only: kernel.ld finds these files by name and gives their memory back, so they stay apart.

@@ -56,15 +56,6 @@ static unsigned level_shared(uint64_t one, uint64_t other)
     return level;
 }
 
-static bool entries_are_absent(const pte_t *entries, unsigned count)
-{
-    pte_t seen = 0;
-#pragma clang loop unroll_count(16)
-    for (unsigned i = 0; i < count; i++)
-        seen |= entries[i];
-    return !pte_is_present(seen);
-}
-
 /* The level of the leaf that fits: addresses and frames aligned, the block and what is left of the span large enough. */
 static unsigned leaf_level(uint64_t address, uint64_t count_pages, uint64_t frame)
 {
@@ -87,7 +78,7 @@ static enum status part_place(struct plan *plan, struct part *part, const struct
     struct walk *walk = &part->walk;
     walk_begin(walk, space, part->address);
     if (walk->level < level) return STATUS_ALREADY_MAPPED; /* tables are never empty */
-    if (!entries_are_absent(walk->entry, walk->level == level ? part->count : 1)) return STATUS_ALREADY_MAPPED;
+    if (pte_is_present(entries_common(walk->entry, walk->level == level ? part->count : 1).any)) return STATUS_ALREADY_MAPPED;
     unsigned from = walk->level;
     if (plan->count_parts > 0) { /* what an earlier part adds is there already */
         unsigned above = level_shared(part[-1].address, part->address);
@@ -156,25 +147,13 @@ static enum status plan_map(struct plan *plan, const struct space *space, struct
     return status;
 }
 
-static void entries_map(pte_t *entries, const struct part *part, uint32_t attributes)
-{
-    unsigned level = part->level, count = part->count;
-    pte_t leaf = pte_make_leaf(part->hold.first, attributes, level);
-    pte_t next = pte_next(0, level);
-#pragma clang loop unroll_count(64)
-    for (unsigned i = 0; i < count; i++) {
-        entries[i] = leaf;
-        leaf += next;
-    }
-}
-
 /* A whole table: filled, then put in place. */
 static void part_map_whole(struct part *part, struct space *space, frame_t table, struct reserve *reserve, uint32_t attributes)
 {
     struct walk *walk = &part->walk;
     walk_continue(walk, part->address);
     walk_grow(walk, space, part->address, 1, reserve);
-    entries_map(arch_frame_pointer(table), part, attributes);
+    entries_fill(arch_frame_pointer(table), part->count, pte_make_leaf(part->hold.first, attributes, part->level), pte_next(0, part->level));
     table_row(table)->count = (uint16_t)part->count;
     *walk->entry = pte_make_table(table, 1);
     table_row(walk->tables[1])->count++;
@@ -229,7 +208,7 @@ enum status space_map(struct space *space, struct user_span span, frame_t first,
             part_map_whole(part, space, whole, &reserve, attributes);
         } else {
             part_enter(part, space, &reserve);
-            entries_map(part->walk.entry, part, attributes);
+            entries_fill(part->walk.entry, part->count, pte_make_leaf(part->hold.first, attributes, part->level), pte_next(0, part->level));
         }
     }
     assert(reserve.count == 0 && plan.count_pages > 0);

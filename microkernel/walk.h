@@ -59,6 +59,8 @@ struct common { pte_t any, all; };
 struct common entries_common(const pte_t *entries, unsigned count);
 void entries_flip(pte_t *entries, unsigned count, pte_t change);
 void entries_clear(pte_t *entries, unsigned count);
+/* The first becomes `leaf`, each further one `step` more. */
+void entries_fill(pte_t *entries, unsigned count, pte_t leaf, pte_t step);
 
 /* --- What a table's row says --- */
 
