@@ -21,7 +21,7 @@ struct summary {
 static struct summary rows_summarise(const struct frame_info *info, unsigned count)
 {
     uint64_t any = 0, all = UINT64_MAX;
-#pragma clang loop unroll_count(16)
+#pragma clang loop unroll_count(32)
     for (unsigned i = 0; i < count; i++) {
         uint64_t row;
         memcpy(&row, &info[i], sizeof row);
@@ -48,7 +48,7 @@ static enum status singles_take(struct hold *hold, uint32_t number, unsigned cou
         }
     }
     if (summary.any.flags & FRAME_DIRTY) hold->is_dirty = true;
-#pragma clang loop unroll_count(16)
+#pragma clang loop unroll_count(32)
     for (unsigned i = 0; i < count; i++) info[i].count++;
     *taken = count;
     return STATUS_OK;

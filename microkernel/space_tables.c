@@ -22,7 +22,7 @@ static inline void entry_done(void) { atomic_signal_fence(memory_order_seq_cst);
 [[gnu::noinline]] struct common entries_common(const pte_t *entries, unsigned count)
 {
     struct common common = { 0, ~(pte_t)0 };
-#pragma clang loop unroll_count(16)
+#pragma clang loop unroll_count(64)
     for (unsigned i = 0; i < count; i++) {
         common.any |= entries[i];
         entry_done();
@@ -34,7 +34,7 @@ static inline void entry_done(void) { atomic_signal_fence(memory_order_seq_cst);
 
 [[gnu::noinline]] void entries_flip(pte_t *entries, unsigned count, pte_t change)
 {
-#pragma clang loop unroll_count(16)
+#pragma clang loop unroll_count(64)
     for (unsigned i = 0; i < count; i++) {
         entries[i] ^= change;
         entry_done();
@@ -52,7 +52,7 @@ static inline void entry_done(void) { atomic_signal_fence(memory_order_seq_cst);
 
 [[gnu::noinline]] void entries_fill(pte_t *entries, unsigned count, pte_t leaf, pte_t step)
 {
-#pragma clang loop unroll_count(16)
+#pragma clang loop unroll_count(32)
     for (unsigned i = 0; i < count; i++) {
         entries[i] = leaf;
         leaf += step;
