@@ -104,6 +104,7 @@ endfunction()
 quire_sources(pager_sources pager/*.c pager/*.S)
 if(pager_sources)
     quire_elf(pager pager pager_library ${pager_sources})
+    target_compile_options(pager PRIVATE $<$<COMPILE_LANGUAGE:C>:-flto>) # a fault goes through six files
 endif()
 
 function(quire_add_program name)

@@ -2,8 +2,9 @@
 
 Boots the release kernel with tests/bench/pager_bench as its pager, on one emulated processor where the cycle counter advances by one with each
 instruction (-icount shift=0,sleep=off), so the numbers are the same on every machine and in every run. They are medians of at least 1,000 samples,
-user stubs included. kernel_text is the size of .text of the release kernel. What allocating frames costs is counted by callgrind on this machine
-(tests/bench/host): the least and the worst of 1, 16 and 256 GiB. Anchors and goals stand in tools/anchors.json.
+user stubs included. Then the same with the real pager and tests/bench/program_bench, a program: what memory and processes cost programs.
+kernel_text is the size of .text of the release kernel. What allocating frames costs is counted by callgrind on this machine (tests/bench/host): the
+least and the worst of 1, 16 and 256 GiB. Anchors and goals stand in tools/anchors.json.
 
 Exit status 0 when everything was measured, whether or not the goals are met; else 1.
 """
@@ -23,6 +24,7 @@ from project import BUILD, Failure, TOP, say, shown
 ICOUNT = ['-icount', 'shift=0,sleep=off', '-rtc', 'base=2020-01-01,clock=vm']
 TIMEOUT = 300
 LARGE_MEMORY = '2560M'
+MODULE_BYTES = 1025 * 4096
 
 
 def add(parser):
@@ -34,6 +36,8 @@ def results_of(lines):
     """name: (minimum, median, unit, samples) of each line `bench: result name=... min=... median=... unit=... samples=... [per=...]`."""
     results = {}
     for line in lines:
+        if line.subsystem == 'out' and ' | bench: ' in line.raw: # a program's line in the pager's line
+            line = serial_log.parse_line(f'[{line.seconds:.9f}] ' + line.raw.split(' | ', 1)[1])
         if line.subsystem == 'bench' and line.event == 'result':
             per = line.number('per') if 'per' in line.values else 1
             least, median = (line.number(key) if per == 1 else round(line.number(key) / per, 2) for key in ('min', 'median'))
@@ -51,19 +55,31 @@ def text_bytes(kernel):
 
 
 def measure(folder):
-    """The results of two boots: what needs a gigabyte in one piece comes from a machine that has it, all else from the usual one."""
-    return boot(folder, LARGE_MEMORY) | boot(folder)
+    """The results of three boots: what needs a gigabyte in one piece comes from a machine that has it, the kernel's other figures from the usual one; then
+    those of programs."""
+    kernel = [(folder / 'bench' / 'pager_bench', 'pager')]
+    return boot(folder, kernel, LARGE_MEMORY) | boot(folder, kernel) | boot_programs(folder)
 
 
-def boot(folder, memory=Machine.memory):
-    """Boots the benchmark; its results."""
-    pager = folder / 'bench' / 'pager_bench'
-    if not pager.exists():
-        raise Failure('the build made no bench/pager_bench: see tests/bench/')
+def boot_programs(folder):
+    """Boots program_bench under the real pager; its results."""
+    with tempfile.TemporaryDirectory(prefix='quire-bench-') as scratch:
+        pages = Path(scratch) / 'pages'
+        pages.write_bytes(bytes(MODULE_BYTES))
+        modules = [(folder / 'pager', 'pager'), (folder / 'bench' / 'program_bench', 'program_bench'), (folder / 'bench' / 'nothing', 'image:nothing'),
+                   (pages, 'data:pages')]
+        return boot(folder, modules)
+
+
+def boot(folder, modules, memory=Machine.memory):
+    """Boots modules, (path, command line) each, of which the last program measures; its results."""
+    for path, _ in modules:
+        if not path.exists():
+            raise Failure(f'the build made no {shown(path)}: see tests/bench/')
     with tempfile.TemporaryDirectory(prefix='quire-bench-') as scratch:
         bundle = Path(scratch) / 'bundle'
-        write_bundle([Module(pager, 'pager')], bundle)
-        machine = Machine(door='pvh', kernel=folder / 'kernel', bundle=bundle, arguments=DEBUG_EXIT_ARGUMENT, memory=memory, extra=ICOUNT)
+        write_bundle([Module(path, text) for path, text in modules], bundle)
+        machine = Machine(door='pvh', kernel=folder / 'kernel', bundle=bundle, arguments=f'{DEBUG_EXIT_ARGUMENT} end=exit', memory=memory, extra=ICOUNT)
         outcome = run(machine, TIMEOUT, log=BUILD / 'bench.log')
     lines = serial_log.parse(outcome.output)
     if outcome.ending != 'success':

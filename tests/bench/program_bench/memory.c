@@ -1,0 +1,109 @@
+/* Memory: one touch of a page that is there, of a fresh one, a mebibyte touched or grown, a page mapped and unmapped. */
+#include <abi/memory.h>
+#include <quire/memory.h>
+
+#include "samples.h"
+
+constexpr uint64_t MEBIBYTE = 1 << 20;
+constexpr uint64_t MEBIBYTE_PAGES = MEBIBYTE / PAGE_BYTES;
+constexpr unsigned ROUNDS = 64; /* of a mebibyte */
+
+static inline void store(uint64_t address) { *(volatile uint64_t *)address = address; }
+
+/* Pages of a module are there already: a fault only maps them. */
+static void fault_existing(void)
+{
+    uint64_t address, size;
+    must(module_map("pages", &address, &size), "module_map");
+    samples_begin();
+    uint64_t pages = size / PAGE_BYTES;
+    constexpr uint64_t stride = 514; /* nothing lies beside what was touched before; 1025 pages: it comes to each once */
+    for (uint64_t i = 0, page = 0; i < SAMPLES / 2; i++, page = (page + stride) % pages) {
+        uint64_t first = cycles();
+        (void)*(volatile uint64_t *)(address + page * PAGE_BYTES);
+        samples_add(first, cycles());
+    }
+    samples_report("program_fault_existing", 1);
+    must(memory_unmap(address, size), "unmap");
+}
+
+/* Fresh pages far from each other, so that nothing is mapped around them: in each 2 MiB from another place in turn. */
+static void fault_fresh(void)
+{
+    constexpr uint64_t room = 64 * MEBIBYTE, pages = room / PAGE_BYTES;
+    constexpr uint64_t stride = 4099; /* a prime: comes to every page, never to the next one */
+    uint64_t address;
+    must(memory_map(room, PROTECTION_WRITE, &address), "map");
+    for (uint64_t at = 0; at < room; at += 512 * PAGE_BYTES) store(address + at); /* tables are there */
+    samples_begin();
+    for (uint64_t i = 0, page = 7; i < SAMPLES; i++, page = (page + stride) % pages) {
+        uint64_t first = cycles();
+        store(address + page * PAGE_BYTES);
+        samples_add(first, cycles());
+    }
+    samples_report("program_fault_fresh", 1);
+    must(memory_unmap(address, room), "unmap");
+}
+
+static void mmap_touch(void)
+{
+    samples_begin();
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        uint64_t address;
+        must(memory_map(MEBIBYTE, PROTECTION_WRITE, &address), "map");
+        uint64_t first = cycles();
+        for (uint64_t at = 0; at < MEBIBYTE; at += PAGE_BYTES) store(address + at);
+        samples_add(first, cycles());
+        must(memory_unmap(address, MEBIBYTE), "unmap");
+    }
+    samples_report("mmap_touch_1m_per_page", MEBIBYTE_PAGES);
+}
+
+static void brk_grow(void)
+{
+    samples_begin();
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        uint64_t previous;
+        uint64_t first = cycles();
+        enum status status = memory_brk(MEBIBYTE, &previous);
+        samples_add(first, cycles());
+        must(status, "brk");
+        must(memory_brk(-(int64_t)MEBIBYTE, &previous), "brk");
+    }
+    samples_report("brk_grow_1m_per_page", MEBIBYTE_PAGES);
+}
+
+static void mmap_munmap(void)
+{
+    samples_begin();
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        uint64_t address;
+        uint64_t first = cycles();
+        enum status mapped = memory_map(PAGE_BYTES, PROTECTION_WRITE, &address);
+        enum status unmapped = memory_unmap(address, PAGE_BYTES);
+        samples_add(first, cycles());
+        must(mapped, "map");
+        must(unmapped, "unmap");
+    }
+    samples_report("mmap_munmap_4k", 1);
+
+    samples_begin();
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        uint64_t address;
+        uint64_t first = cycles();
+        must(memory_map(PAGE_BYTES, PROTECTION_WRITE, &address), "map");
+        store(address);
+        must(memory_unmap(address, PAGE_BYTES), "unmap");
+        samples_add(first, cycles());
+    }
+    samples_report("mmap_touch_munmap_4k", 1);
+}
+
+void bench_memory(void)
+{
+    fault_existing();
+    fault_fresh();
+    mmap_touch();
+    brk_grow();
+    mmap_munmap();
+}

@@ -1,0 +1,23 @@
+/* Processes: one that does nothing, from its start until its end is known. */
+#include <quire/endpoint.h>
+#include <quire/process.h>
+
+#include "samples.h"
+
+constexpr unsigned PROCESSES = 64;
+
+void bench_processes(void)
+{
+    samples_begin();
+    for (unsigned i = 0; i < PROCESSES; i++) {
+        uint32_t process;
+        struct process_result result = { 0 };
+        uint64_t first = cycles();
+        must(process_start("nothing", 0, nullptr, &process), "process_start");
+        must(process_wait(process, &result), "process_wait");
+        samples_add(first, cycles());
+        must(handle_close(process), "handle_close");
+        must(result.reason == PROCESS_EXITED && result.value == 0 ? STATUS_OK : STATUS_BAD_STATE, "nothing");
+    }
+    samples_report("process_create_exit", 1);
+}
