@@ -8,8 +8,7 @@
 #include "thread.h"
 
 struct processor {
-    struct thread *current;  /* offset 0 and 8 are known to entry.S */
-    uint64_t user_stack;     /* scratch of the system-call entry */
+    struct thread *current;  /* offset 0 is known to entry.S */
     bool is_timer_running;
     bool is_idle;
 };

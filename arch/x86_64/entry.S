@@ -34,21 +34,19 @@
 /* AMD64 manual vol. 3, SYSCALL: rcx = user rip, r11 = user flags, rsp unchanged.
  *
  * What every call needs is saved here; then the registers are those of a fast path (fast.h): the message words stay where they are. A fast path that does
- * not apply ends in syscall_slow with the same registers. */
+ * not apply ends in syscall_slow with the same registers. The field of the vector holds VECTOR_SYSCALL whenever a thread runs in user mode. */
         .balign 64
 syscall_entry:
-        mov %rsp, processor + PROCESSOR_USER_STACK(%rip)
-        mov processor + PROCESSOR_CURRENT(%rip), %rsp
-        mov %rbp, CONTEXT_RBP(%rsp)
-        mov %rcx, CONTEXT_RIP(%rsp)
-        mov %r11, CONTEXT_FLAGS(%rsp)
-        movq $VECTOR_SYSCALL, CONTEXT_VECTOR(%rsp)
-        mov processor + PROCESSOR_USER_STACK(%rip), %rcx
-        mov %rcx, CONTEXT_RSP(%rsp)
-        mov %rsp, %rcx
+        mov processor + PROCESSOR_CURRENT(%rip), %r10
+        mov %rsp, CONTEXT_RSP(%r10)
+        mov %rbp, CONTEXT_RBP(%r10)
+        mov %rcx, CONTEXT_RIP(%r10)
+        mov %r11, CONTEXT_FLAGS(%r10)
+        mov %r10, %rcx
         lea kernel_stack_top(%rip), %rsp
         cmp $CALL_NUMBER_CALL, %rax
         je fast_call
+        jb fast_version                 /* 0 */
         cmp $CALL_NUMBER_REPLY_RECEIVE, %rax
         je fast_reply_receive
         cmp $CALL_NUMBER_SPACE_MAP, %rax
@@ -135,6 +133,7 @@ resume_by_iret:
         movl $0, CONTEXT_FLAGS + 4(%rsp)
         movq $SELECTOR_USER_CODE, CONTEXT_CS(%rsp)
         movq $SELECTOR_USER_DATA, CONTEXT_SS(%rsp)
+        movq $VECTOR_SYSCALL, CONTEXT_VECTOR(%rsp) /* unless a trap comes next, which pushes its own */
 pop_all:
         pop %rax
         pop %rdi

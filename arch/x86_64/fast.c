@@ -17,7 +17,8 @@
 #include "space.h"
 #include "switch.h"
 
-static_assert(CALL_call == 1 && CALL_reply_receive == 2 && CALL_resolve == 56 && CALL_space_map == 26 && CALL_space_unmap == 28); /* entry.S */
+/* entry.S */
+static_assert(CALL_version == 0 && CALL_call == 1 && CALL_reply_receive == 2 && CALL_resolve == 56 && CALL_space_map == 26 && CALL_space_unmap == 28);
 
 /* A register that nobody will look at. */
 #define ANY __builtin_nondeterministic_value((uint64_t)0)
@@ -79,10 +80,19 @@ static inline uint64_t wait_for_reply(struct thread *sender, enum thread_request
     return sender->token;
 }
 
+/* Nothing is looked at, so nothing is saved. */
+FAST void fast_version(FAST_ARGUMENTS)
+{
+    counter_add(COUNTER_ENTRIES, 1);
+    handle = ABI_VERSION;
+    [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+}
+
 FAST void fast_call(FAST_ARGUMENTS)
 {
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
-    if (!row_is_good(row, handle, RIGHT_CALL) || (tag & TAG_HAS_PART) != 0) goto slow;
+    if ((tag & TAG_HAS_PART) != 0) goto slow;
+    if (!row_is_good(row, handle, RIGHT_CALL)) goto slow;
     struct endpoint *endpoint = row->endpoint;
     struct thread *receiver = endpoint->first;
     if (!endpoint->queue_is_receivers || !may_run(receiver)) goto slow;
@@ -126,7 +136,8 @@ static inline void wait_for_message(struct thread *receiver, struct endpoint *en
 FAST void fast_reply_receive(FAST_ARGUMENTS)
 {
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
-    if (!row_is_good(row, handle, RIGHT_RECEIVE) || (tag & TAG_HAS_PART) != 0) goto slow;
+    if ((tag & TAG_HAS_PART) != 0) goto slow;
+    if (!row_is_good(row, handle, RIGHT_RECEIVE)) goto slow;
     struct endpoint *endpoint = row->endpoint;
     if (endpoint->first != nullptr || endpoint->bits != 0) goto slow;
     struct thread *caller = message_find_caller(thread, token);

@@ -17,6 +17,7 @@
 #define FAST_ARGUMENTS                                                                                                                                  \
     uint64_t w4, uint64_t w5, uint64_t w1, uint64_t token, uint64_t handle, uint64_t tag, uint64_t w0, struct thread *thread, uint64_t w2, uint64_t w3
 
+FAST void fast_version(FAST_ARGUMENTS);
 FAST void fast_call(FAST_ARGUMENTS);
 FAST void fast_reply_receive(FAST_ARGUMENTS);
 FAST void fast_resolve(FAST_ARGUMENTS); /* tag: page and attributes, w0: frame, w1: count */

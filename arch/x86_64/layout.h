@@ -41,7 +41,7 @@
 /* Upper half of the highest canonical user address: no user instruction pointer is above it */
 #define USER_LIMIT_HIGH 0x7fff
 
-/* In the vector field: the thread came in by SYSCALL, so SYSRET may take it back. */
+/* In the vector field: the thread came in by SYSCALL, so SYSRET may take it back. Also while it runs in user mode (entry.S). */
 #define VECTOR_SYSCALL 256
 
 /* struct cpu_features (cpu.h) */
@@ -49,7 +49,6 @@
 
 /* struct processor (schedule.h) */
 #define PROCESSOR_CURRENT 0
-#define PROCESSOR_USER_STACK 8
 
 /* Flags that a user may have (status flags, direction, alignment check, identification); interrupts are always on. AMD64 manual vol. 2, 3.1.6. */
 #define FLAGS_USER_ALLOWED 0x240cd5
