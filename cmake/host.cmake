@@ -93,5 +93,8 @@ foreach(source ${unit_sources})
     target_link_libraries(${name} PRIVATE ${CRITERION})
     add_test(NAME ${name} COMMAND ${name} --jobs 2)
 endforeach()
+# ./quire sim
+quire_host_executable(pager_sim tests/sim/run/pager_sim.c)
+
 quire_format(i386 arch/i386/pte.h 0xbffff000)
 quire_format(i386_pae arch/i386_pae/pte.h 0xbffff000)

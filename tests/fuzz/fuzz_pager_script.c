@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    sim_script_start();
+    sim_script_start(SIM_SCRIPT_MEMORY);
     const char *failed = sim_script(bytes, size, 64);
     if (failed != nullptr) {
         fprintf(stderr, "fuzz_pager: %s\n%s", failed, sim_log());

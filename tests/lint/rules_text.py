@@ -15,7 +15,8 @@ PROMISES = re.compile(r'\b(' + '|'.join(('TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', 
 COMPILED = [re.compile(pattern) for pattern in (
     r'microkernel/[^/]+\.c', r'arch/[^/]+/[^/]+\.[cS]', r'libc-min/(freestanding|hosted)/[^/]+\.[cS]', r'libipc/src/[^/]+\.[cS]', r'libimage/[^/]+\.c',
     r'pager/[^/]+\.[cS]', r'programs/([^/]+/)?[^/]+\.[cS]', r'tests/machine/programs/([^/]+/)?[^/]+\.[cS]', r'tests/bench/([^/]+/)?[^/]+\.[cS]',
-    r'tests/bench/host/alternatives/[^/]+\.c', r'docs/tutorial/[^/]+/[^/]+\.c', r'tests/(unit|sim|kit|proof)/[^/]+\.c', r'tests/fuzz/fuzz_[^/]+\.c')]
+    r'tests/bench/host/alternatives/[^/]+\.c', r'docs/tutorial/[^/]+/[^/]+\.c', r'tests/(unit|sim|sim/run|kit|proof)/[^/]+\.c',
+    r'tests/fuzz/fuzz_[^/]+\.c')]
 
 
 def source_paths(tree):

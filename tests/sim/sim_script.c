@@ -9,13 +9,13 @@
 #include "sim.h"
 #include "sim_image.h"
 
-constexpr uint32_t MOST_PROCESSES = 12;
 /* This program never ends by its own doing, and never waits: nothing could be started without it. */
-constexpr uint32_t STAYS = 1;
+constexpr uint32_t STAYS = SIM_SCRIPT_STAYS;
 
 struct script {
     const uint8_t *bytes;
     size_t left;
+    uint32_t most_processes; /* running at a time */
 };
 
 static uint8_t take(struct script *script)
@@ -32,10 +32,10 @@ static uint64_t take_wide(struct script *script)
     return number;
 }
 
-/* A running process; the first one when the byte names none. */
+/* A running process. */
 static const struct process *pick(struct script *script)
 {
-    uint32_t index = take(script) % MOST_PROCESSES;
+    uint32_t index = ((uint32_t)take(script) << 8 | take(script)) % sim_pager.count_running;
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         const struct process *process = sim_pager.process[i];
         if (process != nullptr && process->state == PROCESS_RUNNING && index-- == 0) return process;
@@ -86,7 +86,7 @@ static uint32_t take_label(struct script *script, const struct process *process)
     uint8_t choice = take(script);
     uint32_t label = choice < 250 ? labels[choice % LABELS] : take(script);
     if (label == PROTOCOL_exit && (process->number == STAYS || choice > LABELS)) return PROTOCOL_write;
-    if (label == PROTOCOL_process_start && sim_pager.count_running >= MOST_PROCESSES) return PROTOCOL_system_info;
+    if (label == PROTOCOL_process_start && sim_pager.count_running >= script->most_processes) return PROTOCOL_system_info;
     return label;
 }
 
@@ -114,9 +114,21 @@ static void do_request(struct script *script, const struct process *process)
     sim_call(process->number, handle, tag, word, text, bytes);
 }
 
-static void do_start(void)
+static void do_start(const struct script *script, const struct process *process)
 {
-    if (sim_pager.count_running < MOST_PROCESSES) sim_request_text(STAYS, PROTOCOL_process_start, 0, "child", sizeof("child"));
+    if (sim_pager.count_running >= script->most_processes) return;
+    sim_request_text(process->number, PROTOCOL_process_start, 0, "child", sizeof("child"));
+}
+
+/* Gives a handle up that the program has, the first from some place on. */
+static void do_close(struct script *script, const struct process *process)
+{
+    const struct holding_table *holdings = &process->holdings;
+    for (uint32_t slot = HOLDING_FIRST + take(script); slot < holdings->capacity; slot++) {
+        if (holdings->rows[slot].kind == HOLDING_NOTHING) continue;
+        sim_request(process->number, PROTOCOL_handle_close, slot | holdings->rows[slot].generation << HOLDING_SLOT_BITS, 0, 0);
+        return;
+    }
 }
 
 /* A page of a segment that allows the access. */
@@ -156,17 +168,25 @@ static void do_one(struct script *script, const struct process *process)
     switch (take(script) % 32) {
     case 0: case 1: case 2: case 3: do_touch(script, process); break;
     case 4: case 5: do_receive(script, process); break;
-    case 6: case 7: case 8: do_start(); break;
+    case 6: case 7: case 8: do_start(script, process); break;
     case 9: do_wild_touch(script, process); break;
     case 10: do_end(script, process); break;
     case 11: sim_fail_allocation(take(script) % 32); break;
+    case 12: do_close(script, process); break;
+    case 13: do_close(script, sim_process(STAYS)); break;
     default: do_request(script, process); break;
     }
 }
 
+void sim_script_step(const uint8_t *bytes, size_t size, uint32_t most_processes)
+{
+    struct script script = { bytes, size, most_processes };
+    do_one(&script, pick(&script));
+}
+
 const char *sim_script(const uint8_t *bytes, size_t size, unsigned check_every)
 {
-    struct script script = { bytes, size };
+    struct script script = { bytes, size, 12 };
     /* Memory is short, so even the first program may end for want of it: then the script is over. */
     for (unsigned step = 1; script.left > 0 && sim_process(STAYS) != nullptr; step++) {
         do_one(&script, pick(&script));
@@ -179,7 +199,7 @@ const char *sim_script(const uint8_t *bytes, size_t size, unsigned check_every)
     return sim_check();
 }
 
-void sim_script_start(void)
+void sim_script_start(uint64_t memory_bytes)
 {
     static struct sim_image image;
     static unsigned char file[5 * PAGE_BYTES + 5];
@@ -191,5 +211,5 @@ void sim_script_start(void)
         { "program+wx:wx", image.bytes, image.size_bytes },
         { "data:file", file, sizeof(file) },
     };
-    sim_start(&(struct sim_options){ .memory_bytes = 8 << 20 }, modules, sizeof(modules) / sizeof(modules[0]));
+    sim_start(&(struct sim_options){ .memory_bytes = memory_bytes }, modules, sizeof(modules) / sizeof(modules[0]));
 }

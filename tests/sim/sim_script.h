@@ -9,7 +9,15 @@
  * the end: nullptr, or what does not hold. */
 const char *sim_script(const uint8_t *bytes, size_t size, unsigned check_every);
 
+/* One deed of one program, from as many of the bytes as it takes; at most `most_processes` run at a time. Program SIM_SCRIPT_STAYS runs. */
+void sim_script_step(const uint8_t *bytes, size_t size, uint32_t most_processes);
+
+/* This program never ends by its own doing. Only want of memory can end it. */
+constexpr uint32_t SIM_SCRIPT_STAYS = 1;
+/* Memory that is short for what scripts do. */
+constexpr uint64_t SIM_SCRIPT_MEMORY = 8 << 20;
+
 /* Starts the machine that scripts are played on. */
-void sim_script_start(void);
+void sim_script_start(uint64_t memory_bytes);
 
 #endif

@@ -18,7 +18,7 @@ static void plays(uint64_t seed, size_t size)
     cr_log_info("seed %lu", seed);
     uint64_t state = seed * 0x9e3779b97f4a7c15 + 1;
     for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t)(random_next(&state) >> 24);
-    sim_script_start();
+    sim_script_start(SIM_SCRIPT_MEMORY);
     const char *failed = sim_script(bytes, size, 200);
     cr_assert_null(failed, "seed %lu: %s\n%s", seed, failed, sim_log());
     sim_stop();
