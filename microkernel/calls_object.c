@@ -73,6 +73,18 @@ enum status sys_thread_stop(struct thread *caller, uint64_t argument[CALL_ARGUME
     return STATUS_OK;
 }
 
+/* For revoking a handle: the row's emptying ends what comes, this what is queued; what a server has received already it may answer. */
+enum status sys_thread_cancel([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct thread *thread = thread_find(argument[0]);
+    if (thread == nullptr) return STATUS_BAD_OBJECT;
+    if (thread->state != THREAD_SENDING || thread->request != REQUEST_CALL || thread->context.call.argument[0] != argument[1]) return STATUS_BAD_STATE;
+    thread_stop(thread);
+    thread->context.call.number = STATUS_STALE;
+    schedule_wake(thread);
+    return STATUS_OK;
+}
+
 enum status sys_endpoint_create([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct endpoint *endpoint;

@@ -44,6 +44,7 @@ enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *fra
 enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t buffer, uint32_t priority, uint64_t flags, thread_id_t *thread);
 enum status seam_thread_destroy(thread_id_t thread);
 enum status seam_thread_start(thread_id_t thread, uint64_t instruction, uint64_t stack, uint64_t argument);
+enum status seam_thread_cancel(thread_id_t thread, uint32_t handle);
 
 enum status seam_endpoint_create(endpoint_id_t *endpoint);
 enum status seam_endpoint_destroy(endpoint_id_t endpoint);

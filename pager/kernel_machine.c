@@ -89,6 +89,8 @@ enum status seam_thread_start(thread_id_t thread, uint64_t instruction, uint64_t
     return kernel_thread_start(thread.number, instruction, stack, argument);
 }
 
+enum status seam_thread_cancel(thread_id_t thread, uint32_t handle) { return kernel_thread_cancel(thread.number, handle); }
+
 enum status seam_endpoint_create(endpoint_id_t *endpoint) { return kernel_endpoint_create(&endpoint->number); }
 enum status seam_endpoint_destroy(endpoint_id_t endpoint) { return kernel_endpoint_destroy(endpoint.number); }
 

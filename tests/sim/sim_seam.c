@@ -144,6 +144,12 @@ enum status seam_thread_start(thread_id_t thread, uint64_t instruction, uint64_t
     return sim_pager_call(CALL_thread_start, argument);
 }
 
+enum status seam_thread_cancel(thread_id_t thread, uint32_t handle)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { thread.number, handle };
+    return sim_pager_call(CALL_thread_cancel, argument);
+}
+
 enum status seam_endpoint_create(endpoint_id_t *endpoint)
 {
     uint64_t argument[CALL_ARGUMENTS] = { 0 };

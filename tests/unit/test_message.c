@@ -39,6 +39,48 @@ Test(message, nobody_receives_yet)
     world_end_all();
 }
 
+/* A handle is revoked: what is queued through it ends, what has been received goes on, and other states are left alone. */
+Test(message, cancelled_while_nobody_has_received_it)
+{
+    thread_stop(server);
+    (void)play(client, call, TO_SERVER, tag_make(1, 0), 10);
+    (void)play(second, call, ALL_RIGHTS, tag_make(2, 0), 20);
+    thread_stop(world.pager);
+    world_start(world.pager);
+    uint64_t name = client->frame.number;
+    cr_assert_eq(play(world.pager, thread_cancel, name, ALL_RIGHTS), STATUS_BAD_STATE, "another handle");
+    cr_assert_eq(play(world.pager, thread_cancel, name, TO_SERVER), STATUS_OK);
+    cr_assert_eq(client->state, THREAD_READY);
+    cr_assert_eq(client->context.call.number, STATUS_STALE);
+    cr_assert_eq(play(world.pager, thread_cancel, name, TO_SERVER), STATUS_BAD_STATE, "it does not wait any more");
+    cr_assert_eq(play(world.pager, thread_cancel, client_space->frame.number, TO_SERVER), STATUS_BAD_OBJECT);
+    cr_assert_eq(play(world.pager, thread_cancel, world.pager->frame.number, TO_SERVER), STATUS_BAD_STATE, "it runs");
+    thread_stop(client);
+    world_start(server);
+    (void)play(world.pager, receive, HANDLE_PAGER, RECEIVE_WAIT);
+    world_let(server);
+    (void)play(server, receive, SERVE);
+    expect_registers(server, STATUS_OK, CALL_BADGE, 2, 20, 0, 0, 0, 0, 0, second->token);
+    (void)play(server, receive, SERVE);
+    thread_stop(world.pager);
+    world_start(world.pager);
+    cr_assert_eq(play(world.pager, thread_cancel, second->frame.number, ALL_RIGHTS), STATUS_BAD_STATE, "it was received");
+    cr_assert_eq(play(world.pager, thread_cancel, server->frame.number, SERVE), STATUS_BAD_STATE, "it receives");
+    world_end_all();
+}
+
+/* A fault waits in the same queue; only its pager ends it. */
+Test(message, cancelling_is_for_calls)
+{
+    thread_stop(server);
+    thread_stop(world.pager);
+    world_fault(client, WORLD_PLACE);
+    world_start(world.pager);
+    client->context.call.argument[0] = TO_SERVER;
+    cr_assert_eq(play(world.pager, thread_cancel, client->frame.number, TO_SERVER), STATUS_BAD_STATE);
+    world_end_all();
+}
+
 Test(message, tags_are_the_kernels)
 {
     (void)play(client, call, TO_SERVER, ~(TAG_LENGTH_MASK << TAG_LENGTH_SHIFT));

@@ -210,6 +210,8 @@ static inline enum status kernel_thread_start(uint64_t thread, uint64_t instruct
 
 static inline enum status kernel_thread_stop(uint64_t thread) { return call_with_1(CALL_thread_stop, &thread); }
 
+static inline enum status kernel_thread_cancel(uint64_t thread, uint64_t handle) { return call_with_2(CALL_thread_cancel, &thread, &handle); }
+
 /* --- Endpoints and handles --- */
 
 static inline enum status kernel_endpoint_create(uint64_t *endpoint)
