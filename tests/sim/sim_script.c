@@ -9,9 +9,6 @@
 #include "sim.h"
 #include "sim_image.h"
 
-/* This program never ends by its own doing, and never waits: nothing could be started without it. */
-constexpr uint32_t STAYS = SIM_SCRIPT_STAYS;
-
 struct script {
     const uint8_t *bytes;
     size_t left;
@@ -40,7 +37,7 @@ static const struct process *pick(struct script *script)
         const struct process *process = sim_pager.process[i];
         if (process != nullptr && process->state == PROCESS_RUNNING && index-- == 0) return process;
     }
-    return sim_process(STAYS);
+    return sim_process(1);
 }
 
 static uint64_t take_address(struct script *script, const struct process *process)
@@ -85,7 +82,7 @@ static uint32_t take_label(struct script *script, const struct process *process)
 {
     uint8_t choice = take(script);
     uint32_t label = choice < 250 ? labels[choice % LABELS] : take(script);
-    if (label == PROTOCOL_exit && (process->number == STAYS || choice > LABELS)) return PROTOCOL_write;
+    if (label == PROTOCOL_exit && (process->number <= SIM_SCRIPT_STAY || choice > LABELS)) return PROTOCOL_write;
     if (label == PROTOCOL_process_start && sim_pager.count_running >= script->most_processes) return PROTOCOL_system_info;
     return label;
 }
@@ -107,7 +104,7 @@ static void do_request(struct script *script, const struct process *process)
     uint32_t length = choice >= 250 ? (uint32_t)(take_wide(script) & TAG_LENGTH_MASK) : (uint32_t)bytes;
     uint64_t tag = tag_make(label, length) | (choice == 255 ? take_wide(script) & ~TAG_SENDER_MASK : 0);
     uint32_t handle = choice % 16 != 15 ? HANDLE_PAGER : (uint32_t)take_word(script, process);
-    if (process->number == STAYS) {
+    if (process->number <= SIM_SCRIPT_STAY) {
         handle = HANDLE_PAGER;
         if (label == PROTOCOL_name_find) word[0] = 0;
     }
@@ -144,7 +141,7 @@ static void do_wild_touch(struct script *script, const struct process *process)
 {
     static const uint64_t accesses[] = { FAULT_READ, FAULT_WRITE, FAULT_EXECUTE };
     uint64_t address = take_address(script, process);
-    if (process->number != STAYS) sim_touch(process->number, address, accesses[take(script) % 3]);
+    if (process->number > SIM_SCRIPT_STAY) sim_touch(process->number, address, accesses[take(script) % 3]);
 }
 
 static void do_receive(struct script *script, const struct process *process)
@@ -158,7 +155,7 @@ static void do_receive(struct script *script, const struct process *process)
 static void do_end(struct script *script, const struct process *process)
 {
     uint8_t choice = take(script);
-    if (process->number == STAYS) return;
+    if (process->number <= SIM_SCRIPT_STAY) return;
     if (choice % 2 == 0) sim_end(process->number);
     else sim_exception(process->number, choice, take(script));
 }
@@ -173,7 +170,7 @@ static void do_one(struct script *script, const struct process *process)
     case 10: do_end(script, process); break;
     case 11: sim_fail_allocation(take(script) % 32); break;
     case 12: do_close(script, process); break;
-    case 13: do_close(script, sim_process(STAYS)); break;
+    case 13: do_close(script, sim_process(1)); break;
     default: do_request(script, process); break;
     }
 }
@@ -188,7 +185,7 @@ const char *sim_script(const uint8_t *bytes, size_t size, unsigned check_every)
 {
     struct script script = { bytes, size, 12 };
     /* Memory is short, so even the first program may end for want of it: then the script is over. */
-    for (unsigned step = 1; script.left > 0 && sim_process(STAYS) != nullptr; step++) {
+    for (unsigned step = 1; script.left > 0 && sim_process(1) != nullptr; step++) {
         do_one(&script, pick(&script));
         if (step % check_every != 0) continue;
         sim_fail_allocation(0);
@@ -207,6 +204,9 @@ void sim_script_start(uint64_t memory_bytes)
     sim_image_make(&image, &shape);
     struct sim_module modules[] = {
         { "init", image.bytes, image.size_bytes },
+        { "second", image.bytes, image.size_bytes },
+        { "third", image.bytes, image.size_bytes },
+        { "fourth", image.bytes, image.size_bytes },
         { "image:child", image.bytes, image.size_bytes },
         { "program+wx:wx", image.bytes, image.size_bytes },
         { "data:file", file, sizeof(file) },

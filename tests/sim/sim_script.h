@@ -9,11 +9,11 @@
  * the end: nullptr, or what does not hold. */
 const char *sim_script(const uint8_t *bytes, size_t size, unsigned check_every);
 
-/* One deed of one program, from as many of the bytes as it takes; at most `most_processes` run at a time. Program SIM_SCRIPT_STAYS runs. */
+/* One deed of one program, from as many of the bytes as it takes; at most `most_processes` run at a time. Program 1 runs. */
 void sim_script_step(const uint8_t *bytes, size_t size, uint32_t most_processes);
 
-/* This program never ends by its own doing. Only want of memory can end it. */
-constexpr uint32_t SIM_SCRIPT_STAYS = 1;
+/* Programs 1 to this one never end by their own doing, and never wait, so that there is always somebody to start others. Only want of memory ends them. */
+constexpr uint32_t SIM_SCRIPT_STAY = 4;
 /* Memory that is short for what scripts do. */
 constexpr uint64_t SIM_SCRIPT_MEMORY = 8 << 20;
 

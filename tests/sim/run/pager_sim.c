@@ -143,7 +143,7 @@ int main(int count, char **arguments)
         if (step == options.damage) sim_pager.pages.free--;
         if (step % options.check_every == 0) check(step);
         if (options.steps >= REPORTS && step % (options.steps / REPORTS) == 0) report(step);
-        if (sim_process(SIM_SCRIPT_STAYS) == nullptr) { /* memory was short: everything must come back, and a new machine goes on */
+        if (sim_process(1) == nullptr) { /* memory was short: everything must come back, and a new machine goes on */
             check(step);
             machine_stop();
             machine_start();
