@@ -11,8 +11,7 @@ static bool check_segments(const struct process *process)
 {
     const struct segment_table *table = &process->segments;
     if (!segment_table_check(table)) return false;
-    for (uint32_t i = 0; i < table->count; i++) {
-        const struct segment *row = &table->rows[i];
+    for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit)) {
         if (row->fill->set != nullptr && row->pages != layout_pages(row->first, row->limit)) return false; /* what comes at once is there */
         uint32_t both = PROTECTION_WRITE | PROTECTION_EXECUTE;
         if ((row->protection & both) == both && !(process->is_write_execute && row->kind == SEGMENT_AUTOGEN)) return false;
@@ -152,7 +151,8 @@ static bool check_mapped(const struct process *process)
 {
     uint64_t mapped, pages = 0;
     if (seam_test_space(process->space, &mapped) != STATUS_OK) return false;
-    for (uint32_t i = 0; i < process->segments.count; i++) pages += process->segments.rows[i].pages;
+    const struct segment_table *table = &process->segments;
+    for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit)) pages += row->pages;
     return pages == mapped;
 }
 

@@ -30,10 +30,8 @@ static bool fault_is_allowed(const struct segment *segment, uint64_t access)
 /* An address in no segment: below a segment that grows down it is an overflow of that one. */
 static enum process_end fault_outside(const struct process *process, uint64_t address)
 {
-    const struct segment_table *table = &process->segments;
-    uint32_t index = segment_index_above(table, address);
-    if (index == table->count) return PROCESS_BAD_ADDRESS;
-    const struct segment *above = &table->rows[index];
+    const struct segment *above = segment_above(&process->segments, address);
+    if (above == nullptr) return PROCESS_BAD_ADDRESS;
     return above->first - address <= segment_rules_of(above->kind)->guard_bytes ? PROCESS_STACK_OVERFLOW : PROCESS_BAD_ADDRESS;
 }
 

@@ -95,12 +95,12 @@ static void process_empty_memory(struct process *process)
 {
     struct segment_table *table = &process->segments;
     while (table->count > 0) {
-        const struct segment *last = &table->rows[table->count - 1];
+        struct segment *segment = segment_above(table, 0);
         uint64_t gone = 0;
-        enum status status = fill_unmap(process->space, last->first, last->limit, last->fill->unmap_flags, last->pages, &gone);
-        assert(status == STATUS_OK && gone == last->pages);
+        enum status status = fill_unmap(process->space, segment->first, segment->limit, segment->fill->unmap_flags, segment->pages, &gone);
+        assert(status == STATUS_OK && gone == segment->pages);
         (void)status;
-        segment_remove(table, table->count - 1);
+        segment_remove(table, segment);
     }
     segment_table_release(table);
 }
@@ -194,7 +194,8 @@ uint64_t process_charge(const struct process *process)
 {
     uint64_t charge = 1; /* record */
     if (process->state == PROCESS_RUNNING) charge += PROCESS_OBJECTS;
-    for (uint32_t i = 0; i < process->segments.count; i++) charge += segment_charge(&process->segments.rows[i]);
+    for (const struct segment *row = segment_above(&process->segments, 0); row != nullptr; row = segment_above(&process->segments, row->limit))
+        charge += segment_charge(row);
     charge += layout_page_up(process->segments.capacity * sizeof(struct segment)) >> PAGE_SHIFT;
     charge += layout_page_up(process->holdings.capacity * sizeof(struct holding)) >> PAGE_SHIFT;
     return charge + process->services.has_page + process->services.count * SERVICE_CHARGE;

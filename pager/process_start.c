@@ -102,12 +102,11 @@ static void start_trace(const struct pager *pager, const struct process *process
     report("process: started pid=%u name=%s space=0x%llx thread=0x%llx pages=%llu", process->number, process->name,
            (unsigned long long)process->space.number, (unsigned long long)process->thread.number, (unsigned long long)process_charge(process));
     if (!(pager->trace & TRACE_PROCESSES)) return;
-    for (uint32_t i = 0; i < process->segments.count; i++) {
-        const struct segment *segment = &process->segments.rows[i];
+    const struct segment_table *table = &process->segments;
+    for (const struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit))
         report("process: segment pid=%u kind=%s first=0x%llx limit=0x%llx protection=%u pages=%llu fill=%s", process->number,
                segment_rules_of(segment->kind)->name, (unsigned long long)segment->first, (unsigned long long)segment->limit, segment->protection,
                (unsigned long long)segment->pages, segment->fill->name);
-    }
 }
 
 enum status process_create(struct pager *pager, struct family *family, const struct module *module, const char *text, uint32_t text_bytes,

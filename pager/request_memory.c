@@ -42,7 +42,7 @@ static enum status memory_shrink(struct process *process, enum segment_kind kind
 
     // Commit: nothing below may fail.
     uint64_t left = segment->pages - layout_pages(first, limit);
-    if (left == 0) segment_remove(&process->segments, (uint32_t)(segment - process->segments.rows));
+    if (left == 0) segment_remove(&process->segments, segment);
     else segment_resize(&process->segments, segment, segment->limit == limit ? segment->first : limit, segment->limit == limit ? first : segment->limit, left);
     return STATUS_OK;
 }
@@ -144,7 +144,8 @@ static enum status memory_place(struct process *process, struct segment *segment
     segment->first = address;
     segment->limit = address + bytes;
     segment_insert(table, segment);
-    segment_merge(table, segment_index_above(table, address));
+    segment_merge(table, segment->first);
+    segment_merge(table, segment->limit);
     return STATUS_OK;
 }
 
@@ -181,10 +182,11 @@ static enum status memory_check_range(const struct process *process, uint64_t ad
     *limit = layout_page_up(address + bytes);
     const struct segment_table *table = &process->segments;
     uint64_t at = address;
-    for (uint32_t i = segment_index_above(table, address); at < *limit; i++) {
-        if (i == table->count || table->rows[i].first > at) return STATUS_NOT_MAPPED;
-        if (segment_rules_of(table->rows[i].kind)->is_immutable) return STATUS_IMMUTABLE;
-        at = table->rows[i].limit;
+    while (at < *limit) {
+        const struct segment *segment = segment_find(table, at);
+        if (segment == nullptr) return STATUS_NOT_MAPPED;
+        if (segment_rules_of(segment->kind)->is_immutable) return STATUS_IMMUTABLE;
+        at = segment->limit;
     }
     return STATUS_OK;
 }
@@ -213,7 +215,7 @@ static void memory_cut(struct process *process, uint64_t at)
 {
     struct segment *segment = segment_find(&process->segments, at);
     if (segment == nullptr || segment->first == at) return;
-    segment_split(&process->segments, (uint32_t)(segment - process->segments.rows), at, memory_count_below(process, segment, at));
+    segment_split(&process->segments, segment, at, memory_count_below(process, segment, at));
 }
 
 enum status request_unmap([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
@@ -234,10 +236,11 @@ enum status request_unmap([[maybe_unused]] struct pager *pager, const struct req
     // Commit: nothing below may fail. Pages of the mmap area come one by one, so that none is large and has to be split.
     memory_cut(process, first);
     memory_cut(process, limit);
-    uint32_t index = segment_index_above(table, first);
-    while (index < table->count && table->rows[index].first < limit) {
-        struct segment removed = table->rows[index];
-        segment_remove(table, index);
+    for (uint64_t at = first; at < limit;) {
+        struct segment *segment = segment_find(table, at);
+        struct segment removed = *segment;
+        segment_remove(table, segment);
+        at = removed.limit;
         uint64_t gone = 0;
         status = fill_unmap(process->space, removed.first, removed.limit, removed.fill->unmap_flags, removed.pages, &gone);
         assert(status == STATUS_OK && gone == removed.pages);
@@ -259,16 +262,21 @@ enum status request_protect([[maybe_unused]] struct pager *pager, const struct r
     if (status == STATUS_OK) status = quota_check(&process->family->pages, cuts * SEGMENT_CUT_CHARGE);
     if (status != STATUS_OK) return status;
     uint32_t protection = (uint32_t)request->word[2];
-    for (uint32_t i = segment_index_above(table, first); i < table->count && table->rows[i].first < limit; i++)
-        if (protection & ~(uint32_t)table->rows[i].fill->protections) return STATUS_IMMUTABLE;
+    for (const struct segment *segment = segment_find(table, first); segment != nullptr && segment->first < limit;
+         segment = segment_find(table, segment->limit))
+        if (protection & ~(uint32_t)segment->fill->protections) return STATUS_IMMUTABLE;
 
     // Commit: nothing below may fail, see request_unmap.
     memory_cut(process, first);
     memory_cut(process, limit);
-    for (uint32_t i = segment_index_above(table, first); i < table->count && table->rows[i].first < limit; i++)
-        memory_set_protection(process, &table->rows[i], protection);
-    for (uint32_t i = table->count; i-- > 0;)
-        if (table->rows[i].limit >= first && table->rows[i].first <= limit) segment_merge(table, i);
+    uint64_t at = first;
+    while (at < limit) {
+        struct segment *segment = segment_find(table, at);
+        memory_set_protection(process, segment, protection);
+        segment_merge(table, at);
+        at = segment_find(table, at)->limit;
+    }
+    segment_merge(table, limit);
     return STATUS_OK;
 }
 
@@ -276,7 +284,8 @@ enum status request_segment_info([[maybe_unused]] struct pager *pager, const str
 {
     const struct segment_table *table = &request->caller->segments;
     if (request->word[0] >= table->count) return STATUS_NOT_FOUND;
-    const struct segment *segment = &table->rows[request->word[0]];
+    const struct segment *segment = segment_above(table, 0);
+    for (uint64_t i = 0; i < request->word[0]; i++) segment = segment_above(table, segment->limit);
     answer->word[0] = segment->kind;
     answer->word[1] = segment->first;
     answer->word[2] = segment->limit;

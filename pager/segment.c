@@ -9,7 +9,7 @@
 
 #include "fill.h"
 
-uint32_t segment_index_above(const struct segment_table *table, uint64_t address)
+static uint32_t segment_index_above(const struct segment_table *table, uint64_t address)
 {
     uint32_t low = 0;
     uint32_t high = table->count;
@@ -21,11 +21,16 @@ uint32_t segment_index_above(const struct segment_table *table, uint64_t address
     return low;
 }
 
-struct segment *segment_find(const struct segment_table *table, uint64_t address)
+struct segment *segment_above(const struct segment_table *table, uint64_t address)
 {
     uint32_t index = segment_index_above(table, address);
-    if (index == table->count || table->rows[index].first > address) return nullptr;
-    return &table->rows[index];
+    return index == table->count ? nullptr : &table->rows[index];
+}
+
+struct segment *segment_find(const struct segment_table *table, uint64_t address)
+{
+    struct segment *segment = segment_above(table, address);
+    return segment == nullptr || segment->first > address ? nullptr : segment;
 }
 
 struct segment *segment_find_kind(const struct segment_table *table, enum segment_kind kind)
@@ -91,17 +96,17 @@ void segment_insert(struct segment_table *table, const struct segment *segment)
     quota_add(&table->family->pages, segment_charge(segment));
 }
 
-void segment_remove(struct segment_table *table, uint32_t index)
+void segment_remove(struct segment_table *table, struct segment *segment)
 {
+    uint32_t index = (uint32_t)(segment - table->rows);
     assert(index < table->count);
-    quota_remove(&table->family->pages, segment_charge(&table->rows[index]));
+    quota_remove(&table->family->pages, segment_charge(segment));
     table->count--;
     memmove(&table->rows[index], &table->rows[index + 1], (table->count - index) * sizeof(struct segment));
 }
 
-void segment_split(struct segment_table *table, uint32_t index, uint64_t at, uint64_t pages)
+void segment_split(struct segment_table *table, struct segment *lower, uint64_t at, uint64_t pages)
 {
-    struct segment *lower = &table->rows[index];
     assert(lower->first < at && at < lower->limit && pages <= lower->pages);
     struct segment upper = *lower;
     upper.first = at;
@@ -118,26 +123,20 @@ static bool segment_joins(const struct segment *lower, const struct segment *upp
            && (lower->fill->unmap_flags == UNMAP_FREE || lower->module_page + layout_pages(lower->first, lower->limit) == upper->module_page);
 }
 
-/* Joins row `index` and the next. A dense segment and a sparse one are charged more together than apart; who cannot bear that keeps two rows. */
-static void segment_join(struct segment_table *table, uint32_t index)
+/* A dense segment and a sparse one are charged more together than apart; who cannot bear that keeps two rows. */
+void segment_merge(struct segment_table *table, uint64_t at)
 {
-    struct segment *lower = &table->rows[index];
-    const struct segment *upper = lower + 1;
+    struct segment *lower = segment_find(table, at - 1);
+    struct segment *upper = segment_find(table, at);
+    if (lower == nullptr || upper == nullptr || lower == upper || !segment_joins(lower, upper)) return;
     struct segment joined = *lower;
     joined.limit = upper->limit;
     joined.pages += upper->pages;
     uint64_t apart = segment_charge(lower) + segment_charge(upper);
     uint64_t together = segment_charge(&joined);
     if (together > apart && quota_check(&table->family->pages, together - apart) != STATUS_OK) return;
-    segment_remove(table, index + 1);
+    segment_remove(table, upper);
     segment_resize(table, lower, joined.first, joined.limit, joined.pages);
-}
-
-void segment_merge(struct segment_table *table, uint32_t index)
-{
-    assert(index < table->count);
-    if (index + 1 < table->count && segment_joins(&table->rows[index], &table->rows[index + 1])) segment_join(table, index);
-    if (index > 0 && segment_joins(&table->rows[index - 1], &table->rows[index])) segment_join(table, index - 1);
 }
 
 void segment_resize(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages)

@@ -61,8 +61,8 @@ struct segment_table {
 
 /* The segment that holds an address, or nullptr. */
 struct segment *segment_find(const struct segment_table *table, uint64_t address);
-/* The row of the first segment that ends above an address; table->count when there is none. */
-uint32_t segment_index_above(const struct segment_table *table, uint64_t address);
+/* The first segment that ends above an address, or nullptr. All segments in address order: begin with 0, go on with the limit of each. */
+struct segment *segment_above(const struct segment_table *table, uint64_t address);
 /* The first segment of a kind, or nullptr. */
 struct segment *segment_find_kind(const struct segment_table *table, enum segment_kind kind);
 /* The segment nearest to an address outside all of them; nullptr when there are none. */
@@ -74,13 +74,13 @@ uint64_t segment_bytes(const struct segment_table *table, uint64_t first, uint64
 
 /* Makes sure that there are rows for `count` insertions. What the segments are charged is checked by who inserts or cuts. NO_MEMORY, LIMIT. */
 enum status segment_reserve(struct segment_table *table, uint32_t count);
-/* Inserts into a reserved row; the range is free. */
+/* Inserts into a reserved row; the range is free. Whatever inserts, removes, cuts or joins may move the rows of other segments. */
 void segment_insert(struct segment_table *table, const struct segment *segment);
-void segment_remove(struct segment_table *table, uint32_t index);
-/* Cuts row `index` at an address inside it, with `pages` mapped in the lower part; a row is reserved. SEGMENT_CUT_CHARGE more at most is charged. */
-void segment_split(struct segment_table *table, uint32_t index, uint64_t at, uint64_t pages);
-/* Joins row `index` to its neighbours where they differ in nothing, and where the family can bear the bound of their tables together. */
-void segment_merge(struct segment_table *table, uint32_t index);
+void segment_remove(struct segment_table *table, struct segment *segment);
+/* Cuts a segment at an address inside it, with `pages` mapped in the lower part; a row is reserved. SEGMENT_CUT_CHARGE more at most is charged. */
+void segment_split(struct segment_table *table, struct segment *segment, uint64_t at, uint64_t pages);
+/* Joins the segments that meet at an address, if there are two and they differ in nothing, and the family can bear the bound of their tables together. */
+void segment_merge(struct segment_table *table, uint64_t at);
 /* Gives the table's pages back; it is empty. */
 void segment_table_release(struct segment_table *table);
 

@@ -69,6 +69,9 @@ struct sim_reply {
 /* The record of a process, or nullptr. */
 struct process *sim_process(uint32_t number);
 
+/* A segment of a process by its number in address order, counted from 0. */
+struct segment *sim_segment(const struct process *process, uint32_t index);
+
 /* A call: tag and words are sent as they are, `text` lies in the program's message buffer. */
 struct sim_reply sim_call(uint32_t number, uint32_t handle, uint64_t tag, const uint64_t word[MESSAGE_WORDS], const void *text, size_t text_bytes);
 /* A request to the pager. */

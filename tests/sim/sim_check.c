@@ -33,8 +33,8 @@ static const char *process_agrees(const struct process *process)
     if (space == nullptr || space->count_threads != 1) return "the space of a process";
     uint64_t pages = 0;
     uint64_t bound = 0;
-    for (uint32_t i = 0; i < process->segments.count; i++) {
-        const struct segment *segment = &process->segments.rows[i];
+    const struct segment_table *table = &process->segments;
+    for (const struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit)) {
         if (!segment_agrees(space, segment)) return "a segment and the page tables";
         pages += segment->pages;
         bound += segment_tables(segment->first, segment->limit, segment->pages);

@@ -8,6 +8,14 @@
 #include "microkernel/kernel.h"
 #include "sim_machine.h"
 
+struct segment *sim_segment(const struct process *process, uint32_t index)
+{
+    assert(index < process->segments.count);
+    struct segment *segment = segment_above(&process->segments, 0);
+    while (index-- > 0) segment = segment_above(&process->segments, segment->limit);
+    return segment;
+}
+
 struct process *sim_process(uint32_t number)
 {
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++)

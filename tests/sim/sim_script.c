@@ -49,7 +49,7 @@ static uint64_t take_address(struct script *script, const struct process *proces
     uint8_t choice = take(script);
     uint64_t offset = (uint64_t)(int8_t)take(script) * (choice & 1 ? PAGE_BYTES : 1);
     if (choice < 100) return edges[choice % (sizeof(edges) / sizeof(edges[0]))] + offset;
-    const struct segment *segment = &process->segments.rows[choice % process->segments.count];
+    const struct segment *segment = sim_segment(process, choice % process->segments.count);
     return (choice & 2 ? segment->first : segment->limit) + offset;
 }
 
@@ -131,7 +131,7 @@ static void do_close(struct script *script, const struct process *process)
 /* A page of a segment that allows the access. */
 static void do_touch(struct script *script, const struct process *process)
 {
-    const struct segment *segment = &process->segments.rows[take(script) % process->segments.count];
+    const struct segment *segment = sim_segment(process, take(script) % process->segments.count);
     uint64_t page = ((uint64_t)take(script) << 8 | take(script)) % layout_pages(segment->first, segment->limit);
     uint64_t access = segment->protection & PROTECTION_WRITE ? FAULT_WRITE : segment->protection & PROTECTION_EXECUTE ? FAULT_EXECUTE : FAULT_READ;
     sim_touch(process->number, segment->first + page * PAGE_BYTES, access);

@@ -33,9 +33,9 @@ Test(pager_audit, says_nothing_while_all_is_well)
 Test(pager_audit, names_pages_that_the_kernel_does_not_have)
 {
     start();
-    init_process()->segments.rows[0].pages++;
+    sim_segment(init_process(), 0)->pages++;
     end_wx();
-    init_process()->segments.rows[0].pages--;
+    sim_segment(init_process(), 0)->pages--;
     cr_assert(fixture_logged("check: failed kernel=0"));
     cr_assert(sim_pager.has_failed);
     sim_stop();
@@ -83,9 +83,9 @@ Test(pager_audit, names_frames_that_nobody_is_charged_for)
 Test(pager_audit, is_left_out_with_any_other_kernel)
 {
     fixture_start();
-    init_process()->segments.rows[0].pages++;
+    sim_segment(init_process(), 0)->pages++;
     end_wx();
-    init_process()->segments.rows[0].pages--;
+    sim_segment(init_process(), 0)->pages--;
     cr_assert_not(fixture_logged("check: "));
     sim_stop();
 }

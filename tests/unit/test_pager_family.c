@@ -349,8 +349,8 @@ static uint32_t draw_process(void)
 static void do_something(uint32_t number)
 {
     uint64_t bytes = (1 + draw(600)) * PAGE_BYTES;
-    const struct segment_table *table = &sim_process(number)->segments;
-    const struct segment *segment = &table->rows[draw(table->count)];
+    const struct process *process = sim_process(number);
+    const struct segment *segment = sim_segment(process, (uint32_t)draw(process->segments.count));
     uint64_t page = segment->first + draw(layout_pages(segment->first, segment->limit)) * PAGE_BYTES;
     switch (draw(12)) {
     case 0: sim_request(number, PROTOCOL_brk, draw(3) == 0 ? -bytes : bytes, 0, 0); break;

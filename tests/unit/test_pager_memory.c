@@ -244,10 +244,10 @@ Test(pager_memory, immutable_segments_refuse_every_change)
     fixture_start();
     fixture_ok(sim_request(INIT, PROTOCOL_brk, 1, 0, 0));
     fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, PAGE_BYTES, 0, 0));
-    const struct segment_table *table = &sim_process(INIT)->segments;
-    for (uint32_t i = 0; i < table->count; i++) {
-        EXPECT(IMMUTABLE, sim_request(INIT, PROTOCOL_unmap, table->rows[i].first, PAGE_BYTES, 0));
-        EXPECT(IMMUTABLE, sim_request(INIT, PROTOCOL_protect, table->rows[i].first, PAGE_BYTES, PROTECTION_WRITE));
+    const struct process *init = sim_process(INIT);
+    for (uint32_t i = 0; i < init->segments.count; i++) {
+        EXPECT(IMMUTABLE, sim_request(INIT, PROTOCOL_unmap, sim_segment(init, i)->first, PAGE_BYTES, 0));
+        EXPECT(IMMUTABLE, sim_request(INIT, PROTOCOL_protect, sim_segment(init, i)->first, PAGE_BYTES, PROTECTION_WRITE));
     }
     fixture_check();
 }

@@ -74,23 +74,24 @@ Test(pager_segment, cuts_and_joins)
 {
     clear();
     add(0, 10, PROTECTION_WRITE, 7);
-    segment_split(&table, 0, at(4), 3);
+    segment_split(&table, &rows[0], at(4), 3);
     cr_assert_eq(table.count, 2);
     cr_assert_eq(rows[0].limit, at(4));
     cr_assert_eq(rows[0].pages, 3);
     cr_assert_eq(rows[1].first, at(4));
     cr_assert_eq(rows[1].pages, 4);
-    segment_merge(&table, 1);
+    segment_merge(&table, at(4));
     cr_assert_eq(table.count, 1);
     cr_assert_eq(rows[0].pages, 7);
     cr_assert_eq(rows[0].limit, at(10));
-    segment_split(&table, 0, at(4), 3);
-    segment_split(&table, 1, at(6), 1);
-    segment_merge(&table, 1); /* with both neighbours */
+    segment_split(&table, &rows[0], at(4), 3);
+    segment_split(&table, &rows[1], at(6), 1);
+    segment_merge(&table, at(4));
+    segment_merge(&table, at(6));
     cr_assert_eq(table.count, 1);
-    segment_split(&table, 0, at(4), 3);
+    segment_split(&table, &rows[0], at(4), 3);
     rows[1].protection = PROTECTION_READ;
-    segment_merge(&table, 0);
+    segment_merge(&table, at(4));
     cr_assert_eq(table.count, 2);
 }
 
@@ -100,13 +101,13 @@ Test(pager_segment, a_module_joins_only_where_it_goes_on)
     add(0, 4, PROTECTION_READ, 0);
     rows[0].fill = &fill_module;
     rows[0].module_page = 5;
-    segment_split(&table, 0, at(1), 0);
+    segment_split(&table, &rows[0], at(1), 0);
     cr_assert_eq(rows[1].module_page, 6);
-    segment_merge(&table, 0);
+    segment_merge(&table, at(1));
     cr_assert_eq(table.count, 1);
-    segment_split(&table, 0, at(1), 0);
+    segment_split(&table, &rows[0], at(1), 0);
     rows[1].module_page = 5;
-    segment_merge(&table, 0);
+    segment_merge(&table, at(1));
     cr_assert_eq(table.count, 2);
 }
 
@@ -115,8 +116,8 @@ Test(pager_segment, kinds_that_do_not_join)
     clear();
     add(0, 4, PROTECTION_WRITE, 0);
     rows[0].kind = SEGMENT_STACK;
-    segment_split(&table, 0, at(2), 0);
-    segment_merge(&table, 0);
+    segment_split(&table, &rows[0], at(2), 0);
+    segment_merge(&table, at(2));
     cr_assert_eq(table.count, 2);
 }
 
