@@ -49,8 +49,22 @@ constexpr uint64_t FAMILY_PROCESSES_MOST = 256;
 enum status quota_check(const struct quota *quota, uint64_t count);
 /* Charges `count`, after quota_check(), or where it is sure that as much is given back before the next message. */
 void quota_add(struct quota *quota, uint64_t count);
-/* Both in one, for the path of a fault. */
+/* Both in one, for a fault. */
 enum status quota_take(struct quota *quota, uint64_t count);
+/* The same where all of `count` is within the guarantee, or nothing of it; false: it is not so, or it is refused, and nothing has changed. */
+static inline bool quota_take_quick(struct quota *quota, uint64_t count)
+{
+    struct pool *pool = quota->pool;
+    uint64_t charged = quota->charged + count;
+    if (charged > quota->guarantee) {
+        if (quota->charged < quota->guarantee || charged > quota->limit || count > pool->free - pool->promised) return false;
+    } else {
+        pool->promised -= count;
+    }
+    quota->charged = charged;
+    pool->free -= count;
+    return true;
+}
 void quota_remove(struct quota *quota, uint64_t count);
 
 /* Counts what is free, and promises each program of the boot its guarantee, in order, as long as there is enough. */

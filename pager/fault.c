@@ -1,10 +1,14 @@
 /* Faults: decided from the segment alone. See fault.h.
  *
- * The path of a fault that is resolved makes no call: the segment is found, its fill says which frame, and the action carries both to `resolve`. While faults
+ * The path of a fault that is resolved makes no call: the segment is found, its row says which frame, and the action carries both to `resolve`. While faults
  * are traced it maps first and answers then, because the line names the frame, which only the kernel knows.
  *
+ * Who touches pages in order gets more than one with a fault, twice as many each time, as long as the faults come where they are expected next. A fault
+ * anywhere else maps its page alone. What is mapped ahead lies in the segment and in the page table of the page that was touched, so that it needs no other
+ * table; pages that are there already make the kernel refuse all of it, and the page is mapped alone.
+ *
  * Invariants:
- *  1. A page is charged and counted in its segment when the action is made; when the kernel refuses it, it is taken back before anything else.
+ *  1. Pages are charged and counted in their segment when the action is made; when the kernel refuses it, they are taken back before anything else.
  *  2. fault_repeats counts faults at fault_address since a page was last mapped for the process. */
 #include "fault.h"
 
@@ -41,23 +45,65 @@ static void fault_end(struct pager *pager, struct process *process, const struct
     process_end(pager, process, reason, view->message->word[1]);
 }
 
+/* How many pages from `page` on this fault brings, by the faults before it. */
+static inline uint64_t fault_window(const struct segment *segment, uint64_t page, uint32_t most)
+{
+    if (page != segment->next || segment->run < FAULT_RUN_LEAST) return 1;
+    uint64_t count = (uint64_t)2 << (segment->run - FAULT_RUN_LEAST);
+    if (count > most) count = most;
+    uint64_t end = layout_table_end(page) < segment->limit ? layout_table_end(page) : segment->limit;
+    return count < layout_pages(page, end) ? count : layout_pages(page, end);
+}
+
+/* Counts the pages that an answer brings, and remembers where the next fault is expected. */
+static inline struct fault_answer fault_count(struct pager *pager, struct process *process, struct segment *segment, uint64_t page, uint64_t count)
+{
+    constexpr uint8_t run_most = FAULT_RUN_LEAST + 8;
+    segment->run = page != segment->next ? 0 : (uint8_t)(segment->run + (segment->run < run_most));
+    segment->next = page + (count << PAGE_SHIFT);
+    segment->pages += count; /* invariant 1 */
+    process->fault_repeats_kept = process->fault_repeats;
+    process->fault_repeats = 0;
+    pager->count_faults++;
+    pager->count_resolving = count;
+    return (struct fault_answer){ page | segment->attributes, segment->frame + segment->fill->frame_step * layout_pages(segment->first, page), count };
+}
+
+struct fault_answer fault_quick(struct pager *pager, const struct pager_message *message)
+{
+    constexpr struct fault_answer none = { 0 };
+    if ((message->tag & (TAG_FAULT | TAG_LABEL_MASK)) != (TAG_FAULT | FAULT_PAGE) || !pager->is_quick) return none;
+    const struct process *named = pager->process[message->badge % PROCESS_LIMIT];
+    if (named == nullptr || named->badge != message->badge) return none;
+    struct process *process = pager->process[message->badge % PROCESS_LIMIT];
+    struct segment *segment = process->segments.recent;
+    uint64_t address = message->word[1];
+    if (segment == nullptr || address - segment->first >= segment->limit - segment->first) return none;
+    if (message->word[0] & segment->refuses || segment->pages < segment->tables) return none;
+    uint64_t page = layout_page_down(address);
+    uint64_t count = fault_window(segment, page, pager->around);
+    if (!quota_take_quick(&process->family->pages, count * segment->fill->page_charge)) return none;
+    return fault_count(pager, process, segment, page, count);
+}
+
 /* With the trace: map, learn the frame, tell, let the thread go on. */
-static void fault_resolve_traced(struct pager *pager, struct process *process, const struct fault_view *view, frame_id_t frame,
+static void fault_resolve_traced(struct pager *pager, struct process *process, const struct fault_view *view, const struct fault_answer *answer,
                                  struct pager_action *action)
 {
-    uint64_t page = layout_page_down(view->message->word[1]);
-    uint32_t attributes = segment_attributes(view->segment);
+    uint64_t page = layout_page_down(answer->page);
+    uint32_t attributes = view->segment->attributes;
     uint64_t done = 0;
+    frame_id_t frame = { answer->frame };
     enum status status;
-    if (frame.number == FRAME_FRESH) status = seam_space_fill(process->space, page, 1, attributes, &done);
-    else status = seam_space_map(process->space, page, frame, 1, attributes, &done);
+    if (frame.number == FRAME_FRESH) status = seam_space_fill(process->space, page, answer->count_pages, attributes, &done);
+    else status = seam_space_map(process->space, page, frame, answer->count_pages, attributes, &done);
     if (status != STATUS_OK) {
         fault_resolve_refused(pager, view->message, status, action);
         return;
     }
     status = seam_space_query(process->space, page, &frame);
     assert(status == STATUS_OK);
-    report_resolved(view, frame.number, 1);
+    report_resolved(view, frame.number, answer->count_pages);
     action_reply(action, view->message->token, FAULT_RETRY);
 }
 
@@ -65,18 +111,19 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
                           struct pager_action *action)
 {
     uint64_t page = layout_page_down(view->message->word[1]);
-    frame_id_t frame = { 0 };
-    if (quota_take(&process->family->pages, segment_charge_page(segment)) != STATUS_OK) {
+    uint64_t count = fault_window(segment, page, pager->around);
+    enum status status = quota_take(&process->family->pages, segment_charge_more(segment, count));
+    if (status != STATUS_OK && count > 1) {
+        count = 1;
+        status = quota_take(&process->family->pages, segment_charge_more(segment, count));
+    }
+    if (status != STATUS_OK) {
         fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
         return;
     }
-    segment->fill->touch(pager, segment, page, &frame);
-    action_resolve(action, view->message->token, page, segment_attributes(segment), frame);
-    segment->pages++; /* invariant 1 */
-    process->fault_repeats_kept = process->fault_repeats;
-    process->fault_repeats = 0;
-    pager->count_faults++;
-    if (pager->trace & TRACE_FAULTS) fault_resolve_traced(pager, process, view, frame, action);
+    struct fault_answer answer = fault_count(pager, process, segment, page, count);
+    action_resolve(action, view->message->token, &answer);
+    if (pager->trace & TRACE_FAULTS) fault_resolve_traced(pager, process, view, &answer, action);
 }
 
 static void fault_page(struct pager *pager, struct process *process, const struct pager_message *message, struct pager_action *action)
@@ -84,11 +131,12 @@ static void fault_page(struct pager *pager, struct process *process, const struc
     uint64_t address = message->word[1];
     struct segment *segment = segment_find(&process->segments, address);
     struct fault_view view = { process, message, segment };
+    process->segments.recent = segment;
     if (segment == nullptr) {
         fault_end(pager, process, &view, fault_outside(process, address));
     } else if (!fault_is_allowed(segment, message->word[0])) {
         fault_end(pager, process, &view, PROCESS_PROTECTION);
-    } else if (segment->fill->touch != nullptr && !(message->word[0] & FAULT_PRESENT)) {
+    } else if (segment->fill->set == nullptr && !(message->word[0] & FAULT_PRESENT)) {
         fault_resolve(pager, process, &view, segment, action);
     } else if (fault_is_loop(process, address)) {
         fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
@@ -105,13 +153,16 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     assert(process != nullptr); /* nothing happens between an action and its refusal */
     uint64_t address = message->word[1];
     struct segment *segment = segment_find(&process->segments, address);
-    assert(segment != nullptr && segment->pages > 0);
-    segment->pages--; /* invariant 1 */
-    quota_remove(&process->family->pages, segment_charge_page(segment));
+    uint64_t count = pager->count_resolving;
+    assert(segment != nullptr && segment->pages >= count);
+    segment->pages -= count; /* invariant 1 */
+    quota_remove(&process->family->pages, segment_charge_more(segment, count));
     pager->count_faults--;
     process->fault_repeats = process->fault_repeats_kept; /* invariant 2 */
     struct fault_view view = { process, message, segment };
-    if (status != STATUS_ALREADY_MAPPED) fault_end(pager, process, &view, PROCESS_OUT_OF_MEMORY);
+    segment->run = 0;
+    if (count > 1) fault_page(pager, process, message, action); /* some of them are there already, or there is not so much memory: this page alone */
+    else if (status != STATUS_ALREADY_MAPPED) fault_end(pager, process, &view, PROCESS_OUT_OF_MEMORY);
     else if (fault_is_loop(process, address)) fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
     else action_reply(action, message->token, FAULT_RETRY);
 }

@@ -6,8 +6,9 @@
  *   fill_module        the frames of a module themselves, read-only: each page when it is touched (fill_module.c)
  *   fill_frame         one frame that the pager made: at once (fill_frame.c)
  *
- * `set` brings all pages of [first, limit), which lies in the segment and has none; on any status but OK it has changed nothing. nullptr: pages come by
- * `touch`. `touch` says what a page without an entry needs; nullptr: its pages are always there, so that a fault for one means "try again". */
+ * `set` brings all pages of [first, limit), which lies in the segment and has none; on any status but OK it has changed nothing. nullptr: pages come when
+ * they are touched, from the segment's `frame`: FRAME_FRESH with a step of 0, or consecutive frames with a step of 1. Pages of fills with `set` are always
+ * there, so that a fault for one means "try again". */
 #ifndef QUIRE_PAGER_FILL_H
 #define QUIRE_PAGER_FILL_H
 
@@ -26,8 +27,8 @@ struct fill_source {
 struct fill {
     const char *name;
     enum status (*set)(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, const struct fill_source *source);
-    void (*touch)(const struct pager *pager, const struct segment *segment, uint64_t page, frame_id_t *frame);
     uint64_t unmap_flags;     /* UNMAP_FREE: the frames are the segment's; UNMAP_KEEP: somebody else's */
+    uint8_t frame_step;       /* from the frame of a page to that of the next */
     uint8_t page_charge;      /* for each page mapped: 1; 0 where the frame is the boot's */
     uint8_t protections;      /* mask of PROTECTION_... that such pages may have */
 };

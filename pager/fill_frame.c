@@ -10,9 +10,9 @@ static enum status fill_frame_set(space_id_t space, const struct segment *segmen
     assert(source != nullptr && limit - first == PAGE_BYTES);
     (void)limit;
     uint64_t done = 0;
-    return seam_space_map(space, first, source->first_frame, 1, segment_attributes(segment), &done);
+    return seam_space_map(space, first, source->first_frame, 1, segment_attributes(segment->protection), &done);
 }
 
 const struct fill fill_frame = {
-    .name = "frame", .set = fill_frame_set, .touch = nullptr, .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = PROTECTION_WRITE,
+    .name = "frame", .set = fill_frame_set, .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = PROTECTION_WRITE,
 };

@@ -30,7 +30,7 @@ static enum status fill_image_set(space_id_t space, const struct segment *segmen
         uint64_t offset = at - segment->first;
         uint64_t bytes = source->file_bytes > offset ? source->file_bytes - offset : 0;
         frame_id_t from = { source->first_frame.number + ((source->file_offset + offset) >> PAGE_SHIFT) };
-        enum status status = image_page(space, at, segment_attributes(segment), from, (uint32_t)(bytes < PAGE_BYTES ? bytes : PAGE_BYTES));
+        enum status status = image_page(space, at, segment_attributes(segment->protection), from, (uint32_t)(bytes < PAGE_BYTES ? bytes : PAGE_BYTES));
         if (status != STATUS_OK) {
             fill_undo(space, first, at);
             return status;
@@ -40,6 +40,6 @@ static enum status fill_image_set(space_id_t space, const struct segment *segmen
 }
 
 const struct fill fill_image = {
-    .name = "image", .set = fill_image_set, .touch = nullptr, .unmap_flags = UNMAP_FREE, .page_charge = 1,
+    .name = "image", .set = fill_image_set, .unmap_flags = UNMAP_FREE, .page_charge = 1,
     .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
 };

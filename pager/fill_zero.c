@@ -12,7 +12,7 @@ static enum status fill_zero_set(space_id_t space, const struct segment *segment
     uint64_t at = first;
     while (at < limit) {
         uint64_t done = 0;
-        enum status status = seam_space_fill(space, at, layout_pages(at, limit), segment_attributes(segment), &done);
+        enum status status = seam_space_fill(space, at, layout_pages(at, limit), segment_attributes(segment->protection), &done);
         if (status != STATUS_OK && status != STATUS_AGAIN) {
             fill_undo(space, first, at);
             return status;
@@ -22,18 +22,12 @@ static enum status fill_zero_set(space_id_t space, const struct segment *segment
     return STATUS_OK;
 }
 
-static void fill_zero_touch([[maybe_unused]] const struct pager *pager, [[maybe_unused]] const struct segment *segment,
-                            [[maybe_unused]] uint64_t page, frame_id_t *frame)
-{
-    *frame = (frame_id_t){ FRAME_FRESH };
-}
-
 const struct fill fill_zero_at_once = {
-    .name = "zero-at-once", .set = fill_zero_set, .touch = nullptr, .unmap_flags = UNMAP_FREE, .page_charge = 1,
+    .name = "zero-at-once", .set = fill_zero_set, .unmap_flags = UNMAP_FREE, .page_charge = 1,
     .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
 };
 
 const struct fill fill_zero_touched = {
-    .name = "zero-touched", .set = nullptr, .touch = fill_zero_touch, .unmap_flags = UNMAP_FREE, .page_charge = 1,
+    .name = "zero-touched", .set = nullptr, .unmap_flags = UNMAP_FREE, .page_charge = 1,
     .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
 };

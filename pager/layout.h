@@ -13,6 +13,7 @@
 
 #include "abi/memory.h"
 
+constexpr uint64_t LAYOUT_TABLE_BYTES = PAGE_BYTES * (PAGE_BYTES / sizeof(void *)); /* that one lowest page table maps */
 constexpr uint64_t LAYOUT_UNIT = (uint64_t)8 << 20; /* a region of the mmap area */
 
 constexpr uint64_t LAYOUT_IMAGE_FIRST = 0x400000;
@@ -36,6 +37,8 @@ static_assert(LAYOUT_STACK_TOP < LAYOUT_BUFFER_FIRST && LAYOUT_BUFFER_FIRST + PA
 static inline uint64_t layout_page_down(uint64_t address) { return address & ~(PAGE_BYTES - 1); }
 /* Addresses up to USER_LIMIT only: never wraps. */
 static inline uint64_t layout_page_up(uint64_t address) { return (address + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1); }
+/* Where the lowest page table that maps an address ends. */
+static inline uint64_t layout_table_end(uint64_t address) { return (address | (LAYOUT_TABLE_BYTES - 1)) + 1; }
 static inline uint64_t layout_pages(uint64_t first, uint64_t limit) { return (limit - first) >> PAGE_SHIFT; }
 
 #endif

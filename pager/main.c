@@ -4,6 +4,7 @@
  * over the boot information. */
 #include <quire/kernel_calls.h>
 
+#include "fault.h"
 #include "kernel_machine.h"
 #include "pager.h"
 
@@ -30,6 +31,29 @@ static enum status loop_step(const struct pager_action *action, struct message *
     return STATUS_BAD_ARGUMENT;
 }
 
+static inline void loop_receive(struct pager_message *received, const struct message *message)
+{
+    *received = (struct pager_message){ .badge = message->badge, .tag = message->tag, .token = message->token };
+    __builtin_memcpy(received->word, message->word, sizeof(received->word));
+}
+
+/* Answers faults for as long as they can be answered at once. The status of the call that brought, or did not bring, a message that is not such a fault;
+ * *received is the last one that came, and action says what did not succeed. */
+static enum status loop_quick(struct pager_action *action, struct pager_message *received)
+{
+    for (;;) {
+        struct fault_answer answer = fault_quick(&pager, received);
+        if (answer.count_pages == 0) return STATUS_OK;
+        struct message message = { .token = received->token };
+        enum status status = kernel_resolve(HANDLE_PAGER, answer.page, answer.frame, (uint32_t)answer.count_pages, &message);
+        if (status != STATUS_OK) {
+            action_resolve(action, received->token, &answer);
+            return status;
+        }
+        loop_receive(received, &message);
+    }
+}
+
 void _start(const struct boot_info *boot)
 {
     struct pager_action action = { .kind = ACTION_END, .code = 2 };
@@ -40,13 +64,11 @@ void _start(const struct boot_info *boot)
         struct message message;
         enum status status = loop_step(&action, &message);
         if (status == STATUS_OK) {
-            received = (struct pager_message){ .badge = message.badge, .tag = message.tag, .token = message.token };
-            __builtin_memcpy(received.word, message.word, sizeof(received.word));
-            pager_handle(&pager, &received, &action);
-        } else if (action.kind == ACTION_RESOLVE) {
-            pager_resolve_failed(&pager, &received, status, &action);
-        } else {
-            action_wait(&action); /* whom it answered has ended meanwhile */
+            loop_receive(&received, &message);
+            status = loop_quick(&action, &received);
         }
+        if (status == STATUS_OK) pager_handle(&pager, &received, &action);
+        else if (action.kind == ACTION_RESOLVE) pager_resolve_failed(&pager, &received, status, &action);
+        else action_wait(&action); /* whom it answered has ended meanwhile */
     }
 }

@@ -18,6 +18,12 @@ static void pager_read_arguments(struct pager *pager)
     struct text_span value;
     uint64_t kibibytes;
     pager->ends_machine = arguments_find(line, size, "end", &value) && text_span_is(value, "exit");
+    pager->around = FAULT_AROUND_MOST;
+    if (arguments_find(line, size, "around", &value)) {
+        uint64_t pages = 0;
+        if (arguments_number(value, &pages) == STATUS_OK && pages >= 1 && pages <= FAULT_AROUND_MOST) pager->around = (uint32_t)pages;
+        else report("pager: argument refused key=around value=%.*s", (int)value.count, value.first);
+    }
     pager->stack_bytes = LAYOUT_STACK_USUAL;
     if (!arguments_find(line, size, "stack", &value)) return;
     if (arguments_number(value, &kibibytes) == STATUS_OK && kibibytes <= LAYOUT_STACK_MOST >> 10 && kibibytes >= LAYOUT_STACK_LEAST >> 10)
@@ -37,6 +43,7 @@ enum status pager_initialise(struct pager *pager, const struct boot_info *boot)
     pager->buffer_frame = (frame_id_t){ boot->buffer_frame };
     pager->endpoint = (endpoint_id_t){ boot->endpoint };
     pager->trace = boot->trace;
+    pager->is_quick = !(boot->trace & TRACE_FAULTS);
     pager->slots = (char *)(uintptr_t)boot->image_limit;
     uint32_t failed;
     pager->audits = seam_test_check(&failed) == STATUS_OK;

@@ -50,13 +50,20 @@ static inline void action_reply(struct pager_action *action, uint64_t token, uin
     for (unsigned i = 0; i < MESSAGE_WORDS; i++) action->word[i] = 0;
 }
 
-static inline void action_resolve(struct pager_action *action, uint64_t token, uint64_t page, uint32_t attributes, frame_id_t frame)
+/* What to resolve a fault with; count_pages 0: nothing. */
+struct fault_answer {
+    uint64_t page; /* address | attributes */
+    uint64_t frame;
+    uint64_t count_pages;
+};
+
+static inline void action_resolve(struct pager_action *action, uint64_t token, const struct fault_answer *answer)
 {
     action->kind = ACTION_RESOLVE;
     action->token = token;
-    action->page = page | attributes;
-    action->frame = frame.number;
-    action->count_pages = 1;
+    action->page = answer->page;
+    action->frame = answer->frame;
+    action->count_pages = answer->count_pages;
 }
 
 static inline void action_end(struct pager_action *action, uint32_t code)
@@ -91,6 +98,9 @@ struct pager {
     bool is_waking;               /* a notification of our own is on its way */
 
     uint64_t count_faults;        /* resolved */
+    uint64_t count_resolving;     /* pages of the latest answer to a fault */
+    uint32_t around;              /* pages that one fault maps at most */
+    bool is_quick;                /* faults are not traced */
     bool audits;                  /* the kernel was built for tests: everything is checked whenever a process has ended */
     bool has_failed;              /* a program of the boot did not exit with status 0 */
     char text[MESSAGE_BUFFER_BYTES]; /* the message's part in the buffer, copied before anything else uses the buffer */

@@ -123,6 +123,7 @@ void process_undo(struct pager *pager, struct process *process)
     process->thread = (thread_id_t){ 0 };
     process->space = (space_id_t){ 0 };
     process->state = PROCESS_ENDED;
+    process->badge = 0;
     quota_remove(&process->family->pages, PROCESS_OBJECTS);
     process->wait = (struct wait){ 0 };
     if (process->references == 0) process_slot_give(pager, process);

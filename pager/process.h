@@ -43,6 +43,7 @@ struct wait {
 };
 
 struct process {
+    uint64_t badge;  /* of its own messages while it runs; else 0, which no message has */
     uint32_t index;  /* of the slot */
     uint32_t number; /* in the log; from 1, never again */
     enum process_state state;

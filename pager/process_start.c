@@ -31,7 +31,7 @@ static enum status start_read_image(const struct module *module, struct image *i
 static enum status start_add(struct process *process, enum segment_kind kind, uint64_t first, uint64_t limit, const struct fill_source *source)
 {
     const struct segment_rules *rules = segment_rules_of(kind);
-    struct segment segment = { .first = first, .limit = limit, .fill = rules->fill, .kind = kind, .protection = rules->protection };
+    struct segment segment = { .first = first, .limit = limit, .fill = rules->fill, .frame = FRAME_FRESH, .kind = kind, .protection = rules->protection };
     enum status status = segment_reserve(&process->segments, 1);
     if (status == STATUS_OK && segment.fill->set != nullptr) {
         segment.pages = layout_pages(first, limit);
@@ -129,6 +129,7 @@ enum status process_create(struct pager *pager, struct family *family, const str
 
     // Commit: nothing below may fail.
     made->state = PROCESS_RUNNING;
+    made->badge = process_badge(made);
     pager->count_running++;
     start_trace(pager, made);
     *process = made;

@@ -12,7 +12,9 @@
 static enum status memory_grow(struct process *process, enum segment_kind kind, uint64_t first, uint64_t limit, uint32_t protection)
 {
     struct segment *segment = segment_find_kind(&process->segments, kind);
-    struct segment fresh = { .first = first, .limit = limit, .fill = segment_rules_of(kind)->fill, .kind = kind, .protection = protection };
+    struct segment fresh = {
+        .first = first, .limit = limit, .fill = segment_rules_of(kind)->fill, .frame = FRAME_FRESH, .kind = kind, .protection = (uint8_t)protection,
+    };
     if (segment == nullptr) {
         enum status status = segment_reserve(&process->segments, 1);
         if (status != STATUS_OK) return status;
@@ -101,8 +103,8 @@ static uint64_t memory_set_attributes(const struct process *process, uint64_t fi
 
 static void memory_set_protection(const struct process *process, struct segment *segment, uint32_t protection)
 {
-    segment->protection = protection;
-    if (segment->pages > 0) memory_set_attributes(process, segment->first, segment->limit, segment_attributes(segment));
+    segment_set_protection(segment, protection);
+    if (segment->pages > 0) memory_set_attributes(process, segment->first, segment->limit, segment_attributes(segment->protection));
 }
 
 enum status request_autogen_flip([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
@@ -153,7 +155,7 @@ enum status request_map([[maybe_unused]] struct pager *pager, const struct reque
 {
     enum status status = memory_check_protection(request->word[1]);
     if (status != STATUS_OK) return status;
-    struct segment segment = { .fill = segment_rules_of(SEGMENT_MMAP)->fill, .protection = (uint32_t)request->word[1] };
+    struct segment segment = { .fill = segment_rules_of(SEGMENT_MMAP)->fill, .frame = FRAME_FRESH, .protection = (uint8_t)request->word[1] };
     status = memory_place(request->caller, &segment, request->word[0]);
     if (status != STATUS_OK) return status;
     answer->word[0] = segment.first;
@@ -165,7 +167,7 @@ enum status request_module_map(struct pager *pager, const struct request *reques
     if (request->text_bytes == 0 || request->text_bytes > MODULE_NAME_BYTES) return STATUS_BAD_LENGTH;
     const struct module *module = module_find(pager, (struct text_span){ request->text, request->text_bytes });
     if (module == nullptr) return STATUS_NOT_FOUND;
-    struct segment segment = { .fill = &fill_module, .protection = PROTECTION_READ, .module = (uint32_t)(module - pager->modules) };
+    struct segment segment = { .fill = &fill_module, .protection = PROTECTION_READ, .frame = (uint32_t)module->first_frame.number };
     enum status status = memory_place(request->caller, &segment, module->size_bytes);
     if (status != STATUS_OK) return status;
     answer->word[0] = segment.first;
@@ -197,7 +199,7 @@ static uint64_t memory_count_below(const struct process *process, const struct s
 {
     if (segment->pages == 0) return 0;
     if (segment->pages == layout_pages(segment->first, segment->limit)) return layout_pages(segment->first, at);
-    uint32_t usual = segment_attributes(segment);
+    uint32_t usual = segment_attributes(segment->protection);
     uint64_t count = memory_set_attributes(process, segment->first, at, usual == ATTRIBUTE_READ ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ);
     if (count > 0) memory_set_attributes(process, segment->first, at, usual);
     return count;

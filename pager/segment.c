@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "abi/message.h"
 #include "fill.h"
 
 static uint32_t segment_index_above(const struct segment_table *table, uint64_t address)
@@ -85,6 +86,24 @@ enum status segment_reserve(struct segment_table *table, uint32_t count)
     return STATUS_OK;
 }
 
+uint64_t segment_tables_of(uint64_t first, uint64_t limit, unsigned level)
+{
+    constexpr unsigned bits = sizeof(void *) == 8 ? 9 : 10; /* of an address that one table decides */
+    unsigned shift = PAGE_SHIFT + bits * level;
+    return ((limit - 1) >> shift) - (first >> shift) + 1;
+}
+
+/* Sets what follows from range, fill and protection (invariant 6). */
+static void segment_refresh(struct segment *segment)
+{
+    segment->attributes = (uint8_t)segment_attributes(segment->protection);
+    segment->tables = (uint32_t)segment_tables_of(segment->first, segment->limit, 1);
+    segment->refuses = FAULT_PRESENT;
+    if (!(segment->protection & PROTECTION_WRITE)) segment->refuses |= FAULT_WRITE;
+    if (!(segment->protection & PROTECTION_EXECUTE)) segment->refuses |= FAULT_EXECUTE;
+    if (segment->fill->set != nullptr) segment->refuses |= FAULT_READ | FAULT_WRITE | FAULT_EXECUTE;
+}
+
 void segment_insert(struct segment_table *table, const struct segment *segment)
 {
     assert(table->count < table->capacity && segment->first < segment->limit);
@@ -92,7 +111,9 @@ void segment_insert(struct segment_table *table, const struct segment *segment)
     assert(index == table->count || table->rows[index].first >= segment->limit);
     memmove(&table->rows[index + 1], &table->rows[index], (table->count - index) * sizeof(struct segment));
     table->rows[index] = *segment;
+    segment_refresh(&table->rows[index]);
     table->count++;
+    table->recent = nullptr;
     quota_add(&table->family->pages, segment_charge(segment));
 }
 
@@ -102,6 +123,7 @@ void segment_remove(struct segment_table *table, struct segment *segment)
     assert(index < table->count);
     quota_remove(&table->family->pages, segment_charge(segment));
     table->count--;
+    table->recent = nullptr;
     memmove(&table->rows[index], &table->rows[index + 1], (table->count - index) * sizeof(struct segment));
 }
 
@@ -111,7 +133,7 @@ void segment_split(struct segment_table *table, struct segment *lower, uint64_t 
     struct segment upper = *lower;
     upper.first = at;
     upper.pages -= pages;
-    upper.module_page += (uint32_t)layout_pages(lower->first, at);
+    upper.frame += lower->fill->frame_step * (uint32_t)layout_pages(lower->first, at);
     segment_resize(table, lower, lower->first, at, pages);
     segment_insert(table, &upper);
 }
@@ -119,8 +141,7 @@ void segment_split(struct segment_table *table, struct segment *lower, uint64_t 
 static bool segment_joins(const struct segment *lower, const struct segment *upper)
 {
     return lower->limit == upper->first && lower->kind == upper->kind && segment_rules_of(lower->kind)->merges && lower->fill == upper->fill
-           && lower->protection == upper->protection && lower->module == upper->module
-           && (lower->fill->unmap_flags == UNMAP_FREE || lower->module_page + layout_pages(lower->first, lower->limit) == upper->module_page);
+           && lower->protection == upper->protection && lower->frame + lower->fill->frame_step * layout_pages(lower->first, lower->limit) == upper->frame;
 }
 
 /* A dense segment and a sparse one are charged more together than apart; who cannot bear that keeps two rows. */
@@ -145,6 +166,7 @@ void segment_resize(struct segment_table *table, struct segment *segment, uint64
     segment->first = first;
     segment->limit = limit;
     segment->pages = pages;
+    segment_refresh(segment);
     quota_add(&table->family->pages, segment_charge(segment));
 }
 
@@ -154,14 +176,6 @@ void segment_table_release(struct segment_table *table)
     uint64_t bytes = layout_page_up(table->capacity * sizeof(struct segment));
     for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) family_page_give(table->family, (char *)table->rows + at);
     table->capacity = 0;
-}
-
-/* Tables of one level that a range touches. Level 1 is the one that maps pages. */
-static uint64_t segment_tables_of(uint64_t first, uint64_t limit, unsigned level)
-{
-    constexpr unsigned bits = sizeof(void *) == 8 ? 9 : 10; /* of an address that one table decides */
-    unsigned shift = PAGE_SHIFT + bits * level;
-    return ((limit - 1) >> shift) - (first >> shift) + 1;
 }
 
 uint64_t segment_tables(uint64_t first, uint64_t limit, uint64_t pages)
@@ -179,18 +193,24 @@ uint64_t segment_charge(const struct segment *segment)
     return segment->pages * segment->fill->page_charge + segment_tables(segment->first, segment->limit, segment->pages);
 }
 
-uint64_t segment_charge_page(const struct segment *segment)
+uint64_t segment_charge_more(const struct segment *segment, uint64_t count)
 {
-    uint64_t charge = segment->fill->page_charge;
-    for (unsigned level = 1; level <= SEGMENT_LEVELS && segment->pages < segment_tables_of(segment->first, segment->limit, level); level++) charge++;
-    return charge;
+    uint64_t charge = count * segment->fill->page_charge;
+    if (segment->pages >= segment->tables) return charge;
+    return charge + segment_tables(segment->first, segment->limit, segment->pages + count) - segment_tables(segment->first, segment->limit, segment->pages);
 }
 
-uint32_t segment_attributes(const struct segment *segment)
+void segment_set_protection(struct segment *segment, uint32_t protection)
+{
+    segment->protection = (uint8_t)protection;
+    segment_refresh(segment);
+}
+
+uint32_t segment_attributes(uint32_t protection)
 {
     uint32_t attributes = ATTRIBUTE_READ;
-    if (segment->protection & PROTECTION_WRITE) attributes |= ATTRIBUTE_WRITE;
-    if (segment->protection & PROTECTION_EXECUTE) attributes |= ATTRIBUTE_EXECUTE;
+    if (protection & PROTECTION_WRITE) attributes |= ATTRIBUTE_WRITE;
+    if (protection & PROTECTION_EXECUTE) attributes |= ATTRIBUTE_EXECUTE;
     if ((attributes & ATTRIBUTE_WRITE) && (attributes & ATTRIBUTE_EXECUTE)) attributes |= ATTRIBUTE_WRITE_EXECUTE;
     return attributes;
 }
@@ -207,6 +227,9 @@ bool segment_table_check(const struct segment_table *table)
         if (i > 0 && row[-1].kind > row->kind) return false;                 /* invariant 2 */
         if (row->pages > layout_pages(row->first, row->limit)) return false; /* invariant 3 */
         if ((row->protection & ~allowed) != 0) return false;                 /* invariant 4 */
+        struct segment anew = *row;
+        segment_refresh(&anew);
+        if (anew.attributes != row->attributes || anew.refuses != row->refuses || anew.tables != row->tables) return false; /* invariant 6 */
     }
     return table->count <= table->capacity && table->capacity <= SEGMENT_LIMIT + PAGE_BYTES / sizeof(struct segment);
 }

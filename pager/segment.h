@@ -8,7 +8,8 @@
  *  2. The kinds lie in the order of enum segment_kind.
  *  3. pages <= pages of the range. Exactly the pages mapped in the range are counted, whatever brought them.
  *  4. protection is within what the kind and the fill allow.
- *  5. The family is charged segment_charge() of every row, and the pages of the table itself. */
+ *  5. The family is charged segment_charge() of every row, and the pages of the table itself.
+ *  6. attributes, refuses and tables follow from the rest of a row: segment_insert(), segment_resize() and segment_set_protection() set them. */
 #ifndef QUIRE_PAGER_SEGMENT_H
 #define QUIRE_PAGER_SEGMENT_H
 
@@ -41,10 +42,14 @@ struct segment {
     uint64_t limit;
     uint64_t pages;          /* mapped */
     const struct fill *fill;
-    uint32_t module;         /* fills from a module: its row */
-    uint32_t module_page;    /* and the page of the module that `first` shows */
+    uint64_t next;           /* where the next fault comes if pages are touched in order */
+    uint32_t frame;          /* of the page at `first`; FRAME_FRESH where each page gets one of its own */
+    uint32_t tables;         /* lowest page tables that the range touches, the most of any level */
     enum segment_kind kind;
-    uint32_t protection;     /* PROTECTION_... */
+    uint8_t protection;      /* PROTECTION_... */
+    uint8_t attributes;      /* ATTRIBUTE_... of its pages, from the protection */
+    uint8_t refuses;         /* FAULT_... accesses that fault_quick() leaves to fault_page() */
+    uint8_t run;             /* faults in a row that came at `next` */
 };
 
 constexpr uint32_t SEGMENT_LIMIT = 512; /* of a process */
@@ -54,6 +59,7 @@ constexpr uint64_t SEGMENT_CUT_CHARGE = SEGMENT_LEVELS;
 
 struct segment_table {
     struct segment *rows; /* sorted; in the process's slot */
+    struct segment *recent; /* where a fault was found last; nullptr after any change */
     uint32_t count;
     uint32_t capacity;    /* rows whose pages are there */
     struct family *family;
@@ -87,15 +93,18 @@ void segment_table_release(struct segment_table *table);
 /* An upper bound of the page tables that `pages` pages in a range need on all levels below the root: each needs at most one of its own, and the range
  * at most so many. */
 uint64_t segment_tables(uint64_t first, uint64_t limit, uint64_t pages);
+/* Tables of one level that a range touches. Level 1 is the one that maps pages. */
+uint64_t segment_tables_of(uint64_t first, uint64_t limit, unsigned level);
 /* What a segment is charged: its pages, unless their frames are the boot's (fill.h: page_charge), and the bound of their tables. */
 uint64_t segment_charge(const struct segment *segment);
-/* What one page more of it is charged; it has room for one. */
-uint64_t segment_charge_page(const struct segment *segment);
+/* What `count` pages more of it are charged; it has room for them. */
+uint64_t segment_charge_more(const struct segment *segment, uint64_t count);
 /* Sets a segment's range and pages, and moves the family's charge from what it was to what it is. */
 void segment_resize(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages);
 
-/* The attributes of the segment's pages. */
-uint32_t segment_attributes(const struct segment *segment);
+void segment_set_protection(struct segment *segment, uint32_t protection);
+/* The attributes of pages of a protection. */
+uint32_t segment_attributes(uint32_t protection);
 
 bool segment_table_check(const struct segment_table *table);
 

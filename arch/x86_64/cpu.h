@@ -66,4 +66,16 @@ static inline void cpu_write_cr3(uint64_t value)
     __asm__ volatile("mov %0, %%cr3" ::"r"(value) : "memory");
 }
 
+/* CR0.TS: whether the next vector instruction is an exception (AMD64 manual vol. 2, 3.1.1). */
+static inline void cpu_vectors_block(void)
+{
+    constexpr uint64_t task_switched = 1 << 3;
+    uint64_t cr0;
+    __asm__ volatile("mov %%cr0, %0\n\tor %1, %0\n\tmov %0, %%cr0" : "=&r"(cr0) : "i"(task_switched));
+}
+static inline void cpu_vectors_allow(void)
+{
+    __asm__ volatile("clts");
+}
+
 #endif

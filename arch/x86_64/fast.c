@@ -32,10 +32,11 @@ bool fast_is_off;
 constexpr bool fast_is_off = false;
 #endif
 
-/* The thread may run next, and the vector registers need nothing for it. */
+/* The thread may run next, and the vector registers are as it needs them. The last condition of a fast path: who turns back after it has to make them right
+ * again for the thread that goes on. */
 static inline bool may_run(const struct thread *thread)
 {
-    return schedule_is_best(thread) && switch_vectors_are_right(thread) && !fast_is_off;
+    return schedule_is_best(thread) && !fast_is_off && switch_vectors_easily(thread);
 }
 
 static inline void run(struct thread *thread, const struct space *space)
@@ -143,7 +144,7 @@ FAST void fast_reply_receive(FAST_ARGUMENTS)
     struct thread *caller = message_find_caller(thread, token);
     if (caller == nullptr || !may_run(caller)) goto slow;
     if (caller->request == REQUEST_FAULT) {
-        if (caller->fault.kind == FAULT_HANDLE || tag_label(tag) != FAULT_RETRY || caller->context.vector == VECTOR_SYSCALL) goto slow;
+        if (caller->fault.kind == FAULT_HANDLE || tag_label(tag) != FAULT_RETRY || caller->context.vector == VECTOR_SYSCALL) goto turn_back;
         // Commit: nothing below may fail.
         end_waiting(caller);
         wait_for_message(thread, endpoint);
@@ -156,6 +157,8 @@ FAST void fast_reply_receive(FAST_ARGUMENTS)
     wait_for_message(thread, endpoint);
     run(caller, caller->space);
     [[clang::musttail]] return fast_resume(w4, w5, w1, 0, 0, tag & TAG_LABEL_MASK, w0, caller, w2, w3);
+turn_back:
+    switch_vectors_easily(thread);
 slow:
     [[clang::musttail]] return fast_slow_reply_receive(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }
@@ -175,13 +178,17 @@ FAST void fast_resolve(FAST_ARGUMENTS)
     struct endpoint *endpoint = row->endpoint;
     if (endpoint->first != nullptr || endpoint->bits != 0) goto slow;
     struct thread *caller = message_find_caller(thread, token);
-    if (caller == nullptr || !may_run(caller)) goto slow;
+    if (caller == nullptr) goto slow;
     if (caller->request != REQUEST_FAULT || caller->fault.kind != FAULT_PAGE || caller->context.vector == VECTOR_SYSCALL) goto slow;
     uint64_t page = tag & ~(PAGE_BYTES - 1);
     uint32_t attributes = (uint32_t)(tag & (PAGE_BYTES - 1));
     if (page - USER_FIRST >= USER_LIMIT - USER_FIRST || w1 != 1 || w0 > UINT32_MAX || attributes_check(attributes) != STATUS_OK) goto slow;
+    if (!may_run(caller)) goto slow;
     enum status status = map_page(caller->space, (user_page_t){ page }, w0, attributes);
-    if (status != STATUS_OK) goto slow; /* nothing has changed: the ordinary path comes to the same status */
+    if (status != STATUS_OK) { /* nothing has changed: the ordinary path comes to the same status */
+        switch_vectors_easily(thread);
+        goto slow;
+    }
 
     // Commit: nothing below may fail.
     end_waiting(caller);

@@ -10,8 +10,6 @@
 #include "switch.h"
 #include "thread.h"
 
-constexpr uint64_t CR0_TS = 1 << 3;
-
 struct switch_state switch_state;
 
 void arch_context_start(struct thread *thread, uint64_t instruction, uint64_t stack, uint64_t argument)
@@ -34,12 +32,6 @@ uint64_t arch_context_instruction(const struct thread *thread)
 uint64_t arch_context_stack(const struct thread *thread)
 {
     return thread->context.rsp;
-}
-
-static void vectors_block(void)
-{
-    uint64_t cr0;
-    __asm__ volatile("mov %%cr0, %0\n\tor %1, %0\n\tmov %0, %%cr0" : "=&r"(cr0) : "i"(CR0_TS));
 }
 
 static void vectors_save(struct thread *thread)
@@ -71,7 +63,7 @@ void arch_vectors_forget(struct thread *thread)
     switch_state.vectors_owner = nullptr;
     if (switch_state.vectors_user == thread) { /* its frame may become another thread */
         switch_state.vectors_user = nullptr;
-        vectors_block();
+        cpu_vectors_block();
     }
 }
 
@@ -79,10 +71,10 @@ void switch_vectors(struct thread *to)
 {
     switch_state.vectors_user = to->vectors_user;
     if (to->vectors_user == nullptr) {
-        vectors_block();
+        cpu_vectors_block();
         return;
     }
-    __asm__ volatile("clts");
+    cpu_vectors_allow();
     if (switch_state.vectors_owner == to) return;
     if (switch_state.vectors_owner != nullptr) vectors_save(switch_state.vectors_owner);
     vectors_load(to);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "fault.h"
 #include "host.h"
 #include "microkernel/endpoint.h"
 #include "microkernel/handle.h"
@@ -123,7 +124,9 @@ void sim_run(void)
         if (status == STATUS_OK) {
             received = (struct pager_message){ .badge = argument[0], .tag = argument[1], .token = argument[8] };
             memcpy(received.word, &argument[2], sizeof(received.word));
-            pager_handle(&sim_pager, &received, &action);
+            struct fault_answer answer = fault_quick(&sim_pager, &received);
+            if (answer.count_pages != 0) action_resolve(&action, received.token, &answer);
+            else pager_handle(&sim_pager, &received, &action);
         } else if (action.kind == ACTION_RESOLVE) {
             pager_resolve_failed(&sim_pager, &received, status, &action);
         } else {

@@ -19,10 +19,8 @@ static bool segment_agrees(const struct space *space, const struct segment *segm
         struct host_translation translation;
         if (!host_walk(space->root, at, &translation)) continue;
         pages++;
-        if ((pte_attributes(translation.entry) & ATTRIBUTES_ALL) != segment_attributes(segment)) return false;
-        if (segment->fill != &fill_module) continue;
-        const struct module *module = &sim_pager.modules[segment->module];
-        if (translation.frame.number != module->first_frame.number + segment->module_page + layout_pages(segment->first, at)) return false;
+        if ((pte_attributes(translation.entry) & ATTRIBUTES_ALL) != segment->attributes) return false;
+        if (segment->fill->frame_step != 0 && translation.frame.number != segment->frame + layout_pages(segment->first, at)) return false;
     }
     return pages == segment->pages;
 }

@@ -42,7 +42,9 @@ void case_fault_storm(void)
         touch_all(address, 64 * PAGE_BYTES);
         expect_status(memory_unmap(address, 64 * PAGE_BYTES), STATUS_OK);
     }
-    expect(system_now().faults == before + 200 * 64);
+    uint64_t faults = system_now().faults - before;
+    printf("subject: touched pages=%u faults=%lu\n", 200 * 64, faults);
+    expect(faults > 200 && faults < 200 * 64 / 4); /* in order: most pages come with others */
 }
 
 /* Every frame that is to be had gets written: modules and everybody else's memory are not among them. */
