@@ -98,3 +98,9 @@ quire_host_executable(pager_sim tests/sim/run/pager_sim.c)
 
 quire_format(i386 arch/i386/pte.h 0xbffff000)
 quire_format(i386_pae arch/i386_pae/pte.h 0xbffff000)
+# Descriptors of regions on a machine with words of 32 bits.
+quire_host_executable(test_pager_region_words32 tests/unit/test_pager_region.c)
+target_sources(test_pager_region_words32 PRIVATE pager/region.c)
+target_compile_definitions(test_pager_region_words32 PRIVATE QUIRE_REGION_WORD=uint32_t)
+target_link_libraries(test_pager_region_words32 PRIVATE ${CRITERION})
+add_test(NAME test_pager_region_words32 COMMAND test_pager_region_words32 --jobs 2)
