@@ -29,25 +29,62 @@ static bool find_kind(struct text_span name, enum module_kind *kind)
     return false;
 }
 
+/* A name of a module or a group; `no_name`, `too_long`, `character`: what is said of a bad one. */
+static enum status check_name(const char *text, struct text_span name, size_t most, const char *const reason[3], struct refusal *refusal)
+{
+    uint64_t where = (uint64_t)(name.first - text);
+    if (name.count == 0) return refuse(refusal, STATUS_BAD_LENGTH, reason[0], where);
+    if (name.count > most) return refuse(refusal, STATUS_BAD_LENGTH, reason[1], where);
+    for (size_t i = 0; i < name.count; i++)
+        if (!is_name_character(name.first[i])) return refuse(refusal, STATUS_BAD_ARGUMENT, reason[2], where + i);
+    return STATUS_OK;
+}
+
+/* What lies between the kind and the colon: "@GROUP@GROUP", `groups` without the first sign. An empty piece at the end counts. */
+static enum status parse_groups(const char *text, struct text_span groups, struct module_line *line, struct refusal *refusal)
+{
+    static const char *const reason[] = { "group has no name", "name of the group is too long", "character in the name of the group" };
+    if (line->kind != MODULE_PROGRAM && line->kind != MODULE_PROGRAM_WX)
+        return refuse(refusal, STATUS_BAD_ARGUMENT, "groups of what is not started at boot", (uint64_t)(groups.first - text));
+    line->groups = groups;
+    unsigned count = 0;
+    for (size_t first = 0; first <= groups.count;) {
+        size_t limit = first;
+        while (limit < groups.count && groups.first[limit] != '@') limit++;
+        struct text_span group = { groups.first + first, limit - first };
+        if (count++ == MODULE_GROUPS) return refuse(refusal, STATUS_LIMIT, "too many groups", (uint64_t)(group.first - text));
+        enum status status = check_name(text, group, MODULE_GROUP_BYTES, reason, refusal);
+        if (status != STATUS_OK) return status;
+        first = limit + 1;
+    }
+    return STATUS_OK;
+}
+
+/* "KIND" or "KIND@GROUP...", before the colon. */
+static enum status parse_kind(const char *text, struct text_span piece, struct module_line *line, struct refusal *refusal)
+{
+    size_t limit = 0;
+    while (limit < piece.count && piece.first[limit] != '@') limit++;
+    if (!find_kind((struct text_span){ piece.first, limit }, &line->kind))
+        return refuse(refusal, STATUS_BAD_ARGUMENT, "unknown kind of module", (uint64_t)(piece.first - text));
+    if (limit == piece.count) return STATUS_OK;
+    return parse_groups(text, (struct text_span){ piece.first + limit + 1, piece.count - limit - 1 }, line, refusal);
+}
+
 /* Splits "KIND:NAME" or "NAME". */
 static enum status parse_name(const char *text, struct text_span piece, struct module_line *line, struct refusal *refusal)
 {
+    static const char *const reason[] = { "module has no name", "name of the module is too long", "character in the name of the module" };
     line->kind = MODULE_PROGRAM;
     line->name = piece;
     for (size_t i = 0; i < piece.count; i++) {
         if (piece.first[i] != ':') continue;
-        if (!find_kind((struct text_span){ piece.first, i }, &line->kind))
-            return refuse(refusal, STATUS_BAD_ARGUMENT, "unknown kind of module", (uint64_t)(piece.first - text));
+        enum status status = parse_kind(text, (struct text_span){ piece.first, i }, line, refusal);
+        if (status != STATUS_OK) return status;
         line->name = (struct text_span){ piece.first + i + 1, piece.count - i - 1 };
         break;
     }
-    uint64_t where = (uint64_t)(line->name.first - text);
-    if (line->name.count == 0) return refuse(refusal, STATUS_BAD_LENGTH, "module has no name", where);
-    if (line->name.count > MODULE_NAME_BYTES) return refuse(refusal, STATUS_BAD_LENGTH, "name of the module is too long", where);
-    for (size_t i = 0; i < line->name.count; i++)
-        if (!is_name_character(line->name.first[i]))
-            return refuse(refusal, STATUS_BAD_ARGUMENT, "character in the name of the module", where + i);
-    return STATUS_OK;
+    return check_name(text, line->name, MODULE_NAME_BYTES, reason, refusal);
 }
 
 enum status module_line_parse(const char *text, size_t size_bytes, struct module_line *line, struct refusal *refusal)
@@ -73,6 +110,11 @@ bool module_line_next(struct text_span *rest, struct text_span *argument)
     while (text_span_split(rest, ' ', argument))
         if (argument->count != 0) return true;
     return false;
+}
+
+bool module_line_next_group(struct text_span *rest, struct text_span *group)
+{
+    return text_span_split(rest, '@', group);
 }
 
 const char *module_kind_name(enum module_kind kind)

@@ -1,7 +1,8 @@
-/* A boot module's command line: "[KIND:]NAME [ARGUMENT...]", pieces separated by spaces.
+/* A boot module's command line: "[KIND[@GROUP]...:]NAME [ARGUMENT...]", pieces separated by spaces.
  *
- * KIND is program (the default), program+wx, image or data (pager/protocol.h). NAME is 1 to MODULE_NAME_BYTES letters, digits and "._+-/", so that it
- * can stand unquoted in a log line. Arguments are any other bytes; there is no quoting. */
+ * KIND is program (the default), program+wx, image or data (pager/protocol.h). Up to MODULE_GROUPS groups may be named where a program is started at
+ * boot. NAME is 1 to MODULE_NAME_BYTES letters, digits and "._+-/", so that it can stand unquoted in a log line; GROUP is made of the same, 1 to
+ * MODULE_GROUP_BYTES. Arguments are any other bytes; there is no quoting. */
 #ifndef QUIRE_MODULE_LINE_H
 #define QUIRE_MODULE_LINE_H
 
@@ -21,6 +22,8 @@ enum module_kind : uint32_t {
 };
 
 constexpr size_t MODULE_NAME_BYTES = 64;
+constexpr size_t MODULE_GROUP_BYTES = 32;
+constexpr unsigned MODULE_GROUPS = 2;
 
 /* A checked line. The spans lie in the text that was parsed. */
 struct module_line {
@@ -28,15 +31,19 @@ struct module_line {
     struct text_span name;
     struct text_span arguments; /* all that follows the name, for module_line_next() */
     uint32_t count_arguments;
+    struct text_span groups;    /* "GROUP@GROUP" for module_line_next_group(); empty: none was named */
 };
 
 /* Parses the first `size_bytes` bytes of text, or up to the first NUL among them.
- * OK; BAD_ARGUMENT: unknown kind, bad character in the name; BAD_LENGTH: no name, or too long. On a refusal `*line` is all zero; `where` is the
- * position in the text. */
+ * OK; BAD_ARGUMENT: unknown kind, bad character in a name, groups of what is not started; BAD_LENGTH: no name, or too long; LIMIT: too many groups.
+ * On a refusal `*line` is all zero; `where` is the position in the text. */
 enum status module_line_parse(const char *text, size_t size_bytes, struct module_line *line, struct refusal *refusal);
 
 /* Takes the next argument off the front of `*rest` (begin with a copy of line.arguments); never empty. False at the end. */
 bool module_line_next(struct text_span *rest, struct text_span *argument);
+
+/* Takes the next group off the front of `*rest` (begin with a copy of line.groups). False at the end. */
+bool module_line_next_group(struct text_span *rest, struct text_span *group);
 
 /* "program", "program+wx", "image", "data". */
 const char *module_kind_name(enum module_kind kind);

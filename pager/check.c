@@ -32,20 +32,42 @@ static bool check_ends(const struct process *process)
                                   && autogen->protection == process->autogen_protection);
 }
 
+/* Two neighbours in the list of what was derived from what. */
+static bool check_derived(const struct pager *pager, struct holding_place place, const struct holding *row)
+{
+    if (row->before.slot == 0) return row->depth == 0;
+    const struct holding *before = holding_at(pager, row->before);
+    if (before->after.process_index != place.process_index || before->after.slot != place.slot || row->depth > before->depth + 1) return false;
+    return row->kind == before->kind && row->process_index == before->process_index && row->service_slot == before->service_slot
+           && row->group == before->group;
+}
+
+static bool check_holding_service(const struct process *process, const struct holding *row, const struct process *owner)
+{
+    bool is_own = owner == process;
+    if (row->service_slot >= SERVICE_LIMIT || owner->state != PROCESS_RUNNING || owner->services.rows[row->service_slot].endpoint.number == 0) return false;
+    return is_own || (row->before.slot != 0 && !(row->rights & RIGHT_RECEIVE)); /* what others have was derived from the owner's */
+}
+
 static bool check_holding(const struct pager *pager, const struct process *process, const struct holding *row)
 {
-    if (row->kind == HOLDING_NOTHING) return row->rights == 0;
-    if (row->generation == 0 || (row->rights & ~(uint32_t)RIGHTS_ALL) != 0) return false;
+    if (row->kind == HOLDING_NOTHING) return row->rights == 0 && row->before.slot == 0 && row->after.slot == 0;
+    if (row->generation == 0 || row->rights == 0 || (row->rights & ~(uint32_t)RIGHTS_ALL) != 0) return false;
+    if (!check_derived(pager, holding_place(process, row), row)) return false;
+    if (row->kind == HOLDING_GROUP) return group_has_member(pager, row->group);
     const struct process *named = pager->process[row->process_index];
-    if (row->kind == HOLDING_SERVICE) return row->service_slot < SERVICE_LIMIT && row->service_use > 0;
-    return named != nullptr && named != process && named->number == row->process_number && named->references > 0;
+    if (named == nullptr || !holding_is_allowed(process, named)) return false;
+    return row->kind == HOLDING_SERVICE ? check_holding_service(process, row, named) : named != process && named->references > 0;
 }
 
 static bool check_holdings(const struct pager *pager, const struct process *process)
 {
-    for (uint32_t slot = 0; slot < process->holdings.capacity; slot++)
+    uint32_t passed = 0;
+    for (uint32_t slot = 0; slot < process->holdings.capacity; slot++) {
         if (!check_holding(pager, process, &process->holdings.rows[slot])) return false;
-    return true;
+        passed += process->holdings.rows[slot].is_passed;
+    }
+    return passed == process->holdings.count_passed && passed <= HOLDING_PASSED_MOST;
 }
 
 /* Handles that name each process, counted in one pass over all of them: a pass for each process would be quadratic, and audits come with every end. */
@@ -58,8 +80,7 @@ static void check_count_references(const struct pager *pager)
         const struct process *process = pager->process[i];
         for (uint32_t slot = 0; process != nullptr && slot < process->holdings.capacity; slot++) {
             const struct holding *row = &process->holdings.rows[slot];
-            const struct process *named = row->kind == HOLDING_PROCESS ? pager->process[row->process_index] : nullptr;
-            if (named != nullptr && named->number == row->process_number) references[row->process_index]++;
+            if (row->kind == HOLDING_PROCESS) references[row->process_index]++;
         }
     }
 }
@@ -102,17 +123,25 @@ static const char *check_families(const struct pager *pager)
     return check_pool(&pager->pages, &pages) && check_pool(&pager->slots_free, &slots) ? nullptr : "sums of all families";
 }
 
+/* A name is its service's alone in its group, and rests on a handle and a membership of the owner. */
+static bool check_name(const struct pager *pager, const struct process *process, uint32_t slot)
+{
+    const struct service *row = &process->services.rows[slot];
+    struct process *owner;
+    uint32_t found;
+    if (row->name.bytes > SERVICE_NAME_BYTES || service_find(pager, &row->name, &process->groups, &owner, &found) != row) return false;
+    if (!group_set_contains(&process->groups, row->name.group) || row->name_slot >= process->holdings.capacity) return false;
+    const struct holding *published = &process->holdings.rows[row->name_slot];
+    return published->kind == HOLDING_SERVICE && published->process_index == process->index && published->service_slot == slot;
+}
+
 static bool check_services(const struct pager *pager, const struct process *process)
 {
     uint32_t count = 0;
     for (uint32_t slot = 0; process->services.has_page && slot < SERVICE_LIMIT; slot++) {
         const struct service *row = &process->services.rows[slot];
-        if (row->endpoint.number == 0) continue;
-        count++;
-        if (row->use == 0 || row->name.bytes > SERVICE_NAME_BYTES) return false;
-        struct process *owner;
-        uint32_t found;
-        if (row->name.bytes != 0 && service_find(pager, &row->name, &owner, &found) != row) return false; /* names are unique */
+        if (row->name.bytes != 0 && (row->endpoint.number == 0 || !check_name(pager, process, slot))) return false;
+        count += row->endpoint.number != 0;
     }
     return count == process->services.count;
 }
@@ -134,12 +163,14 @@ static const char *check_process(const struct pager *pager, const struct process
     if (process->state == PROCESS_ENDED) {
         if (process->references == 0) return "an ended process that nobody names";
         bool is_empty = process->space.number == 0 && process->thread.number == 0 && process->segments.capacity == 0
-                        && process->holdings.capacity == 0 && !process->services.has_page && process->wait.kind == WAIT_NOTHING;
+                        && process->holdings.capacity == 0 && !process->services.has_page && process->groups.count == 0
+                        && process->wait.kind == WAIT_NOTHING;
         return is_empty ? nullptr : "an ended process with something left";
     }
     if (process->space.number == 0 || process->thread.number == 0) return "a running process without space or thread";
     if (!check_segments(process)) return "segments of a process";
     if (!check_ends(process)) return "ends of brk or autogen";
+    if (!group_set_check(&process->groups)) return "groups of a process";
     if (!check_holdings(pager, process)) return "handles of a process";
     if (!check_services(pager, process)) return "services of a process";
     if (process->line_bytes > OUTPUT_LINE_BYTES) return "output line of a process";

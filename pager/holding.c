@@ -1,10 +1,24 @@
-/* Holdings: handles of processes. See holding.h. */
+/* Holdings: handles of processes. See holding.h.
+ *
+ * There is one way out for a row, holding_drop(): closing, revoking, leaving a group and the end of a process all come down to it. What is derived
+ * is kept in a list in the order of a walk through the tree, as seL4 keeps its capabilities: a row needs no room for the number of its children. */
 #include "holding.h"
 
 #include <assert.h>
 
+#include "group.h"
 #include "pager.h"
 #include "process.h"
+
+struct holding *holding_at(const struct pager *pager, struct holding_place place)
+{
+    return place.slot != 0 ? &pager->process[place.process_index]->holdings.rows[place.slot] : nullptr;
+}
+
+struct holding_place holding_place(const struct process *process, const struct holding *row)
+{
+    return (struct holding_place){ (uint16_t)process->index, (uint16_t)(row - process->holdings.rows) };
+}
 
 enum status holding_reserve(struct process *process, uint32_t *slot)
 {
@@ -24,13 +38,48 @@ enum status holding_reserve(struct process *process, uint32_t *slot)
     return STATUS_LIMIT;
 }
 
-uint32_t holding_insert(struct process *process, uint32_t slot, struct holding holding)
+/* Puts a row behind the one that it is derived from, as its first. */
+static void holding_link(const struct pager *pager, struct holding *row, struct holding_place place, struct holding_place from_place)
 {
-    struct holding *row = &process->holdings.rows[slot];
-    assert(slot < process->holdings.capacity && row->kind == HOLDING_NOTHING && holding.kind != HOLDING_NOTHING);
+    struct holding *from = holding_at(pager, from_place);
+    assert(from->depth < HOLDING_DEPTH_MOST);
+    row->depth = from->depth + 1;
+    row->before = from_place;
+    row->after = from->after;
+    from->after = place;
+    struct holding *next = holding_at(pager, row->after);
+    if (next != nullptr) next->before = place;
+}
+
+static void holding_unlink(const struct pager *pager, const struct holding *row)
+{
+    struct holding *before = holding_at(pager, row->before);
+    struct holding *after = holding_at(pager, row->after);
+    if (before != nullptr) before->after = row->after;
+    if (after != nullptr) after->before = row->before;
+}
+
+uint32_t holding_insert(const struct pager *pager, struct process *process, uint32_t slot, struct holding holding, struct holding_place from)
+{
+    struct holding_table *table = &process->holdings;
+    struct holding *row = &table->rows[slot];
+    assert(slot < table->capacity && row->kind == HOLDING_NOTHING && holding.kind != HOLDING_NOTHING);
     holding.generation = row->generation + 1;
     *row = holding;
+    if (from.slot != 0) holding_link(pager, row, holding_place(process, row), from);
+    if (row->kind == HOLDING_PROCESS) pager->process[row->process_index]->references++;
+    table->count_passed += row->is_passed;
     return slot | row->generation << HOLDING_SLOT_BITS;
+}
+
+uint32_t holding_derive(const struct pager *pager, struct process *process, uint32_t slot, struct holding_place from, struct holding_terms terms)
+{
+    struct holding holding = *holding_at(pager, from);
+    holding.rights = (uint8_t)terms.rights;
+    holding.is_passed = terms.is_passed;
+    holding.before = holding.after = (struct holding_place){ 0 };
+    if (terms.badge != 0) holding.badge = terms.badge;
+    return holding_insert(pager, process, slot, holding, from);
 }
 
 enum status holding_find(const struct process *process, uint64_t handle, struct holding **holding)
@@ -45,45 +94,98 @@ enum status holding_find(const struct process *process, uint64_t handle, struct 
     return STATUS_OK;
 }
 
-/* The process that a handle depends on, or nullptr when its slot has another one by now. */
-static struct process *holding_process(const struct pager *pager, const struct holding *holding)
+struct process *holding_process(const struct pager *pager, const struct holding *holding)
 {
-    struct process *process = pager->process[holding->process_index];
-    return process != nullptr && process->number == holding->process_number ? process : nullptr;
+    return holding->kind != HOLDING_GROUP ? pager->process[holding->process_index] : nullptr;
 }
 
-static struct service *holding_service(const struct pager *pager, const struct holding *holding, struct process **owner)
+bool holding_is_allowed(const struct process *process, const struct process *named)
 {
-    *owner = holding_process(pager, holding);
-    if (*owner == nullptr || !(*owner)->services.has_page) return nullptr;
-    struct service *service = &(*owner)->services.rows[holding->service_slot];
-    return service->endpoint.number != 0 && service->use == holding->service_use ? service : nullptr;
+    return named == process || named->state != PROCESS_RUNNING || group_set_meets(&process->groups, &named->groups);
 }
 
-void holding_close(struct pager *pager, struct process *process, uint32_t handle, struct holding *holding)
+/* --- Giving up --- */
+
+/* Frees a row. What is derived from it must be gone, or belong to another one by now. */
+static void holding_drop(struct pager *pager, struct process *process, struct holding *row)
 {
-    assert(holding->kind != HOLDING_NOTHING);
-    /* The row may hold another handle by now, or none: then there is nothing to empty. */
+    assert(row->kind != HOLDING_NOTHING);
+    struct holding_place place = holding_place(process, row);
+    uint32_t handle = place.slot | row->generation << HOLDING_SLOT_BITS;
+    /* The kernel's row may hold another handle by now, or none; the thread may wait for something else, or have ended. Then there is nothing to do. */
     enum status status = seam_handle_unmap(process->space, handle);
+    if (process->thread.number != 0) status = seam_thread_cancel(process->thread, handle);
     (void)status;
-    struct holding closed = *holding;
-    *holding = (struct holding){ .generation = closed.generation };
-    struct process *owner;
-    if (closed.kind == HOLDING_PROCESS) {
-        process_release(pager, holding_process(pager, &closed));
-    } else if ((closed.rights & RIGHT_RECEIVE) && holding_service(pager, &closed, &owner) != nullptr) {
-        service_destroy(owner, closed.service_slot);
+    holding_unlink(pager, row);
+    struct holding dropped = *row;
+    *row = (struct holding){ .generation = dropped.generation };
+    process->holdings.count_passed -= dropped.is_passed;
+    if (dropped.kind == HOLDING_PROCESS) process_release(pager, pager->process[dropped.process_index]);
+    if (dropped.kind == HOLDING_SERVICE && dropped.process_index == process->index) service_unpublish(process, dropped.service_slot, place.slot);
+}
+
+uint32_t holding_revoke(struct pager *pager, struct holding *holding)
+{
+    uint32_t count = 0;
+    for (;;) {
+        struct holding_place place = holding->after;
+        struct holding *row = holding_at(pager, place);
+        if (row == nullptr || row->depth <= holding->depth) return count;
+        holding_drop(pager, pager->process[place.process_index], row);
+        count++;
     }
 }
 
-static enum status holding_map_found(struct pager *pager, struct process *process, uint32_t handle, const struct holding *holding)
+/* Whether a row is the handle that endpoint_create gave. */
+static bool holding_is_service(const struct process *process, const struct holding *row)
 {
-    struct process *owner;
-    if (holding->kind == HOLDING_PROCESS)
-        return seam_handle_map(process->space, handle, pager->endpoint, holding->rights, process_handle_badge(holding_process(pager, holding), process));
-    const struct service *service = holding_service(pager, holding, &owner);
-    if (service == nullptr) return STATUS_STALE;
-    return seam_handle_map(process->space, handle, service->endpoint, holding->rights, process->number);
+    return row->kind == HOLDING_SERVICE && row->process_index == process->index && row->depth == 0;
+}
+
+void holding_close(struct pager *pager, struct process *process, struct holding *holding)
+{
+    if (holding_is_service(process, holding)) {
+        uint32_t service = holding->service_slot;
+        service_end(process, service); /* first: so the kernel's rows and the calls that wait are gone in one go */
+        holding_revoke(pager, holding);
+        holding_drop(pager, process, holding);
+        return;
+    }
+    struct holding *row = holding_at(pager, holding->after);
+    for (; row != nullptr && row->depth > holding->depth; row = holding_at(pager, row->after)) row->depth--;
+    holding_drop(pager, process, holding);
+}
+
+void holding_narrow(struct process *process, struct holding *holding, uint32_t rights)
+{
+    holding->rights = (uint8_t)rights;
+    uint32_t slot = holding_place(process, holding).slot;
+    enum status status = seam_handle_unmap(process->space, slot | holding->generation << HOLDING_SLOT_BITS); /* filled anew by the next call */
+    (void)status;
+}
+
+void holding_sweep(struct pager *pager)
+{
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        struct process *process = pager->process[i];
+        for (uint32_t slot = HOLDING_FIRST; process != nullptr && slot < process->holdings.capacity; slot++) {
+            struct holding *row = &process->holdings.rows[slot];
+            if (row->kind == HOLDING_NOTHING) continue;
+            bool holds = row->kind == HOLDING_GROUP ? group_has_member(pager, row->group) : holding_is_allowed(process, holding_process(pager, row));
+            if (!holds) holding_close(pager, process, row);
+        }
+    }
+}
+
+/* --- The kernel's rows --- */
+
+static enum status holding_map_found(const struct pager *pager, const struct process *process, uint32_t handle, const struct holding *row)
+{
+    const struct process *named = holding_process(pager, row);
+    if (row->kind == HOLDING_GROUP) return STATUS_BAD_OBJECT;
+    if (row->kind == HOLDING_PROCESS) return seam_handle_map(process->space, handle, pager->endpoint, row->rights, process_handle_badge(named, process));
+    uint64_t badge = row->badge != 0 ? row->badge : HOLDING_BADGE_USUAL | process->number;
+    return seam_handle_map(process->space, handle, named->services.rows[row->service_slot].endpoint, row->rights, badge);
 }
 
 enum status holding_map(struct pager *pager, struct process *process, uint64_t handle)
@@ -97,10 +199,8 @@ enum status holding_map(struct pager *pager, struct process *process, uint64_t h
 void holding_release_all(struct pager *pager, struct process *process)
 {
     struct holding_table *table = &process->holdings;
-    for (uint32_t slot = HOLDING_FIRST; slot < table->capacity; slot++) {
-        struct holding *row = &table->rows[slot];
-        if (row->kind != HOLDING_NOTHING) holding_close(pager, process, slot | row->generation << HOLDING_SLOT_BITS, row);
-    }
+    for (uint32_t slot = HOLDING_FIRST; slot < table->capacity; slot++)
+        if (table->rows[slot].kind != HOLDING_NOTHING) holding_close(pager, process, &table->rows[slot]);
     uint64_t bytes = layout_page_up(table->capacity * sizeof(struct holding));
     for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) family_page_give(process->family, (char *)table->rows + at);
     table->capacity = 0;

@@ -1,12 +1,21 @@
-/* Holdings: what the handles of a process mean.
+/* Holdings: what the handles of a process mean, and which was made from which.
  *
  * The kernel's rows are a cache of this table, filled when a call misses. A handle's number is slot | generation << HOLDING_SLOT_BITS; the kernel's row is
  * number % HANDLE_ROWS, so slots 64 apart share a row and push each other out, which costs a fault and nothing else. A slot whose generations are used up
  * is never used again. Slot 0 is no handle, slot 1 with generation 0 is HANDLE_PAGER, which every process keeps.
  *
- * Invariants:
- *  1. A used slot has a number and exactly one of `process` and (owner, service).
- *  2. The generation of a slot grows with each use. */
+ * A handle that was duplicated, passed on or found by a name is *derived*: it comes after the one it was made from, with a greater depth, in a list
+ * that goes through the tables of all processes. So everything derived from a handle is what follows it up to the next one that is no deeper.
+ *
+ *   endpoint_create ── handle 0 ─┬─ duplicate 1 ─── passed on 2          list: 0 1 2 1
+ *                                └─ found by name 1
+ *
+ * Invariants (pager_check):
+ *  1. A used row names something that lives: a service, a process whose record is kept (one of its `references`), or a group with a member.
+ *  2. Who holds a handle for another running process, or for its service, has a group in common with it.
+ *  3. The rights of a derived handle are within those that the one before it had when it was made; RIGHT_RECEIVE stays with the process that made
+ *    the endpoint.
+ *  4. The generation of a slot grows with each use. */
 #ifndef QUIRE_PAGER_HOLDING_H
 #define QUIRE_PAGER_HOLDING_H
 
@@ -15,39 +24,78 @@
 struct pager;
 struct process;
 
-enum holding_kind : uint8_t { HOLDING_NOTHING, HOLDING_SERVICE, HOLDING_PROCESS };
+enum holding_kind : uint8_t { HOLDING_NOTHING, HOLDING_SERVICE, HOLDING_PROCESS, HOLDING_GROUP };
+
+/* A row of some process's table. Slot 0: none. */
+struct holding_place {
+    uint16_t process_index;
+    uint16_t slot;
+};
 
 struct holding {
     enum holding_kind kind;
+    uint8_t rights;         /* RIGHT_... */
     uint8_t service_slot;   /* SERVICE: of the owner's table */
+    bool is_passed;         /* another process put it here */
     uint16_t process_index; /* SERVICE: the owner; PROCESS: the process itself */
-    uint32_t process_number;
-    uint32_t service_use;   /* SERVICE: which use of the slot */
-    uint32_t rights;        /* RIGHT_... */
+    uint16_t depth;         /* 0: made from no other */
+    uint32_t group;         /* GROUP */
     uint32_t generation;    /* of the slot; the latest one when it is not used */
+    struct holding_place before; /* in the list of what was derived from what */
+    struct holding_place after;
+    uint64_t badge;         /* SERVICE: chosen by the owner; 0: the usual one */
 };
+static_assert(sizeof(struct holding) == 32);
 
 constexpr uint32_t HOLDING_SLOT_BITS = 8;
 constexpr uint32_t HOLDING_LIMIT = 1 << HOLDING_SLOT_BITS; /* of a process, with the two that are not given out */
 constexpr uint32_t HOLDING_FIRST = 2;
 constexpr uint32_t HOLDING_GENERATIONS = 1 << (32 - HOLDING_SLOT_BITS);
+constexpr uint32_t HOLDING_PASSED_MOST = 128; /* that others have put into one process's table: they cannot use it up */
+constexpr uint32_t HOLDING_DEPTH_MOST = 1000;
+/* The usual badge of a handle: this bit and the holder's number in the log. Badges that owners choose do not have it. */
+constexpr uint64_t HOLDING_BADGE_USUAL = (uint64_t)1 << 63;
 
 struct holding_table {
     struct holding *rows; /* in the process's slot */
     uint32_t capacity;    /* rows whose pages are there */
+    uint32_t count_passed;
 };
 
 /* Finds a free slot, taking a page for it if need be. LIMIT, NO_MEMORY. */
 enum status holding_reserve(struct process *process, uint32_t *slot);
-/* Fills a reserved slot; returns the handle. */
-uint32_t holding_insert(struct process *process, uint32_t slot, struct holding holding);
+/* Fills a reserved slot; returns the handle. `from`: the row that it is derived from, or slot 0. A process that it names has one reference more. */
+uint32_t holding_insert(const struct pager *pager, struct process *process, uint32_t slot, struct holding holding, struct holding_place from);
+/* The same with what the row of `from` names, and its badge unless `terms` has another. The depth has been checked. */
+struct holding_terms {
+    uint32_t rights;
+    bool is_passed;
+    uint64_t badge;
+};
+uint32_t holding_derive(const struct pager *pager, struct process *process, uint32_t slot, struct holding_place from, struct holding_terms terms);
 /* What a handle means: BAD_HANDLE (nothing), STALE (it meant something once). */
 enum status holding_find(const struct process *process, uint64_t handle, struct holding **holding);
-/* Gives a handle up: its row is emptied; a process or service that depended on it goes too. */
-void holding_close(struct pager *pager, struct process *process, uint32_t handle, struct holding *holding);
-/* Fills the kernel's row of a handle, HANDLE_PAGER included. BAD_HANDLE, STALE (what it named has ended). */
+/* The process that a handle leads to: of a service the owner, of a process itself, running or ended; nullptr: of a group. */
+struct process *holding_process(const struct pager *pager, const struct holding *holding);
+/* Whether `process` may hold a handle that leads to `named`. */
+bool holding_is_allowed(const struct process *process, const struct process *named);
+
+/* Gives a handle up: its row is emptied, a call that nobody has received yet ends with STALE, what was derived from it belongs to the one before it.
+ * The handle that endpoint_create gave ends the service, and everything derived from it goes. */
+void holding_close(struct pager *pager, struct process *process, struct holding *holding);
+/* Closes everything that was derived from a handle. Returns how many those were. */
+uint32_t holding_revoke(struct pager *pager, struct holding *holding);
+/* Closes every handle that does not hold any more: who holds it has no group in common with whom it leads to, or its group has no member. */
+void holding_sweep(struct pager *pager);
+/* Fills the kernel's row of a handle, HANDLE_PAGER included. BAD_HANDLE, STALE; BAD_OBJECT (a group's: nobody to call). */
 enum status holding_map(struct pager *pager, struct process *process, uint64_t handle);
+/* Drops rights. */
+void holding_narrow(struct process *process, struct holding *holding, uint32_t rights);
 /* Closes everything, gives the table's pages back. */
 void holding_release_all(struct pager *pager, struct process *process);
+
+/* The row of a place, or nullptr; the place of a row. */
+struct holding *holding_at(const struct pager *pager, struct holding_place place);
+struct holding_place holding_place(const struct process *process, const struct holding *row);
 
 #endif

@@ -17,6 +17,7 @@ struct module {
     enum module_kind kind;
     struct text_span name;
     struct text_span arguments; /* of the command line, for programs started at boot */
+    struct text_span groups;    /* the same: names of its groups, for module_line_next_group() */
 };
 
 static inline uint64_t module_pages(const struct module *module)

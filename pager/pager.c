@@ -67,15 +67,41 @@ static uint32_t pager_boot_text(const struct module *module, char *text)
     return used;
 }
 
+/* The group of a name, made when a module names it for the first time. */
+static uint32_t pager_boot_group(struct pager *pager, struct text_span name)
+{
+    for (uint32_t i = 0; i < pager->count_boot_groups; i++) {
+        const struct boot_group *known = &pager->boot_groups[i];
+        if (known->name.count == name.count && memcmp(known->name.first, name.first, name.count) == 0) return known->group;
+    }
+    struct boot_group *made = &pager->boot_groups[pager->count_boot_groups++];
+    *made = (struct boot_group){ name, GROUP_PRESENT | pager->next_group++ };
+    return made->group;
+}
+
+/* The groups that a module names, or the one that all others are in. Returns how many. */
+static unsigned pager_boot_groups(struct pager *pager, const struct module *module, uint32_t group[MODULE_GROUPS])
+{
+    struct text_span rest = module->groups;
+    struct text_span name = { "boot", 4 };
+    unsigned count = 0;
+    while (module_line_next_group(&rest, &name)) group[count++] = pager_boot_group(pager, name);
+    if (count == 0) group[count++] = pager_boot_group(pager, name);
+    return count;
+}
+
 static void pager_start_module(struct pager *pager, const struct module *module)
 {
     struct family *family = &pager->family[module - pager->modules];
     uint32_t bytes = pager_boot_text(module, pager->text);
+    uint32_t group[MODULE_GROUPS];
+    unsigned count_groups = pager_boot_groups(pager, module, group);
     struct process *process = nullptr;
     enum status status = STATUS_NO_MEMORY; /* nothing could be promised to it */
     if (bytes == 0) status = STATUS_BAD_LENGTH;
-    else if (family->pages.pool != nullptr) status = process_create(pager, family, module, pager->text, bytes, &process);
+    else if (family->pages.pool != nullptr) status = process_create(pager, family, group[0], module, pager->text, bytes, &process);
     if (status == STATUS_OK) {
+        if (count_groups > 1) status = group_join(process, group[1]); /* needs no page; EXISTS: it was named twice */
         process->is_from_boot = true;
         return;
     }

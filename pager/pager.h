@@ -72,6 +72,12 @@ static inline void action_end(struct pager_action *action, uint32_t code)
     action->code = code;
 }
 
+/* A group that the command lines of modules name. */
+struct boot_group {
+    struct text_span name;
+    uint32_t group;
+};
+
 struct pager {
     const struct boot_info *boot;
     char *buffer;                 /* the message buffer */
@@ -91,6 +97,9 @@ struct pager {
     char *slots;                  /* PROCESS_LIMIT slots of SLOT_BYTES in the pager's window */
     struct process *process[PROCESS_LIMIT]; /* by slot; nullptr: free */
     uint32_t next_slot;           /* where the search for a free one begins */
+    uint32_t next_group;          /* id that is tried next */
+    struct boot_group boot_groups[BOOT_MODULES * MODULE_GROUPS]; /* the groups that boot modules named */
+    uint32_t count_boot_groups;
     uint32_t next_number;
     uint32_t count_running;
     struct process *ready_first;  /* WAIT_READY, in order */

@@ -112,21 +112,23 @@ void process_undo(struct pager *pager, struct process *process)
         status = seam_thread_destroy(process->thread);
         assert(status == STATUS_OK);
     }
-    service_release_all(process);
+    process->thread = (thread_id_t){ 0 };
     holding_release_all(pager, process);
+    service_release(process);
+    bool has_emptied = group_leave_all(pager, process);
     process_empty_memory(process);
     if (process->space.number != 0) {
         do status = seam_space_destroy(process->space);
         while (status == STATUS_AGAIN);
         assert(status == STATUS_OK);
     }
-    process->thread = (thread_id_t){ 0 };
     process->space = (space_id_t){ 0 };
     process->state = PROCESS_ENDED;
     process->badge = 0;
     quota_remove(&process->family->pages, PROCESS_OBJECTS);
     process->wait = (struct wait){ 0 };
     if (process->references == 0) process_slot_give(pager, process);
+    if (has_emptied) holding_sweep(pager);
 }
 
 static void process_unready(struct pager *pager, struct process *process)
@@ -199,6 +201,7 @@ uint64_t process_charge(const struct process *process)
         charge += segment_charge(row);
     charge += layout_page_up(process->segments.capacity * sizeof(struct segment)) >> PAGE_SHIFT;
     charge += layout_page_up(process->holdings.capacity * sizeof(struct holding)) >> PAGE_SHIFT;
+    charge += group_set_count_pages(&process->groups);
     return charge + process->services.has_page + process->services.count * SERVICE_CHARGE;
 }
 

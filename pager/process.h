@@ -15,6 +15,7 @@
 #define QUIRE_PAGER_PROCESS_H
 
 #include "family.h"
+#include "group.h"
 #include "holding.h"
 #include "kernel.h"
 #include "module.h"
@@ -59,6 +60,7 @@ struct process {
     uint64_t autogen_low;   /* autogen: [autogen_low, LAYOUT_AUTOGEN_TOP) */
     uint32_t autogen_protection;
 
+    struct group_set groups;
     struct holding_table holdings;
     struct service_table services;
     struct wait wait;
@@ -82,8 +84,9 @@ static_assert(sizeof(struct process) <= PAGE_BYTES);
 constexpr uint64_t SLOT_SEGMENTS = PAGE_BYTES;
 constexpr uint64_t SLOT_HOLDINGS = SLOT_SEGMENTS + (SEGMENT_LIMIT * sizeof(struct segment) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 constexpr uint64_t SLOT_SERVICES = SLOT_HOLDINGS + (HOLDING_LIMIT * sizeof(struct holding) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+constexpr uint64_t SLOT_GROUPS = SLOT_SERVICES + (SERVICE_LIMIT * sizeof(struct service) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 constexpr uint64_t SLOT_BYTES = 16 * PAGE_BYTES;
-static_assert(SLOT_SERVICES + SERVICE_LIMIT * sizeof(struct service) <= SLOT_BYTES);
+static_assert(SLOT_GROUPS + GROUP_PAGES_MOST * PAGE_BYTES <= SLOT_BYTES);
 
 /* Badges. Type 0: a message of the process itself; type 1: a call to a handle that `holder` has for the process. */
 uint64_t process_badge(const struct process *process);
@@ -97,9 +100,9 @@ struct badge_parts process_of_badge(const struct pager *pager, uint64_t badge);
 /* Most bytes of a program's name and arguments with their NULs: they share the message buffer with struct start_info. */
 constexpr uint32_t START_TEXT_BYTES = MESSAGE_BUFFER_BYTES - sizeof(struct start_info);
 
-/* Starts a module's image as a process of a family. `text`: its name and arguments, each with its NUL. Every status leaves all as it was. */
-enum status process_create(struct pager *pager, struct family *family, const struct module *module, const char *text, uint32_t text_bytes,
-                           struct process **process);
+/* Starts a module's image as a process of a family, in a group. `text`: its name and arguments, each with its NUL. Every status leaves all as it was. */
+enum status process_create(struct pager *pager, struct family *family, uint32_t group, const struct module *module, const char *text,
+                           uint32_t text_bytes, struct process **process);
 /* Ends a process: everything it had is given back, who waited for it is answered, others go on. */
 void process_end(struct pager *pager, struct process *process, enum process_end reason, uint64_t value);
 /* One process handle less: an ended process that nobody can ask about any more gives its record back. */

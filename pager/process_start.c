@@ -109,8 +109,8 @@ static void start_trace(const struct pager *pager, const struct process *process
                (unsigned long long)segment->pages, segment->fill->name);
 }
 
-enum status process_create(struct pager *pager, struct family *family, const struct module *module, const char *text, uint32_t text_bytes,
-                           struct process **process)
+enum status process_create(struct pager *pager, struct family *family, uint32_t group, const struct module *module, const char *text,
+                           uint32_t text_bytes, struct process **process)
 {
     struct image image;
     enum status status = start_read_image(module, &image);
@@ -121,6 +121,7 @@ enum status process_create(struct pager *pager, struct family *family, const str
     size_t name_bytes = module->name.count < PROCESS_NAME_BYTES ? module->name.count : PROCESS_NAME_BYTES;
     memcpy(made->name, module->name.first, name_bytes);
     made->is_write_execute = module->kind == MODULE_PROGRAM_WX;
+    group_set_insert(&made->groups, group, nullptr);
     status = start_build(pager, made, module, &image, text, text_bytes);
     if (status != STATUS_OK) {
         process_undo(pager, made);

@@ -30,6 +30,9 @@ enum process_end : uint32_t {
     PROCESS_FAULT_LOOP,       /* same thread, same address, three times, nothing to map; value: address */
 };
 
+/* A message word that names a group: GROUP_BIT | id. 0 names none. */
+constexpr uint64_t GROUP_BIT = (uint64_t)1 << 31;
+
 /* At the start of a new process's message buffer; the entry point gets the buffer's address as its argument. Strings follow at once: the program's
  * name, then its arguments, each NUL-terminated. */
 constexpr uint32_t START_MAGIC = 0x54525453; /* "STRT" */
@@ -40,7 +43,8 @@ struct start_info {
     uint32_t process;        /* number in the log */
 };
 
-/* A module's command line is "[KIND:]NAME [ARGUMENT...]", separated by spaces. KIND is one of
+/* A module's command line is "[KIND[@GROUP]...:]NAME [ARGUMENT...]", separated by spaces. A program of the boot is in the groups that it names, two
+ * at most, or in "boot". KIND is one of
  *   program     an ELF image, started at boot (the default)
  *   program+wx  the same, and its autogen segment may be writable and executable at once
  *   image       an ELF image that waits to be started by process_start

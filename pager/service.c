@@ -10,19 +10,20 @@
 #include "pager.h"
 #include "process.h"
 
-enum status service_name_check(struct text_span text, struct service_name *name)
+enum status service_name_check(struct text_span text, uint32_t group, struct service_name *name)
 {
     if (text.count == 0 || text.count > SERVICE_NAME_BYTES) return STATUS_BAD_LENGTH;
     for (size_t i = 0; i < text.count; i++)
         if (text.first[i] < 0x21 || text.first[i] > 0x7e) return STATUS_BAD_ARGUMENT;
-    *name = (struct service_name){ .bytes = (uint32_t)text.count };
+    *name = (struct service_name){ .group = group, .bytes = (uint32_t)text.count };
     memcpy(name->text, text.first, text.count);
     return STATUS_OK;
 }
 
-bool service_name_equal(const struct service_name *left, const struct service_name *right)
+bool service_name_matches(const struct service_name *name, const struct service_name *wanted, const struct group_set *groups)
 {
-    return left->bytes == right->bytes && memcmp(left->text, right->text, left->bytes) == 0;
+    if (name->bytes != wanted->bytes || memcmp(name->text, wanted->text, name->bytes) != 0) return false;
+    return wanted->group != GROUP_NONE ? name->group == wanted->group : group_set_contains(groups, name->group);
 }
 
 enum status service_create(struct process *process, uint32_t *slot)
@@ -42,15 +43,13 @@ enum status service_create(struct process *process, uint32_t *slot)
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
-    table->rows[free].use++;
-    table->rows[free].name = (struct service_name){ 0 };
     table->count++;
     quota_add(&process->family->pages, SERVICE_CHARGE);
     *slot = free;
     return STATUS_OK;
 }
 
-void service_destroy(struct process *process, uint32_t slot)
+void service_end(struct process *process, uint32_t slot)
 {
     struct service *service = &process->services.rows[slot];
     assert(process->services.has_page && service->endpoint.number != 0);
@@ -58,34 +57,51 @@ void service_destroy(struct process *process, uint32_t slot)
     do status = seam_endpoint_destroy(service->endpoint);
     while (status == STATUS_AGAIN);
     assert(status == STATUS_OK);
-    service->endpoint = (endpoint_id_t){ 0 };
-    service->name = (struct service_name){ 0 };
+    *service = (struct service){ 0 };
     process->services.count--;
     quota_remove(&process->family->pages, SERVICE_CHARGE);
 }
 
-void service_release_all(struct process *process)
+static void service_forget_name(struct service *service)
+{
+    service->name = (struct service_name){ 0 };
+    service->name_slot = 0;
+}
+
+void service_unpublish(struct process *process, uint32_t slot, uint32_t name_slot)
+{
+    struct service *service = &process->services.rows[slot];
+    if (service->name_slot == name_slot) service_forget_name(service);
+}
+
+void service_unpublish_group(struct process *process, uint32_t group)
+{
+    for (uint32_t slot = 0; process->services.has_page && slot < SERVICE_LIMIT; slot++)
+        if (process->services.rows[slot].name.group == group) service_forget_name(&process->services.rows[slot]);
+}
+
+void service_release(struct process *process)
 {
     struct service_table *table = &process->services;
-    if (!table->has_page) return;
-    for (uint32_t slot = 0; slot < SERVICE_LIMIT; slot++)
-        if (table->rows[slot].endpoint.number != 0) service_destroy(process, slot);
-    family_page_give(process->family, table->rows);
+    assert(table->count == 0);
+    if (table->has_page) family_page_give(process->family, table->rows);
     table->has_page = false;
 }
 
-struct service *service_find(const struct pager *pager, const struct service_name *name, struct process **owner, uint32_t *slot)
+struct service *service_find(const struct pager *pager, const struct service_name *wanted, const struct group_set *groups, struct process **owner,
+                             uint32_t *slot)
 {
+    struct service *found = nullptr;
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         struct process *process = pager->process[i];
-        if (process == nullptr || process->services.count == 0) continue;
-        for (uint32_t row = 0; row < SERVICE_LIMIT; row++) {
+        for (uint32_t row = 0; process != nullptr && process->services.count > 0 && row < SERVICE_LIMIT; row++) {
             struct service *service = &process->services.rows[row];
-            if (!service_name_equal(&service->name, name)) continue;
+            if (service->name.bytes == 0 || !service_name_matches(&service->name, wanted, groups)) continue;
+            if (found != nullptr && found->name.group <= service->name.group) continue;
             *owner = process;
             *slot = row;
-            return service;
+            found = service;
         }
     }
-    return nullptr;
+    return found;
 }

@@ -1,13 +1,15 @@
 /* Services: endpoints that processes receive at, and the names they are found by.
  *
- * A service belongs to the process that made it and ends with that process, or when the handle with the right to receive is closed. It can have one name;
- * names are unique among living services.
+ * A service belongs to the process that made it and ends with that process, or when the handle that endpoint_create gave is closed. It can have one
+ * name, in one group of its owner; names are unique among the living services of a group. A name lasts as long as the handle through which it was
+ * published and the owner's membership. Whoever finds the name gets a handle derived from that one, with its rights but RIGHT_RECEIVE.
  *
  * Invariants:
- *  1. A used row has an endpoint. `use` grows with each use of the row, so that handles of a former use are recognised. */
+ *  1. A used row has an endpoint. One with a name was published by a handle of its owner, in a group of its owner. */
 #ifndef QUIRE_PAGER_SERVICE_H
 #define QUIRE_PAGER_SERVICE_H
 
+#include "group_set.h"
 #include "kernel.h"
 #include "text_span.h"
 
@@ -20,13 +22,14 @@ constexpr uint64_t SERVICE_CHARGE = 1;
 constexpr size_t SERVICE_NAME_BYTES = 32;
 
 struct service_name {
+    uint32_t group; /* GROUP_PRESENT | id; GROUP_NONE: any group of who looks for it */
     uint32_t bytes; /* 0: no name */
     char text[SERVICE_NAME_BYTES];
 };
 
 struct service {
     endpoint_id_t endpoint; /* 0: the row is free */
-    uint32_t use;
+    uint32_t name_slot;     /* of the owner's holdings: what was published */
     struct service_name name;
 };
 
@@ -37,17 +40,23 @@ struct service_table {
 };
 
 /* A name from outside: 1 to 32 bytes of 0x21 to 0x7e. BAD_LENGTH, BAD_ARGUMENT. */
-enum status service_name_check(struct text_span text, struct service_name *name);
-
-bool service_name_equal(const struct service_name *left, const struct service_name *right);
+enum status service_name_check(struct text_span text, uint32_t group, struct service_name *name);
+/* Whether a name is the one that somebody in these groups looks for. */
+bool service_name_matches(const struct service_name *name, const struct service_name *wanted, const struct group_set *groups);
 
 /* Makes an endpoint that `process` receives at. LIMIT, NO_MEMORY. */
 enum status service_create(struct process *process, uint32_t *slot);
-/* Ends it: who waits there gets PEER_ENDED from the kernel. */
-void service_destroy(struct process *process, uint32_t slot);
-void service_release_all(struct process *process);
+/* Ends it: who waits there gets PEER_ENDED from the kernel. Its handles are the caller's business. */
+void service_end(struct process *process, uint32_t slot);
+/* Takes the name back if it was published through this handle, or in this group. */
+void service_unpublish(struct process *process, uint32_t slot, uint32_t name_slot);
+void service_unpublish_group(struct process *process, uint32_t group);
+/* Gives the table's page back when every service has ended. */
+void service_release(struct process *process);
 
-/* The living service of a name, or nullptr; through `owner` and `slot` where it is. */
-struct service *service_find(const struct pager *pager, const struct service_name *name, struct process **owner, uint32_t *slot);
+/* The living service of a name for somebody in these groups, or nullptr; of several, the one in the group of the lowest id. `owner` and `slot`:
+ * where it is. */
+struct service *service_find(const struct pager *pager, const struct service_name *wanted, const struct group_set *groups, struct process **owner,
+                             uint32_t *slot);
 
 #endif

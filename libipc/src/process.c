@@ -38,7 +38,7 @@ enum status process_self(struct process_self *self)
     return status;
 }
 
-enum status process_start(const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process)
+enum status process_start_in(group_t group, const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process)
 {
     size_t length = strlen(name) + 1;
     enum status status = message_buffer_put(0, name, length);
@@ -50,11 +50,16 @@ enum status process_start(const char *name, uint32_t argument_count, const char 
     if (status != STATUS_OK)
         return status;
 
-    struct message message = {};
+    struct message message = { .word = { group } };
     status = pager_call(HANDLE_PAGER, PROTOCOL_process_start, (uint32_t)length, &message);
     if (status == STATUS_OK)
         *process = (uint32_t)message.word[0];
     return status;
+}
+
+enum status process_start(const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process)
+{
+    return process_start_in(GROUP_ANY, name, argument_count, argument, process);
 }
 
 enum status process_wait(uint32_t process, struct process_result *result)

@@ -50,6 +50,14 @@ static void check_module_line(const char *text, size_t size)
         return;
     }
     const char *limit = text + strnlen(text, size), *behind = text;
+    struct text_span groups = line.groups;
+    unsigned count_groups = 0;
+    for (struct text_span group; module_line_next_group(&groups, &group); count_groups++) {
+        expect_inside(group, &behind, limit);
+        if (group.count < 1 || group.count > MODULE_GROUP_BYTES || memchr(group.first, '@', group.count) != nullptr) abort();
+        if (line.kind != MODULE_PROGRAM && line.kind != MODULE_PROGRAM_WX) abort();
+    }
+    if (count_groups > MODULE_GROUPS) abort();
     expect_inside(line.name, &behind, limit);
     if (line.kind >= MODULE_KINDS || line.name.count < 1 || line.name.count > MODULE_NAME_BYTES) abort();
     if (memchr(line.name.first, ' ', line.name.count) != nullptr || memchr(line.name.first, ':', line.name.count) != nullptr) abort();

@@ -81,6 +81,8 @@ struct sim_reply sim_request_text(uint32_t number, enum protocol label, uint64_t
 struct sim_reply sim_look(uint32_t number);
 /* receive at a handle without waiting: the status, and the badge that was seen. */
 enum status sim_receive(uint32_t number, uint32_t handle, struct pager_message *message);
+/* notify through a handle. */
+enum status sim_notify(uint32_t number, uint32_t handle, uint64_t bits);
 /* A reply to the caller of a token, without waiting for the next message. */
 void sim_reply_to(uint32_t number, uint32_t handle, const struct pager_message *message);
 

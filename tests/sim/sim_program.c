@@ -121,6 +121,15 @@ enum status sim_receive(uint32_t number, uint32_t handle, struct pager_message *
     return (enum status)call->number;
 }
 
+enum status sim_notify(uint32_t number, uint32_t handle, uint64_t bits)
+{
+    struct thread *thread = program_thread(number);
+    assert(thread_can_run(thread));
+    uint64_t argument[CALL_ARGUMENTS] = { handle, bits };
+    program_enter(number, thread, CALL_notify, argument);
+    return (enum status)thread->context.call.number;
+}
+
 void sim_reply_to(uint32_t number, uint32_t handle, const struct pager_message *message)
 {
     struct thread *thread = program_thread(number);
@@ -128,6 +137,9 @@ void sim_reply_to(uint32_t number, uint32_t handle, const struct pager_message *
     uint64_t argument[CALL_ARGUMENTS] = { handle, message->tag, [8] = message->token };
     memcpy(&argument[2], message->word, sizeof(message->word));
     program_enter(number, thread, CALL_reply_receive, argument);
+    if (thread->state != THREAD_RECEIVING) return;
+    thread_stop(thread); /* it does not wait for the next message: the test goes on with it */
+    schedule_ready(thread);
 }
 
 /* --- Faults --- */

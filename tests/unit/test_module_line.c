@@ -37,6 +37,31 @@ Test(module_line, good_lines)
     }
 }
 
+Test(module_line, groups)
+{
+    const struct {
+        const char *text;
+        const char *group[MODULE_GROUPS + 1];
+    } lines[] = {
+        { "hello", { nullptr } },
+        { "program:hello", { nullptr } },
+        { "program@net:hello", { "net", nullptr } },
+        { "program+wx@net@a.b/c_d+e-F:jit -v", { "net", "a.b/c_d+e-F", nullptr } },
+        { "program@a@a:hello x@y", { "a", "a", nullptr } },
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct module_line line;
+        struct refusal refusal;
+        cr_assert_eq(parse(lines[i].text, &line, &refusal), STATUS_OK, "%s: %s", lines[i].text, refusal.reason);
+        struct text_span rest = line.groups, group;
+        for (unsigned k = 0; lines[i].group[k] != nullptr; k++) {
+            cr_assert(module_line_next_group(&rest, &group));
+            cr_assert(text_span_is(group, lines[i].group[k]), "%s", lines[i].text);
+        }
+        cr_assert_not(module_line_next_group(&rest, &group), "%s", lines[i].text);
+    }
+}
+
 Test(module_line, bad_lines)
 {
     const struct {
@@ -50,6 +75,16 @@ Test(module_line, bad_lines)
         { "data:", STATUS_BAD_LENGTH, "module has no name", 5 },
         { "data: words", STATUS_BAD_LENGTH, "module has no name", 5 },
         { ":x", STATUS_BAD_ARGUMENT, "unknown kind of module", 0 },
+        { "@net:x", STATUS_BAD_ARGUMENT, "unknown kind of module", 0 },
+        { "program@:x", STATUS_BAD_LENGTH, "group has no name", 8 },
+        { "program@@b:x", STATUS_BAD_LENGTH, "group has no name", 8 },
+        { "program@a@:x", STATUS_BAD_LENGTH, "group has no name", 10 },
+        { "program@a@b@c:x", STATUS_LIMIT, "too many groups", 12 },
+        { "program@a=b:x", STATUS_BAD_ARGUMENT, "character in the name of the group", 9 },
+        { "program@123456789012345678901234567890123:x", STATUS_BAD_LENGTH, "name of the group is too long", 8 },
+        { "image@a:x", STATUS_BAD_ARGUMENT, "groups of what is not started at boot", 6 },
+        { "data@a:x", STATUS_BAD_ARGUMENT, "groups of what is not started at boot", 5 },
+        { "a@b", STATUS_BAD_ARGUMENT, "character in the name of the module", 1 },
         { " dat:x", STATUS_BAD_ARGUMENT, "unknown kind of module", 1 },
         { "Data:x", STATUS_BAD_ARGUMENT, "unknown kind of module", 0 },
         { "program+w:x", STATUS_BAD_ARGUMENT, "unknown kind of module", 0 },

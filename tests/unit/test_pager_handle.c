@@ -125,7 +125,7 @@ Test(pager_handle, closing_the_receiving_handle_ends_the_endpoint_and_its_name)
     cr_assert_eq(sim_call(WX, handle, 0, word, nullptr, 0).call, STATUS_STALE);
     EXPECT(STALE, sim_request(INIT, PROTOCOL_handle_close, receive, 0, 0));
     EXPECT(NOT_FOUND, find(WX, "echo", false));
-    EXPECT(OK, sim_request(WX, PROTOCOL_handle_close, handle, 0, 0));
+    EXPECT(STALE, sim_request(WX, PROTOCOL_handle_close, handle, 0, 0));
     cr_assert_eq(sim_call(WX, handle, 0, word, nullptr, 0).call, STATUS_STALE);
     fixture_check();
 }

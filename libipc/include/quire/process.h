@@ -6,6 +6,7 @@
 
 #include <abi/status.h>
 #include <pager/protocol.h>
+#include <quire/group.h>
 
 /* Ends the calling process at once: nothing is flushed and no atexit function runs, which is what exit() of stdlib.h is for. By custom status 0 is
  * success. */
@@ -23,10 +24,15 @@ struct process_self {
 /* Describes the caller. STATUS_OK, or what the call itself was refused with (call, in syscall.h). */
 enum status process_self(struct process_self *self);
 
-/* Starts the module `name` (an image, a program) as a new process. `argument` are the strings that follow the name in its argv; name and arguments
- * take at most MESSAGE_BUFFER_BYTES with their NULs. The result is a handle for process_wait; close it with handle_close.
- * STATUS_NOT_FOUND: no such module. STATUS_BAD_IMAGE, STATUS_BAD_IMAGE_ORDER: it cannot be started. STATUS_WRITE_EXECUTE: a part of it would be both.
- * STATUS_BAD_LENGTH: the strings are too long. STATUS_BAD_ARGUMENT: the name is empty. STATUS_NO_MEMORY; STATUS_LIMIT: too many processes or handles. */
+/* Starts the module `name` (an image, a program) as a new process in one group of the caller's; GROUP_ANY: the one of the lowest number. `argument`
+ * are the strings that follow the name in its argv; name and arguments take at most MESSAGE_BUFFER_BYTES with their NULs. The result is a handle for
+ * process_wait, and to pass things to it; close it with handle_close. STATUS_NOT_FOUND: no such module. STATUS_BAD_IMAGE, STATUS_BAD_IMAGE_ORDER: it
+ * cannot be started. STATUS_WRITE_EXECUTE: a part of it would be both. STATUS_BAD_LENGTH: the strings are too long. STATUS_BAD_ARGUMENT: the name is
+ * empty, or no group. STATUS_NOT_MEMBER: the caller is not in the group, or in none. STATUS_NO_MEMORY; STATUS_LIMIT: too many processes or handles. */
+enum status process_start_in(group_t group, const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process);
+
+/* The same in GROUP_ANY: STATUS_NOT_FOUND, STATUS_BAD_IMAGE, STATUS_BAD_IMAGE_ORDER, STATUS_WRITE_EXECUTE, STATUS_BAD_LENGTH, STATUS_BAD_ARGUMENT,
+ * STATUS_NOT_MEMBER, STATUS_NO_MEMORY, STATUS_LIMIT. */
 enum status process_start(const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process);
 
 struct process_result {
@@ -35,7 +41,7 @@ struct process_result {
 };
 
 /* Waits until the process has ended, and says how. STATUS_BAD_HANDLE, STATUS_STALE: no handle, or one
- * that is closed. The handle of an endpoint sends this as a message to whoever serves it. */
+ * that is closed, or gone with the last group in common. The handle of an endpoint sends this as a message to whoever serves it. */
 enum status process_wait(uint32_t process, struct process_result *result);
 
 #endif

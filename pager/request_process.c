@@ -1,0 +1,52 @@
+/* Requests for processes: starting them, waiting for them. */
+#include <string.h>
+
+#include "request.h"
+
+/* Text of process_start: name and arguments, each with its NUL, none empty as a name. */
+static enum status request_start_text(const struct request *request, struct text_span *name)
+{
+    if (request->text_bytes == 0 || request->text_bytes > START_TEXT_BYTES) return STATUS_BAD_LENGTH;
+    if (request->text[request->text_bytes - 1] != '\0') return STATUS_BAD_ARGUMENT;
+    *name = (struct text_span){ request->text, strlen(request->text) };
+    return name->count > 0 ? STATUS_OK : STATUS_BAD_ARGUMENT;
+}
+
+/* What a starter may do with the process's handle: wait for the process, pass things to it, let others have the same. */
+constexpr uint8_t RIGHTS_OF_STARTER = RIGHT_CALL | RIGHT_PASS | RIGHT_NARROW;
+
+enum status request_process_start(struct pager *pager, const struct request *request, struct answer *answer)
+{
+    struct text_span name;
+    enum status status = request_start_text(request, &name);
+    if (status != STATUS_OK) return status;
+    const struct module *module = module_find(pager, name);
+    if (module == nullptr) return STATUS_NOT_FOUND;
+    uint32_t group;
+    status = request_group(request->caller, request->word[0], &group);
+    if (status != STATUS_OK) return status;
+    uint32_t slot;
+    status = holding_reserve(request->caller, &slot);
+    if (status != STATUS_OK) return status;
+    struct process *started;
+    status = process_create(pager, request->caller->family, group, module, request->text, request->text_bytes, &started);
+    if (status != STATUS_OK) return status;
+
+    // Commit: nothing below may fail.
+    struct holding holding = { .kind = HOLDING_PROCESS, .rights = RIGHTS_OF_STARTER, .process_index = (uint16_t)started->index };
+    answer->word[0] = holding_insert(pager, request->caller, slot, holding, (struct holding_place){ 0 });
+    return STATUS_OK;
+}
+
+enum status request_process_wait([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
+{
+    const struct process *target = request->target;
+    if (target->state == PROCESS_ENDED) {
+        answer->word[0] = target->reason;
+        answer->word[1] = target->value;
+        return STATUS_OK;
+    }
+    request->caller->wait = (struct wait){ .kind = WAIT_PROCESS, .token = request->token, .process_index = target->index };
+    answer->is_deferred = true;
+    return STATUS_OK;
+}
