@@ -146,6 +146,14 @@ static bool check_services(const struct pager *pager, const struct process *proc
     return count == process->services.count;
 }
 
+static bool check_watch(const struct process *process)
+{
+    const struct watch *watch = &process->watch;
+    if (watch->ring == nullptr) return watch->bits == 0 && watch->count == 0;
+    if (watch->bits == 0 || watch->service_slot >= SERVICE_LIMIT || process->services.rows[watch->service_slot].endpoint.number == 0) return false;
+    return watch->first < WATCH_EVENTS && watch->count <= WATCH_EVENTS;
+}
+
 static bool check_ready(const struct pager *pager)
 {
     uint32_t queued = 0;
@@ -164,7 +172,7 @@ static const char *check_process(const struct pager *pager, const struct process
         if (process->references == 0) return "an ended process that nobody names";
         bool is_empty = process->space.number == 0 && process->thread.number == 0 && process->segments.capacity == 0
                         && process->holdings.capacity == 0 && !process->services.has_page && process->groups.count == 0
-                        && process->wait.kind == WAIT_NOTHING;
+                        && process->watch.ring == nullptr && process->wait.kind == WAIT_NOTHING;
         return is_empty ? nullptr : "an ended process with something left";
     }
     if (process->space.number == 0 || process->thread.number == 0) return "a running process without space or thread";
@@ -173,6 +181,7 @@ static const char *check_process(const struct pager *pager, const struct process
     if (!group_set_check(&process->groups)) return "groups of a process";
     if (!check_holdings(pager, process)) return "handles of a process";
     if (!check_services(pager, process)) return "services of a process";
+    if (!check_watch(process)) return "watch of a process";
     if (process->line_bytes > OUTPUT_LINE_BYTES) return "output line of a process";
     return process->wait.kind == WAIT_NOTHING || process->wait.token != 0 ? nullptr : "a wait without a token";
 }

@@ -48,6 +48,8 @@ enum status seam_thread_cancel(thread_id_t thread, uint32_t handle);
 
 enum status seam_endpoint_create(endpoint_id_t *endpoint);
 enum status seam_endpoint_destroy(endpoint_id_t endpoint);
+/* Sets notification bits at an endpoint. */
+void seam_endpoint_notify(endpoint_id_t endpoint, uint64_t bits);
 enum status seam_handle_map(space_id_t space, uint32_t handle, endpoint_id_t endpoint, uint64_t rights, uint64_t badge);
 enum status seam_handle_unmap(space_id_t space, uint32_t handle);
 

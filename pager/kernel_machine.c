@@ -155,6 +155,16 @@ enum status seam_test_space(space_id_t space, uint64_t *mapped_pages)
     return kernel_test_space(space.number, mapped_pages, &tables);
 }
 
+void seam_endpoint_notify(endpoint_id_t endpoint, uint64_t bits)
+{
+    constexpr uint32_t handle = HANDLE_PAGER + 1; /* a row of the pager's own, filled anew each time */
+    enum status status = kernel_handle_map(own_space, handle, endpoint.number, RIGHT_NOTIFY, 0);
+    assert(status == STATUS_OK);
+    status = notify(handle, bits);
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
 void seam_wake_self(void)
 {
     enum status status = notify(HANDLE_PAGER, 1);

@@ -113,6 +113,7 @@ void process_undo(struct pager *pager, struct process *process)
         assert(status == STATUS_OK);
     }
     process->thread = (thread_id_t){ 0 };
+    watch_end(process);
     holding_release_all(pager, process);
     service_release(process);
     bool has_emptied = group_leave_all(pager, process);
@@ -165,6 +166,7 @@ void process_end(struct pager *pager, struct process *process, enum process_end 
     if (process->is_from_boot && (reason != PROCESS_EXITED || value != 0)) pager->has_failed = true;
     pager->count_running--;
     process_tell_waiters(pager, process);
+    watch_tell(pager, process, PROCESS_EVENT_ENDED);
     process_undo(pager, process);
 }
 
@@ -201,7 +203,7 @@ uint64_t process_charge(const struct process *process)
         charge += segment_charge(row);
     charge += layout_page_up(process->segments.capacity * sizeof(struct segment)) >> PAGE_SHIFT;
     charge += layout_page_up(process->holdings.capacity * sizeof(struct holding)) >> PAGE_SHIFT;
-    charge += group_set_count_pages(&process->groups);
+    charge += group_set_count_pages(&process->groups) + (process->watch.ring != nullptr);
     return charge + process->services.has_page + process->services.count * SERVICE_CHARGE;
 }
 

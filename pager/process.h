@@ -21,6 +21,7 @@
 #include "module.h"
 #include "segment.h"
 #include "service.h"
+#include "watch.h"
 
 struct pager;
 
@@ -63,6 +64,7 @@ struct process {
     struct group_set groups;
     struct holding_table holdings;
     struct service_table services;
+    struct watch watch;
     struct wait wait;
 
     uint64_t fault_address; /* of the latest fault that mapped nothing */
@@ -85,8 +87,9 @@ constexpr uint64_t SLOT_SEGMENTS = PAGE_BYTES;
 constexpr uint64_t SLOT_HOLDINGS = SLOT_SEGMENTS + (SEGMENT_LIMIT * sizeof(struct segment) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 constexpr uint64_t SLOT_SERVICES = SLOT_HOLDINGS + (HOLDING_LIMIT * sizeof(struct holding) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 constexpr uint64_t SLOT_GROUPS = SLOT_SERVICES + (SERVICE_LIMIT * sizeof(struct service) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+constexpr uint64_t SLOT_WATCH = SLOT_GROUPS + GROUP_PAGES_MOST * PAGE_BYTES;
 constexpr uint64_t SLOT_BYTES = 16 * PAGE_BYTES;
-static_assert(SLOT_GROUPS + GROUP_PAGES_MOST * PAGE_BYTES <= SLOT_BYTES);
+static_assert(SLOT_WATCH + PAGE_BYTES <= SLOT_BYTES);
 
 /* Badges. Type 0: a message of the process itself; type 1: a call to a handle that `holder` has for the process. */
 uint64_t process_badge(const struct process *process);

@@ -133,6 +133,7 @@ enum status process_create(struct pager *pager, struct family *family, uint32_t 
     made->badge = process_badge(made);
     pager->count_running++;
     start_trace(pager, made);
+    watch_tell(pager, made, PROCESS_EVENT_STARTED);
     *process = made;
     return STATUS_OK;
 }

@@ -33,6 +33,9 @@ enum process_end : uint32_t {
 /* A message word that names a group: GROUP_BIT | id. 0 names none. */
 constexpr uint64_t GROUP_BIT = (uint64_t)1 << 31;
 
+/* What process_next_event tells of a process. */
+enum process_event : uint32_t { PROCESS_EVENT_STARTED = 1, PROCESS_EVENT_ENDED };
+
 /* At the start of a new process's message buffer; the entry point gets the buffer's address as its argument. Strings follow at once: the program's
  * name, then its arguments, each NUL-terminated. */
 constexpr uint32_t START_MAGIC = 0x54525453; /* "STRT" */

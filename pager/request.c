@@ -19,10 +19,14 @@ static enum status request_dispatch(struct pager *pager, uint32_t label, const s
     }
 }
 
-static void request_reply(struct pager_action *action, uint64_t token, enum status status, const struct answer *answer)
+static void request_reply(const struct pager *pager, struct pager_action *action, uint64_t token, enum status status, const struct answer *answer)
 {
     action_reply(action, token, status);
-    if (status == STATUS_OK) memcpy(action->word, answer->word, sizeof(action->word));
+    if (status != STATUS_OK) return;
+    memcpy(action->word, answer->word, sizeof(action->word));
+    if (answer->text_bytes == 0) return;
+    memcpy(pager->buffer, pager->text, answer->text_bytes); /* last: log lines go through the same page */
+    action->tag = tag_make(status, answer->text_bytes);
 }
 
 void request_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
@@ -32,12 +36,12 @@ void request_handle(struct pager *pager, const struct pager_message *message, st
     struct process *caller = parts.holder != nullptr ? parts.holder : parts.process;
     uint32_t length = tag_length(message->tag);
     if (caller == nullptr || length > MESSAGE_BUFFER_BYTES) {
-        request_reply(action, message->token, caller == nullptr ? STATUS_STALE : STATUS_BAD_LENGTH, &answer);
+        request_reply(pager, action, message->token, caller == nullptr ? STATUS_STALE : STATUS_BAD_LENGTH, &answer);
         return;
     }
     /* The kernel stops a caller until it is answered, so that two requests at once of one thread cannot come; if they do, the second is refused. */
     if (caller->wait.kind != WAIT_NOTHING) {
-        request_reply(action, message->token, STATUS_BAD_STATE, &answer);
+        request_reply(pager, action, message->token, STATUS_BAD_STATE, &answer);
         return;
     }
     if (length > 0) memcpy(pager->text, pager->buffer, length);
@@ -48,7 +52,7 @@ void request_handle(struct pager *pager, const struct pager_message *message, st
     uint32_t number = caller->number;
     enum status status = request_dispatch(pager, tag_label(message->tag), &request, &answer);
     if (pager->trace & TRACE_CALLS) report_request(number, message, status, answer.is_deferred, answer.word[0]);
-    if (!answer.is_deferred) request_reply(action, message->token, status, &answer);
+    if (!answer.is_deferred) request_reply(pager, action, message->token, status, &answer);
 }
 
 /* --- The process itself --- */

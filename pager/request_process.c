@@ -1,4 +1,4 @@
-/* Requests for processes: starting them, waiting for them. */
+/* Requests for processes: starting them, waiting for them, hearing of them. */
 #include <string.h>
 
 #include "request.h"
@@ -48,5 +48,34 @@ enum status request_process_wait([[maybe_unused]] struct pager *pager, const str
     }
     request->caller->wait = (struct wait){ .kind = WAIT_PROCESS, .token = request->token, .process_index = target->index };
     answer->is_deferred = true;
+    return STATUS_OK;
+}
+
+enum status request_process_watch([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+{
+    struct process *process = request->caller;
+    if (request->word[0] == 0) {
+        watch_end(process);
+        return STATUS_OK;
+    }
+    struct holding *holding;
+    enum status status = holding_find(process, request->word[0], &holding);
+    if (status != STATUS_OK) return status;
+    if (holding->kind != HOLDING_SERVICE || !(holding->rights & RIGHT_RECEIVE)) return STATUS_NO_RIGHT;
+    if (request->word[1] == 0) return STATUS_BAD_ARGUMENT;
+    return watch_begin(process, holding->service_slot, request->word[1]);
+}
+
+enum status request_process_next_event(struct pager *pager, const struct request *request, struct answer *answer)
+{
+    struct watch *watch = &request->caller->watch;
+    struct watch_event event;
+    uint32_t lost;
+    if (watch->ring == nullptr) return STATUS_BAD_STATE;
+    if (!watch_take(watch, &event, &lost)) return STATUS_NOT_FOUND;
+    const uint64_t words[MESSAGE_WORDS] = { event.kind, event.number, event.group, event.reason, event.value, lost };
+    memcpy(answer->word, words, sizeof(words));
+    answer->text_bytes = event.name_bytes;
+    memcpy(pager->text, event.name, event.name_bytes);
     return STATUS_OK;
 }

@@ -70,3 +70,27 @@ enum status process_wait(uint32_t process, struct process_result *result)
         *result = (struct process_result){ .reason = (enum process_end)message.word[0], .value = message.word[1] };
     return status;
 }
+
+enum status process_watch(uint32_t endpoint, uint64_t bits)
+{
+    struct message message = { .word = { endpoint, bits } };
+    return pager_call(HANDLE_PAGER, PROTOCOL_process_watch, 0, &message);
+}
+
+enum status process_next_event(struct process_news *news)
+{
+    struct message message = {};
+    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_process_next_event, 0, &message);
+    if (status != STATUS_OK)
+        return status;
+    *news = (struct process_news){
+        .kind = (enum process_event)message.word[0],
+        .number = (uint32_t)message.word[1],
+        .group = (group_t)message.word[2],
+        .result = { (enum process_end)message.word[3], message.word[4] },
+        .count_lost = message.word[5],
+    };
+    size_t length = tag_length(message.tag);
+    memcpy(news->name, message_buffer(), length < sizeof news->name ? length : sizeof news->name - 1);
+    return STATUS_OK;
+}

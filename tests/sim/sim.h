@@ -77,6 +77,8 @@ struct sim_reply sim_call(uint32_t number, uint32_t handle, uint64_t tag, const 
 /* A request to the pager. */
 struct sim_reply sim_request(uint32_t number, enum protocol label, uint64_t word0, uint64_t word1, uint64_t word2);
 struct sim_reply sim_request_text(uint32_t number, enum protocol label, uint64_t word0, const void *text, size_t text_bytes);
+/* A program's message buffer. */
+const char *sim_text(uint32_t number);
 /* What became of a call that waited. */
 struct sim_reply sim_look(uint32_t number);
 /* receive at a handle without waiting: the status, and the badge that was seen. */

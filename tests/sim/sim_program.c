@@ -107,6 +107,13 @@ struct sim_reply sim_request_text(uint32_t number, enum protocol label, uint64_t
     return sim_call(number, HANDLE_PAGER, tag_make(label, (uint32_t)text_bytes), word, text, text_bytes);
 }
 
+const char *sim_text(uint32_t number)
+{
+    const struct thread *thread = program_thread(number);
+    assert(thread != nullptr);
+    return thread->buffer_pointer;
+}
+
 struct sim_reply sim_look(uint32_t number) { return program_reply(number); }
 
 enum status sim_receive(uint32_t number, uint32_t handle, struct pager_message *message)

@@ -236,6 +236,16 @@ void seam_view_close([[maybe_unused]] const void *view, uint64_t count_pages)
 
 /* --- The rest --- */
 
+void seam_endpoint_notify(endpoint_id_t endpoint, uint64_t bits)
+{
+    enum status status = seam_handle_map(own_space(), HANDLE_PAGER + 1, endpoint, RIGHT_NOTIFY, 0);
+    assert(status == STATUS_OK);
+    uint64_t argument[CALL_ARGUMENTS] = { HANDLE_PAGER + 1, bits };
+    status = sim_pager_call(CALL_notify, argument);
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
 void seam_wake_self(void)
 {
     uint64_t argument[CALL_ARGUMENTS] = { HANDLE_PAGER, 1 };

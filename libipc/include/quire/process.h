@@ -44,4 +44,22 @@ struct process_result {
  * that is closed, or gone with the last group in common. The handle of an endpoint sends this as a message to whoever serves it. */
 enum status process_wait(uint32_t process, struct process_result *result);
 
+/* Something that happened to a process of one of the caller's groups. */
+struct process_news {
+    enum process_event kind;
+    uint32_t number;              /* what the log calls it */
+    group_t group;                /* of those in common the one of the lowest number */
+    struct process_result result; /* PROCESS_EVENT_ENDED */
+    uint64_t count_lost;          /* events after this one that there was no room for */
+    char name[65];                /* of its module */
+};
+
+/* From now on sets the bits at an endpoint of the caller whenever a process of its groups starts or ends; with HANDLE_NONE: no more.
+ * STATUS_BAD_HANDLE, STATUS_STALE. STATUS_NO_RIGHT: not an endpoint that the caller receives at. STATUS_BAD_ARGUMENT: no bits. STATUS_NO_MEMORY,
+ * STATUS_LIMIT. */
+enum status process_watch(uint32_t endpoint, uint64_t bits);
+
+/* Takes the oldest event since process_watch, or the last call. STATUS_NOT_FOUND: there is none. STATUS_BAD_STATE: the caller does not watch. */
+enum status process_next_event(struct process_news *news);
+
 #endif
