@@ -37,6 +37,12 @@ void arch_window_close(void *window);
 /* Levels that may hold leaves on this processor: levels 0 to arch_leaf_levels() - 1. */
 unsigned arch_leaf_levels(void);
 
+/* Devices (device.h): frames that an entry can name on this processor; whether ATTRIBUTE_WRITE_COMBINING is more than uncached; and a write of all that
+ * the caches hold, when a page that went through them is no longer mapped so. */
+uint64_t arch_frames_limit(void);
+bool arch_has_write_combining(void);
+void arch_cache_write_back(void);
+
 /* The root table of a new space: fills the kernel's half of a zeroed table from the template. */
 void arch_root_initialise(frame_t root);
 

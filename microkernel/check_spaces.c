@@ -2,19 +2,20 @@
  *
  * There is no memory to count references in, so the frame table itself is used: the first pass takes one off a block's count for each reference, which
  * must leave zeroes; the second pass, through the same places in the same order, puts them back. A mark in the flags of a table says that the first pass has
- * been there; the second pass removes it.
+ * been there; the second pass removes it. Leaves of devices are counted in the same way in the registry (device.h), whose tables are those of one more space.
  *
  * 1. The passes follow an entry on the same condition, so the second undoes exactly what the first did. */
 #ifdef QUIRE_TEST
 #include "check_parts.h"
 
-#include "space.h"
+#include "device.h"
 #include "thread.h"
 #include "walk.h"
 
 struct pass {
     const struct space *space;
     bool is_first;
+    uint32_t count_devices;
     uint64_t count_tables;
     uint64_t count_pages;
 };
@@ -29,16 +30,37 @@ static void reference(const struct pass *pass, struct frame_info *info)
     info->count = (uint16_t)(info->count + (pass->is_first ? -1 : 1));
 }
 
+/* A leaf of a device: registered in the same size, and not to be executed. */
+static void device_check(struct pass *pass, pte_t leaf, unsigned level, uint64_t address)
+{
+    uint64_t first = pte_leaf_frame(leaf, level).number;
+    pte_t *known = device_entry(first, level);
+    pass->count_devices++;
+    if (pte_attributes(leaf) & ATTRIBUTE_EXECUTE) pass_fail(pass, INVARIANT_RIGHTS, "device to be executed", address, leaf, 0);
+    if (known == nullptr) pass_fail(pass, INVARIANT_ENTRIES, "device that is not registered", address, first, 0);
+    else *known ^= (*known ^ (*known + (pass->is_first ? DEVICE_SHARES : DEVICE_SHARE))) & DEVICE_SHARES; /* 7 more is 1 less in three bits */
+    if (first < frame_limit && frame_table[first].kind != FRAME_KIND_ABSENT)
+        pass_fail(pass, INVARIANT_ENTRIES, "memory mapped as a device", address, first, frame_table[first].kind);
+}
+
 static void leaf_check(struct pass *pass, pte_t leaf, unsigned level, uint64_t address)
 {
     uint64_t pages = (uint64_t)1 << (pte_shift(level) - PAGE_SHIFT);
     uint32_t first = pte_frame(leaf).number;
     uint32_t attributes = pte_attributes(leaf);
     pass->count_pages += pages;
+    if (pass->space == &device_registry) {
+        if ((leaf & DEVICE_SHARES) != 0) pass_fail(pass, INVARIANT_COUNTS, "leaves of a device less references", address, leaf, 0);
+        return;
+    }
     if (!pte_is_well_formed(leaf, level, true)) pass_fail(pass, INVARIANT_TABLES, "bits of a leaf", address, leaf, 0);
     if (attributes_check(attributes & ATTRIBUTES_ALL) != STATUS_OK) pass_fail(pass, INVARIANT_RIGHTS, "writable and executable", address, leaf, 0);
     if (address < USER_FIRST || !range_within(address, pages << PAGE_SHIFT, USER_LIMIT))
         pass_fail(pass, INVARIANT_RIGHTS, "address of a leaf", address, leaf, 0);
+    if (pte_is_device(leaf)) {
+        device_check(pass, leaf, level, address);
+        return;
+    }
     if (!range_within(first, pages, frame_count_table())) {
         pass_fail(pass, INVARIANT_ENTRIES, "frame of a leaf", address, first, frame_count_table());
         return;
@@ -101,7 +123,7 @@ static void tables_pass(struct pass *pass)
     uint64_t address = 0;
     for (unsigned level = top;;) {
         struct stage *stage = &stages[level];
-        if (stage->next == (level == top ? PTE_ROOT_USER_ENTRIES : pte_entries(level))) {
+        if (stage->next == (level == top && pass->space != &device_registry ? PTE_ROOT_USER_ENTRIES : pte_entries(level))) {
             table_leave(pass, stage, level);
             if (level == top) return;
             level++;
@@ -146,7 +168,9 @@ static void space_pass(struct space *space, frame_t frame, const struct space *f
     if (pass.count_tables != space->count_tables + 1)
         pass_fail(&pass, INVARIANT_TABLES, "tables of a space", frame.number, space->count_tables + 1, pass.count_tables);
     if (pass.count_pages != space->count_mapped) pass_fail(&pass, INVARIANT_TABLES, "pages of a space", frame.number, space->count_mapped, pass.count_pages);
-    if (frame_is(first->root, FRAME_KIND_TABLE)) kernel_half_check(&pass, first);
+    if (pass.count_devices != space->count_devices)
+        pass_fail(&pass, INVARIANT_TABLES, "devices of a space", frame.number, space->count_devices, pass.count_devices);
+    if (first != nullptr && frame_is(first->root, FRAME_KIND_TABLE)) kernel_half_check(&pass, first);
 }
 
 /* All references: entries, and the message buffers that threads hold. */
@@ -157,6 +181,7 @@ static void references_pass(bool is_first)
         if (first == nullptr) first = object;
         space_pass(object, frame, first, is_first);
     }
+    if (device_registry.root.number != 0) space_pass(&device_registry, device_registry.frame, nullptr, is_first);
     struct pass pass = { .is_first = is_first };
     for (frame_t frame = { 0 }; check_next(FRAME_KIND_THREAD, &frame, &object); frame.number++) {
         const struct thread *thread = object;

@@ -20,9 +20,9 @@
 #include "types.h"
 
 enum frame_kind : uint8_t {
-    FRAME_KIND_ABSENT = 0, /* not memory */
+    FRAME_KIND_ABSENT = 0, /* no memory, or none of ours: a device may be there (device.h) */
     FRAME_KIND_FREE,
-    FRAME_KIND_RESERVED,   /* firmware, kernel image, boot information, bad memory */
+    FRAME_KIND_RESERVED,   /* kernel image, modules, frame table; what is called usable and reserved at once */
     FRAME_KIND_KERNEL,     /* frame table, bitmap, per-processor data */
     FRAME_KIND_TABLE,      /* page table; `count` = live entries, `cookie`: walk.h */
     FRAME_KIND_USER,       /* data of programs; `count` = leaf entries, `cookie` = frames that frame_clean_step has zeroed */
@@ -51,7 +51,8 @@ struct frame_info {
 };
 static_assert(sizeof(struct frame_info) == 8);
 
-enum memory_kind : uint32_t { MEMORY_USABLE = 1, MEMORY_RESERVED = 2 };
+/* RESERVED: what firmware does not give; no memory where nobody calls it usable too. KERNEL: what the kernel and its modules lie in. */
+enum memory_kind : uint32_t { MEMORY_USABLE = 1, MEMORY_RESERVED = 2, MEMORY_KERNEL = 3 };
 
 /* A range of physical memory in bytes, as firmware says it: any alignment, any order, overlaps allowed (the stricter kind wins). */
 struct memory_range {

@@ -28,26 +28,31 @@ static struct frame_span range_decode(struct memory_range range)
     if (range.limit < range.first) limit = UINT64_MAX; /* passes the end of the numbers: reserved as far as there is memory */
     else if (range.limit == range.first) limit = first;
     else if ((range.limit & within) != 0) limit++;
-    return (struct frame_span){ frames_clip(first), frames_clip(limit), FRAME_KIND_RESERVED };
+    return (struct frame_span){ frames_clip(first), frames_clip(limit), range.kind == MEMORY_KERNEL ? FRAME_KIND_KERNEL : FRAME_KIND_RESERVED };
 }
 
-/* The piece that begins at a frame: its kind, and how far it reaches at least. The stricter kind of all ranges wins; kinds are in that order. */
+/* The piece that begins at a frame: its kind, and how far it reaches at least. The stricter kind of all ranges wins; kinds are in that order. What is
+ * reserved by firmware and usable to nobody is no memory: registers of devices, tables of firmware. */
 static struct frame_span piece_find(uint32_t at, const struct memory_range *ranges, size_t count_ranges)
 {
-    static_assert(FRAME_KIND_ABSENT < FRAME_KIND_FREE && FRAME_KIND_FREE < FRAME_KIND_RESERVED);
+    static_assert(FRAME_KIND_ABSENT < FRAME_KIND_FREE && FRAME_KIND_FREE < FRAME_KIND_RESERVED && FRAME_KIND_RESERVED < FRAME_KIND_KERNEL);
     struct frame_span piece = { at, frame_limit, FRAME_KIND_ABSENT };
-    if (at < FIRST_FRAME) piece = (struct frame_span){ at, frames_clip(FIRST_FRAME), FRAME_KIND_RESERVED };
+    if (at < FIRST_FRAME) piece = (struct frame_span){ at, frames_clip(FIRST_FRAME), FRAME_KIND_KERNEL };
+    bool is_usable = false;
     for (size_t i = 0; i < count_ranges; i++) {
         struct frame_span span = range_decode(ranges[i]);
         if (span.first >= span.limit || span.limit <= at) continue;
         if (span.first <= at) {
             if (span.kind > piece.kind) piece.kind = span.kind;
+            is_usable |= span.kind == FRAME_KIND_FREE;
             if (span.limit < piece.limit) piece.limit = span.limit;
         } else if (span.first < piece.limit) {
             piece.limit = span.first;
         }
     }
     assert(at < piece.limit && piece.limit <= frame_limit);
+    if (piece.kind == FRAME_KIND_RESERVED && !is_usable) piece.kind = FRAME_KIND_ABSENT;
+    if (piece.kind == FRAME_KIND_KERNEL) piece.kind = FRAME_KIND_RESERVED;
     return piece;
 }
 

@@ -38,7 +38,7 @@ static inline bool page_unmap(struct space *space, user_page_t page, bool is_fre
     struct lowest lowest;
     if (!lowest_find(&lowest, space, page.address)) return false;
     pte_t leaf = *lowest.entry;
-    if (!pte_is_present(leaf) || lowest.table->count == 1) return false; /* the table would go too */
+    if (!pte_is_memory(leaf) || lowest.table->count == 1) return false; /* the table would go too */
     struct frame_info *info = &frame_table[pte_frame(leaf).number];
     if ((info->flags & FRAME_ORDER_MASK) != 0 || info->kind != FRAME_KIND_USER || (is_freeing && info->count == 1)) return false;
 

@@ -49,8 +49,8 @@ enum status space_query(const struct space *space, user_page_t page, struct tran
     if (!pte_is_present(*walk.entry)) return STATUS_NOT_MAPPED;
     uint64_t inside = walk_pages_of(walk.level) - walk_pages_left(page.address, walk.level);
     *translation = (struct translation){
-        .frame = { pte_frame(*walk.entry).number + (uint32_t)inside },
-        .attributes = pte_attributes(*walk.entry),
+        .frame = { pte_leaf_frame(*walk.entry, walk.level).number + (uint32_t)inside },
+        .attributes = pte_attributes(*walk.entry) | pte_cache(*walk.entry, walk.level),
         .page_bytes = walk_pages_of(walk.level) << PAGE_SHIFT,
     };
     return STATUS_OK;

@@ -8,6 +8,8 @@
  * some are left. Holes are skipped a whole table at a time, and an entry may be a large leaf, so *done may pass STEP_PAGES. What a step needs is reserved
  * before it changes anything: on any status but OK and AGAIN nothing has changed and no result is written.
  *
+ * Pages of devices (device.h) are in the way of what maps and are holes to everything else: they come and go by calls of their own.
+ *
  * The largest leaf is used that addresses, frames and length allow. A block of frames counts the leaves that name a part of it (block.h).
  *
  * Only space*.c write page-table entries. Arguments of the types user_page_t, user_span and attributes have been checked by the functions below. */
@@ -27,6 +29,7 @@ struct space {
     frame_t root;
     uint64_t incarnation_tag; /* of the pager in this space, 0 for programs; as it stands in the tag of what is received (abi/message.h) */
     uint32_t count_threads;
+    uint32_t count_devices;   /* leaves of devices (device.h) */
     uint64_t count_mapped;    /* user pages mapped, in units of 4 KiB */
     uint64_t count_tables;    /* page tables below the root */
     bool is_pager;            /* its threads may make table calls */
@@ -52,7 +55,7 @@ static inline enum status user_span_check(uint64_t address, uint64_t count_pages
     return STATUS_OK;
 }
 
-/* Checks attributes from outside. BAD_ARGUMENT: unknown bits; WRITE_EXECUTE. */
+/* Checks attributes of memory from outside. BAD_ARGUMENT: unknown bits, a cache attribute (device.h); WRITE_EXECUTE. */
 static inline enum status attributes_check(uint64_t attributes)
 {
     constexpr uint64_t both = ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE;
@@ -104,7 +107,7 @@ enum status space_move(struct space *from, user_page_t from_page, struct space *
 
 struct translation {
     frame_t frame;       /* of the page asked for, also inside a large leaf */
-    uint32_t attributes; /* with ACCESSED and DIRTY */
+    uint32_t attributes; /* with ACCESSED and DIRTY, of a device with ATTRIBUTE_CACHE */
     uint64_t page_bytes; /* size of the leaf */
 };
 /* What a page is mapped to. NOT_MAPPED. */

@@ -9,6 +9,8 @@
  * A step is made of runs: entries of one level in one table here and one table there. Each run is checked and its tables are reserved before it changes
  * anything; a step ends before the run that fails.
  *
+ * Leaves of devices stay where they are. A space that has any is moved leaf by leaf, since no table says whether there is one below.
+ *
  * 1. The destination is empty, also where the source is.
  * 2. Entries appear in the destination before they go from the source; both are done before any program runs, and the source's translations are forgotten at
  *    the end of the step. */
@@ -62,8 +64,10 @@ static enum status run_begin(struct run *run, const struct move *move, uint64_t 
     walk_begin(&run->from, move->from, run->from_address);
     walk_begin(&run->to, move->to, run->to_address);
     unsigned level = level_of(run->from_address, run->to_address, left);
+    bool is_by_leaf = move->from->count_devices != 0; /* what a table holds may be a device's, which stays */
+    if (is_by_leaf && level > run->from.level) level = run->from.level;
     if (run->to.level != 0 && pte_is_present(*run->to.entry)) return STATUS_ALREADY_MAPPED; /* a large leaf */
-    if (run->from.level > level && !pte_is_present(*run->from.entry)) { /* a hole, as far as it is one in both */
+    if (run->from.level > level && !pte_is_memory(*run->from.entry)) { /* a hole, as far as it is one in both */
         uint64_t hole = least(left, walk_pages_left(run->from_address, run->from.level));
         if (run->to.level != 0) hole = least(hole, walk_pages_left(run->to_address, run->to.level));
         else if (pte_is_present(*run->to.entry)) return STATUS_ALREADY_MAPPED;
@@ -76,7 +80,7 @@ static enum status run_begin(struct run *run, const struct move *move, uint64_t 
     /* The next larger entry ends the run, where it may be a table's turn. */
     uint64_t here = pte_entries(level) - pte_index(run->from_address, level), there = pte_entries(level) - pte_index(run->to_address, level);
     uint64_t count = least(least(here, there), least(left >> (pte_shift(level) - PAGE_SHIFT), budget));
-    if (run->from.level > level) count = 1; /* a leaf that is to be split first: the rest of it comes after */
+    if (run->from.level > level || (is_by_leaf && level > 0)) count = 1; /* a leaf that is to be split first: the rest of it comes after */
     if (run->to.level < level) return STATUS_ALREADY_MAPPED; /* tables are never empty */
     if (run->from.level < level) { /* the entry to be moved is above the one where the walk ended */
         run->from.level = level;
@@ -119,11 +123,12 @@ static void run_count(const struct walk *walk, struct space *space, uint64_t pag
 static uint64_t run_move(struct run *run, const struct move *move, struct gather *gather)
 {
     pte_t *from = run->from.entry, *to = run->to.entry;
+    counter_add(COUNTER_ENTRIES_READ, 3 * run->count); /* with run_is_free() and run_has_entries() */
     unsigned level = run->level, moved = 0;
     uint64_t pages = 0, tables = 0;
     for (unsigned i = 0; i < run->count; i++) {
         pte_t entry = from[i];
-        if (!pte_is_present(entry)) continue;
+        if (!pte_is_memory(entry)) continue;
         uint32_t totals = entry_totals(entry, level);
         pages += totals_pages(totals);
         tables += totals_tables(totals);
@@ -146,7 +151,7 @@ static uint64_t run_move(struct run *run, const struct move *move, struct gather
 static bool run_has_entries(const struct run *run)
 {
     for (unsigned i = 0; i < run->count; i++)
-        if (pte_is_present(run->from.entry[i])) return true;
+        if (pte_is_memory(run->from.entry[i])) return true;
     return false;
 }
 

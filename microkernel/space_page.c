@@ -81,7 +81,7 @@ bool space_unmap_page(struct space *space, user_page_t page, bool is_freeing, st
     *result = (struct unmap_result){ 1, 1, 0 };
     if (page_unmap(space, page, is_freeing)) return true;
     struct lowest lowest;
-    if (!is_freeing || !lowest_find(&lowest, space, page.address) || !pte_is_present(*lowest.entry)) return false;
+    if (!is_freeing || !lowest_find(&lowest, space, page.address) || !pte_is_memory(*lowest.entry)) return false;
     frame_t frame = pte_frame(*lowest.entry);
     if (!page_unmap(space, page, false)) return false;
     result->freed_frames = 1; /* its last mapping, and nobody can reach it any more: page_unmap said so by refusing to free it */

@@ -27,7 +27,7 @@ static inline bool protect_alike(pte_t *entries, unsigned count, uint32_t attrib
 {
     struct common common = entries_common(entries, count);
     constexpr pte_t own = PTE_ADDRESS | PTE_ACCESSED | PTE_DIRTY; /* what may differ */
-    if (!pte_is_present(common.all) || ((common.any ^ common.all) & ~own) != 0) return false;
+    if (!pte_is_memory(common.all) || ((common.any ^ common.all) & ~own) != 0) return false;
     pte_t change = pte_protect(common.all, attributes, 0) ^ common.all;
     if (change == 0) return true;
     entries_flip(entries, count, change);
@@ -40,8 +40,9 @@ static unsigned protect_leaves(pte_t *entries, uint64_t address, unsigned count,
 {
     unsigned written = 0;
     if (count > INVALIDATE_LIMIT && protect_alike(entries, count, attributes, &written, gather)) return written;
+    counter_add(COUNTER_ENTRIES_READ, count);
     for (unsigned i = 0; i < count; i++, address += PAGE_BYTES)
-        if (pte_is_present(entries[i])) written += leaf_protect(&entries[i], 0, address, attributes, gather);
+        if (pte_is_memory(entries[i])) written += leaf_protect(&entries[i], 0, address, attributes, gather);
     return written;
 }
 

@@ -21,6 +21,7 @@ static inline void entry_done(void) { atomic_signal_fence(memory_order_seq_cst);
 
 [[gnu::noinline]] struct common entries_common(const pte_t *entries, unsigned count)
 {
+    counter_add(COUNTER_ENTRIES_READ, count);
     struct common common = { 0, ~(pte_t)0 };
 #pragma clang loop unroll_count(64)
     for (unsigned i = 0; i < count; i++) {
@@ -160,7 +161,7 @@ void visit_begin(struct visit *visit, const struct space *space, struct user_spa
         visit->is_hole = false;
         return;
     }
-    visit->is_hole = level != 0 && !pte_is_present(*walk->entry);
+    visit->is_hole = !pte_is_memory(*walk->entry);
     for (;; level--) {
         uint64_t left = walk_pages_left(address, level == 0 ? 1 : level);
         if (count > left) count = left;

@@ -7,12 +7,13 @@
  * Giving back must not fail for want of memory. A large leaf of which a part goes needs a table; when there is none, the first page to go becomes it
  * (split_within). This is right for blocks that space_fill took and that are mapped here alone: nobody else has an interest in the page.
  *
- * 1. Every present leaf names a part of a USER block whose count is not zero. */
+ * 1. Every present leaf, but for those of devices, names a part of a USER block whose count is not zero. */
 #include "space.h"
 
 #include <assert.h>
 
 #include "counter.h"
+#include "device.h"
 #include "walk.h"
 
 /* `count` leaves less refer to a block. Without any it joins the gather's chain when it is to be freed. */
@@ -40,7 +41,7 @@ static void remove_large(const struct walk *walk, uint64_t address, bool is_free
 static bool remove_alike(frame_t table, pte_t *entries, unsigned count, bool is_freeing, struct gather *gather)
 {
     struct common common = entries_common(entries, count);
-    if (!pte_is_present(common.all)) return false;
+    if (!pte_is_present(common.all) || (common.any & PTE_DEVICE) != 0) return false;
     uint32_t number = pte_frame(common.all).number;
     unsigned order = frame_order(block_row(number));
     if (((pte_frame(common.any).number ^ number) >> order) != 0) return false;
@@ -56,9 +57,10 @@ static bool remove_alike(frame_t table, pte_t *entries, unsigned count, bool is_
 static unsigned remove_each(pte_t *entries, uint64_t address, unsigned count, bool is_freeing, struct gather *gather)
 {
     unsigned present = 0;
+    counter_add(COUNTER_ENTRIES_READ, count);
     for (unsigned i = 0; i < count; i++) {
         pte_t leaf = entries[i];
-        if (!pte_is_present(leaf)) continue;
+        if (!pte_is_memory(leaf)) continue;
         entries[i] = 0;
         gather_page(gather, address + ((uint64_t)i << PAGE_SHIFT));
         block_release(gather, pte_frame(leaf).number, 1, is_freeing);
@@ -194,11 +196,12 @@ enum status space_destroy(struct space *space)
         gather_begin(&gather);
         struct visit visit;
         visit_begin(&visit, space, (struct user_span){ { address }, (USER_LIMIT - address) >> PAGE_SHIFT }, 0, UINT64_MAX);
-        visit_remove(&visit, space, true, &gather);
+        if (pte_is_device(*visit.walk.entry)) device_drop(space, (user_page_t){ address });
+        else visit_remove(&visit, space, true, &gather);
         gather_end(&gather, space);
         return STATUS_AGAIN;
     }
-    assert(space->count_mapped == 0 && space->count_tables == 0);
+    assert(space->count_mapped == 0 && space->count_tables == 0 && space->count_devices == 0);
     counter_add(COUNTER_TABLES_FREED, 1);
     frame_t control = space->frame;
     enum status status = frame_free(space->root, 0, FRAME_KIND_TABLE);

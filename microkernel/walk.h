@@ -8,6 +8,7 @@
 
 #include "arch.h"
 #include "block.h"
+#include "counter.h"
 #include "space.h"
 
 struct walk {
@@ -29,6 +30,7 @@ static inline void walk_continue(struct walk *walk, uint64_t address)
         walk->level--;
         walk->tables[walk->level] = table;
         walk->entry = walk_table_entry(table, address, walk->level);
+        counter_add(COUNTER_ENTRIES_READ, 1);
     }
 }
 
@@ -37,6 +39,7 @@ static inline void walk_begin(struct walk *walk, const struct space *space, uint
     walk->level = PTE_LEVELS - 1;
     walk->tables[PTE_LEVELS - 1] = space->root;
     walk->entry = walk_table_entry(space->root, address, PTE_LEVELS - 1);
+    counter_add(COUNTER_ENTRIES_READ, 1);
     walk_continue(walk, address);
 }
 
@@ -112,6 +115,7 @@ static inline bool lowest_find(struct lowest *lowest, const struct space *space,
         if (HAS_TOTALS && level - 1 == TOTALS_LEVEL) lowest->totals = table_row(table);
     }
     lowest->entry = walk_table_entry(table, address, 0);
+    counter_add(COUNTER_ENTRIES_READ, PTE_LEVELS);
     lowest->table = table_row(table);
     return true;
 }

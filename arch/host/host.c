@@ -11,11 +11,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "device.h"
+
 unsigned char *host_arena;
 
 static uint64_t arena_bytes;
 static uint32_t direct_frames;
 static unsigned leaf_levels;
+static bool has_write_combining;
 static uint64_t events[HOST_EVENTS];
 
 static void *windows[2];
@@ -47,6 +50,8 @@ void host_initialise(uint64_t bytes)
     arena_bytes = bytes;
     direct_frames = (uint32_t)(bytes >> PAGE_SHIFT);
     leaf_levels = PTE_LEAF_LEVELS;
+    has_write_combining = true;
+    device_initialise();
     count_windows = 0;
     cycles = 0;
     timer_nanoseconds = 0;
@@ -81,6 +86,11 @@ void host_set_leaf_levels(unsigned levels)
 {
     assert(levels >= 1 && levels <= PTE_LEAF_LEVELS);
     leaf_levels = levels;
+}
+
+void host_set_write_combining(bool has)
+{
+    has_write_combining = has;
 }
 
 void host_event_add(enum host_event event)
@@ -146,6 +156,21 @@ void arch_window_close([[maybe_unused]] void *window)
 {
     assert(count_windows > 0 && windows[count_windows - 1] == window);
     windows[--count_windows] = nullptr;
+}
+
+uint64_t arch_frames_limit(void)
+{
+    return PTE_FRAMES_LIMIT;
+}
+
+bool arch_has_write_combining(void)
+{
+    return has_write_combining;
+}
+
+void arch_cache_write_back(void)
+{
+    host_event_add(HOST_WRITE_BACKS);
 }
 
 /* The kernel half of the template: entries that name no memory of the arena, each one different, none for users. */

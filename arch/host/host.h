@@ -23,6 +23,9 @@ void host_set_direct_frames(uint32_t count_frames);
 /* Leaf levels of the machine; host_initialise() makes it PTE_LEAF_LEVELS. */
 void host_set_leaf_levels(unsigned levels);
 
+/* Whether the machine can write-combine; host_initialise() makes it so. */
+void host_set_write_combining(bool has);
+
 /* Loads a root table, as a switch to a thread of its space does: forgets all translations. Number 0: no root is active. */
 void host_activate(frame_t root);
 
@@ -34,6 +37,7 @@ enum host_event : uint8_t {
     HOST_INVALIDATIONS,
     HOST_WINDOWS, /* arch_window_open */
     HOST_IDLES,   /* arch_idle */
+    HOST_WRITE_BACKS, /* arch_cache_write_back */
     HOST_EVENTS,
 };
 uint64_t host_count(enum host_event event);

@@ -27,7 +27,7 @@ bool host_walk(frame_t root, uint64_t address, struct host_translation *translat
                 .page = address & ~(PAGE_BYTES - 1),
                 .entry = entry,
                 .level = level,
-                .frame = { pte_frame(entry).number + (uint32_t)(inside >> PAGE_SHIFT) },
+                .frame = { pte_leaf_frame(entry, level).number + (uint32_t)(inside >> PAGE_SHIFT) },
             };
             return true;
         }

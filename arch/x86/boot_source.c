@@ -27,7 +27,7 @@ void boot_source_add_range(struct boot_source *source, uint64_t first, uint64_t 
     }
     /* Without any usable range left, a lost reserved one takes nothing from anybody. */
     source->left_out_ranges++;
-    if (kind == MEMORY_RESERVED) (void)replace_usable(source, range);
+    if (kind != MEMORY_USABLE) (void)replace_usable(source, range);
 }
 
 enum status boot_source_add_firmware_range(struct boot_source *source, uint64_t first, uint64_t length_bytes, uint32_t type, uint64_t where,
@@ -119,7 +119,7 @@ static bool touches_reserved(const struct boot_source *source, uint64_t first, u
 {
     for (size_t i = 0; i < source->count_ranges; i++) {
         const struct memory_range *range = &source->ranges[i];
-        if (range->kind == MEMORY_RESERVED && overlap(first, limit, range->first, range->limit)) return true;
+        if (range->kind != MEMORY_USABLE && overlap(first, limit, range->first, range->limit)) return true;
     }
     return false;
 }

@@ -10,6 +10,7 @@
 #include "boot_source.h"
 #include "clock.h"
 #include "cpu.h"
+#include "device.h"
 #include "fast.h"
 #include "kernel.h"
 #include "log.h"
@@ -87,12 +88,22 @@ static uint64_t enable_apic(void)
 static void reserve_loaded(void)
 {
     uint64_t first = (uint64_t)(uintptr_t)image_first, limit = (uint64_t)(uintptr_t)image_limit;
-    boot_source_add_range(&source, first, limit, MEMORY_RESERVED);
+    boot_source_add_range(&source, first, limit, MEMORY_KERNEL);
     for (size_t i = 0; i < source.count_modules; i++) {
         const struct boot_source_module *module = &source.modules[i];
         if (module->first < limit && first < module->limit) panic("boot: module lies in the kernel's image text=%s", module->text);
-        boot_source_add_range(&source, module->first, module->limit, MEMORY_RESERVED);
+        boot_source_add_range(&source, module->first, module->limit, MEMORY_KERNEL);
     }
+}
+
+/* No driver gets at the interrupt controllers: the local APIC where it is, the I/O APICs, and where a write is an interrupt (Intel SDM vol. 3A, 10.4.1 and
+ * 10.11.1). */
+static void forbid_devices(uint64_t apic_physical)
+{
+    device_initialise();
+    device_forbid(apic_physical >> PAGE_SHIFT, (apic_physical >> PAGE_SHIFT) + 1);
+    device_forbid(0xfec00, 0xfed00);
+    device_forbid(0xfee00, 0xfef00);
 }
 
 static void build_frames(void)
@@ -117,7 +128,9 @@ void boot_start(uint32_t magic, uint64_t physical, uint64_t cycles_at_entry)
     log_line("boot", "Quire x86_64 door=%s loader=\"%s\" arguments=\"%s\"", door, source.loader, source.arguments);
     cpu_detect();
     reserve_loaded();
-    paging_initialise(&source, enable_apic());
+    uint64_t apic_physical = enable_apic();
+    paging_initialise(&source, apic_physical);
+    forbid_devices(apic_physical);
     cpu_initialise();
     build_frames();
     pic_mask();

@@ -13,6 +13,8 @@
 constexpr uint32_t MSR_STAR = 0xc0000081, MSR_LSTAR = 0xc0000082, MSR_CSTAR = 0xc0000083, MSR_SFMASK = 0xc0000084;
 constexpr uint64_t CR4_PAE = 1 << 5, CR4_PGE = 1 << 7, CR4_OSFXSR = 1 << 9, CR4_OSXMMEXCPT = 1 << 10, CR4_UMIP = 1 << 11, CR4_OSXSAVE = 1 << 18,
                    CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21;
+constexpr uint32_t MSR_PAT = 0x277;
+constexpr uint64_t CR0_CACHE_DISABLE = 1 << 30;
 constexpr uint64_t VECTORS_WANTED = 0xe7; /* x87, SSE, AVX, three of AVX-512 */
 constexpr unsigned VECTORS = 34;
 
@@ -72,6 +74,9 @@ void cpu_detect(void)
     detect_name();
     cpu_features.has_apic = basic.edx >> 9 & 1;
     cpu_features.has_global_pages = basic.edx >> 13 & 1;
+    cpu_features.has_pat = basic.edx >> 16 & 1;
+    bool has_sizes = cpuid(0x80000000, 0).eax >= 0x80000008; /* AMD64 manual vol. 3, E.4.7 */
+    cpu_features.physical_bits = has_sizes ? (uint8_t)cpuid(0x80000008, 0).eax : 36;
     cpu_features.has_gigabyte_pages = extended.edx >> 26 & 1;
     cpu_features.has_smep = structured.ebx >> 7 & 1;
     cpu_features.has_smap = structured.ebx >> 20 & 1;
@@ -81,9 +86,9 @@ void cpu_detect(void)
     bool has_fxsave = basic.edx >> 24 & 1;
     if (!cpu_features.has_apic) panic("boot: this processor has no local APIC; Quire needs its timer");
     if (!has_syscall || !has_fxsave) panic("boot: this processor has no %s; Quire for x86-64 needs it", has_syscall ? "FXSAVE" : "SYSCALL");
-    log_line("cpu", "name=\"%s\" gigabyte-pages=%d global-pages=%d smep=%d smap=%d umip=%d xsave=%d vector-bytes=%u", cpu_features.name,
-             cpu_features.has_gigabyte_pages, cpu_features.has_global_pages, cpu_features.has_smep, cpu_features.has_smap, cpu_features.has_umip,
-             cpu_features.has_xsave, cpu_features.vectors_bytes);
+    log_line("cpu", "name=\"%s\" gigabyte-pages=%d global-pages=%d pat=%d smep=%d smap=%d umip=%d xsave=%d vector-bytes=%u", cpu_features.name,
+             cpu_features.has_gigabyte_pages, cpu_features.has_global_pages, cpu_features.has_pat, cpu_features.has_smep, cpu_features.has_smap,
+             cpu_features.has_umip, cpu_features.has_xsave, cpu_features.vectors_bytes);
 }
 
 /* --- Descriptor tables --- */
@@ -145,10 +150,29 @@ static void load_gates(void)
     __asm__ volatile("lidt %0" ::"m"(pointer));
 }
 
+/* The order of the manuals for a change of memory types: caches off and written back, translations forgotten, before and after (Intel SDM vol. 3A, 11.12.4
+ * and 11.11.8; AMD64 manual vol. 2, 7.8). Called before pages are global, so that CR3 forgets all. */
+static void load_pat(void)
+{
+    if (!cpu_features.has_pat) {
+        log_line("cpu", "no page-attribute table, so write-combining is uncached");
+        return;
+    }
+    uint64_t cr0;
+    __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+    __asm__ volatile("mov %0, %%cr0\n\twbinvd" ::"r"(cr0 | CR0_CACHE_DISABLE) : "memory");
+    cpu_write_cr3(cpu_read_cr3());
+    cpu_write_msr(MSR_PAT, PAT_VALUE);
+    __asm__ volatile("wbinvd" ::: "memory");
+    cpu_write_cr3(cpu_read_cr3());
+    __asm__ volatile("mov %0, %%cr0" ::"r"(cr0) : "memory");
+}
+
 void cpu_initialise(void)
 {
     load_segments();
     load_gates();
+    load_pat();
     uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
     if (cpu_features.has_global_pages) cr4 |= CR4_PGE;
     if (cpu_features.has_umip) cr4 |= CR4_UMIP;

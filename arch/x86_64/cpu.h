@@ -8,7 +8,8 @@
 
 /* What was found by CPUID and is used. */
 struct cpu_features {
-    bool has_gigabyte_pages, has_global_pages, has_smep, has_smap, has_umip, has_xsave, has_apic;
+    bool has_gigabyte_pages, has_global_pages, has_smep, has_smap, has_umip, has_xsave, has_apic, has_pat;
+    uint8_t physical_bits;  /* of an address */
     uint32_t vectors_bytes; /* of the state that is switched */
     uint64_t vectors_mask;  /* XCR0 */
     char name[49];          /* brand string or vendor */

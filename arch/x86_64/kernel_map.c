@@ -61,6 +61,22 @@ unsigned arch_leaf_levels(void)
     return cpu_features.has_gigabyte_pages ? PTE_LEAF_LEVELS : PTE_LEAF_LEVELS - 1;
 }
 
+uint64_t arch_frames_limit(void)
+{
+    uint64_t frames = (uint64_t)1 << (cpu_features.physical_bits - PAGE_SHIFT);
+    return frames < PTE_FRAMES_LIMIT ? frames : PTE_FRAMES_LIMIT;
+}
+
+bool arch_has_write_combining(void)
+{
+    return cpu_features.has_pat;
+}
+
+void arch_cache_write_back(void)
+{
+    __asm__ volatile("wbinvd" ::: "memory");
+}
+
 void arch_root_initialise(frame_t root)
 {
     const pte_t *from = (const pte_t *)(DIRECT_MAP + kernel_map.root_physical);

@@ -20,7 +20,7 @@
 constexpr uint64_t FIRST_RESERVABLE = 0x100000; /* below 1 MiB live the firmware's data */
 constexpr uint64_t BOOT_MAP_LIMIT = (uint64_t)4 << 30;
 constexpr pte_t KERNEL_TABLE = PTE_PRESENT | PTE_WRITE;
-constexpr pte_t DEVICE = PTE_PRESENT | PTE_WRITE | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH | PTE_NO_EXECUTE;
+constexpr pte_t DEVICE = PTE_PRESENT | PTE_WRITE | PAT_CACHE_DISABLE | PAT_WRITE_THROUGH | PTE_NO_EXECUTE;
 
 extern char image_first[], image_limit[], init_first[], init_limit[], text_first[], text_limit[];
 extern char rodata_first[], rodata_limit[], data_first[], data_limit[], stack_guard[];
@@ -36,7 +36,7 @@ static bool overlaps(const struct memory_range *range, uint64_t first, uint64_t 
 static uint64_t reserved_until(const struct boot_source *source, uint64_t first, uint64_t limit)
 {
     for (size_t i = 0; i < source->count_ranges; i++) {
-        if (source->ranges[i].kind == MEMORY_RESERVED && overlaps(&source->ranges[i], first, limit)) return source->ranges[i].limit;
+        if (source->ranges[i].kind != MEMORY_USABLE && overlaps(&source->ranges[i], first, limit)) return source->ranges[i].limit;
     }
     return 0;
 }
@@ -53,7 +53,7 @@ uint64_t paging_reserve(struct boot_source *source, uint64_t bytes, uint64_t lim
             if (first >= end || end - first < bytes) break;
             uint64_t next = reserved_until(source, first, first + bytes);
             if (next == 0) {
-                boot_source_add_range(source, first, first + bytes, MEMORY_RESERVED);
+                boot_source_add_range(source, first, first + bytes, MEMORY_KERNEL);
                 return first;
             }
             first = next;

@@ -5,7 +5,7 @@
 #ifndef QUIRE_PTE_H
 #define QUIRE_PTE_H
 
-#include "abi/memory.h"
+#include "../x86/pat.h"
 #include "types.h"
 
 typedef uint64_t pte_t;
@@ -19,14 +19,14 @@ static_assert(USER_LIMIT <= (uint64_t)PTE_ROOT_USER_ENTRIES << 39);
 constexpr pte_t PTE_PRESENT = 1u << 0;
 constexpr pte_t PTE_WRITE = 1u << 1;
 constexpr pte_t PTE_USER = 1u << 2;
-constexpr pte_t PTE_WRITE_THROUGH = 1u << 3;
-constexpr pte_t PTE_CACHE_DISABLE = 1u << 4;
 constexpr pte_t PTE_ACCESSED = 1u << 5;
 constexpr pte_t PTE_DIRTY = 1u << 6;
 constexpr pte_t PTE_LARGE = 1u << 7;
 constexpr pte_t PTE_GLOBAL = 1u << 8;
 /* Bit 9 is ignored by the processor: the pager asked for write and execute at once, so the checker can tell it from a mistake. */
 constexpr pte_t PTE_WRITE_EXECUTE_MEANT = 1u << 9;
+/* Bit 11 too: the leaf names a device's registers, not memory, so no row of the frame table knows of it (device.h). */
+constexpr pte_t PTE_DEVICE = 1u << 11;
 constexpr pte_t PTE_NO_EXECUTE = (pte_t)1 << 63;
 constexpr pte_t PTE_ADDRESS = 0x000ffffffffff000;
 
@@ -39,6 +39,15 @@ static inline bool pte_is_present(pte_t entry) { return (entry & PTE_PRESENT) !=
 static inline bool pte_is_large(pte_t entry, unsigned level) { return level != 0 && (entry & PTE_LARGE) != 0; }
 static inline frame_t pte_frame(pte_t entry) { return (frame_t){ (uint32_t)((entry & PTE_ADDRESS) >> 12) }; }
 
+/* Present, and not a device's: a table, or a leaf that names memory. */
+static inline bool pte_is_memory(pte_t entry) { return (entry & (PTE_PRESENT | PTE_DEVICE)) == PTE_PRESENT; }
+static inline bool pte_is_device(pte_t entry) { return (entry & (PTE_PRESENT | PTE_DEVICE)) == (PTE_PRESENT | PTE_DEVICE); }
+/* The first frame of a leaf, also of a device's: the PAT bit of a large one stands where a frame's number would have a zero. */
+static inline frame_t pte_leaf_frame(pte_t leaf, unsigned level)
+{
+    return (frame_t){ pte_frame(leaf).number & ~(uint32_t)(((uint64_t)1 << (pte_shift(level) - PAGE_SHIFT)) - 1) };
+}
+
 /* Entry, in a table of `level`, that names a lower table. Rights are decided at the leaf. */
 static inline pte_t pte_make_table(frame_t table, [[maybe_unused]] unsigned level)
 {
@@ -48,11 +57,10 @@ static inline pte_t pte_make_table(frame_t table, [[maybe_unused]] unsigned leve
 /* What each set of attributes is in an entry: computed by the compiler, since mapping one page is a hundred instructions and this would be twelve of them. */
 #define PTE_BITS(attributes)                                                                                                                          \
     (PTE_PRESENT | PTE_USER | ((attributes) & ATTRIBUTE_WRITE ? PTE_WRITE : 0) | ((attributes) & ATTRIBUTE_EXECUTE ? 0 : PTE_NO_EXECUTE) |               \
-     (((attributes) & 7) == 7 ? PTE_WRITE_EXECUTE_MEANT : 0) | ((attributes) & ATTRIBUTE_UNCACHED ? PTE_CACHE_DISABLE | PTE_WRITE_THROUGH : 0))
-static_assert(ATTRIBUTES_ALL == 15 && (ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE | ATTRIBUTE_WRITE_EXECUTE) == 7);
+     ((attributes) == 7 ? PTE_WRITE_EXECUTE_MEANT : 0))
+static_assert(ATTRIBUTES_ALL == 7 && (ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE | ATTRIBUTE_WRITE_EXECUTE) == 7);
 static const pte_t pte_bits[ATTRIBUTES_ALL + 1] = {
-    PTE_BITS(0), PTE_BITS(1), PTE_BITS(2),  PTE_BITS(3),  PTE_BITS(4),  PTE_BITS(5),  PTE_BITS(6),  PTE_BITS(7),
-    PTE_BITS(8), PTE_BITS(9), PTE_BITS(10), PTE_BITS(11), PTE_BITS(12), PTE_BITS(13), PTE_BITS(14), PTE_BITS(15),
+    PTE_BITS(0), PTE_BITS(1), PTE_BITS(2), PTE_BITS(3), PTE_BITS(4), PTE_BITS(5), PTE_BITS(6), PTE_BITS(7),
 };
 #undef PTE_BITS
 
@@ -64,6 +72,14 @@ static inline pte_t pte_make_leaf(frame_t frame, uint32_t attributes, unsigned l
     return entry;
 }
 
+/* User leaf of a device: ATTRIBUTES_DEVICE. It is never split and keeps its attributes. */
+static inline pte_t pte_make_device(frame_t frame, uint32_t attributes, unsigned level)
+{
+    return pte_make_leaf(frame, attributes & ATTRIBUTE_WRITE, level) | PTE_DEVICE | pat_encode(attributes, level);
+}
+/* Its cache attribute: ATTRIBUTE_CACHE. 0 of a leaf of memory. */
+static inline uint32_t pte_cache(pte_t leaf, unsigned level) { return pte_is_device(leaf) ? pat_decode((uint32_t)leaf, level) : 0; }
+
 /* The leaf of the next frame: same level, same attributes. */
 static inline pte_t pte_next(pte_t leaf, unsigned level) { return leaf + ((pte_t)1 << pte_shift(level)); }
 
@@ -73,7 +89,7 @@ static inline pte_t pte_protect(pte_t leaf, uint32_t attributes, unsigned level)
     return pte_make_leaf((frame_t){ 0 }, attributes, level) | (leaf & (PTE_ADDRESS | PTE_ACCESSED | PTE_DIRTY));
 }
 
-/* The first piece, one level lower, of a large leaf of `level`; pte_next() gives the others. */
+/* The first piece, one level lower, of a large leaf of memory of `level`; pte_next() gives the others. */
 static inline pte_t pte_split(pte_t leaf, unsigned level) { return level == 1 ? leaf & ~PTE_LARGE : leaf; }
 
 /* Equal but for what the processor notes in them. */
@@ -83,20 +99,23 @@ static inline bool pte_is_same(pte_t one, pte_t other) { return ((one ^ other) &
 static inline bool pte_is_well_formed(pte_t entry, unsigned level, bool is_leaf)
 {
     pte_t allowed = PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_ADDRESS;
-    if (is_leaf) allowed |= PTE_DIRTY | PTE_WRITE_THROUGH | PTE_CACHE_DISABLE | PTE_WRITE_EXECUTE_MEANT | PTE_NO_EXECUTE;
+    if (is_leaf) allowed |= PTE_DIRTY | PTE_WRITE_EXECUTE_MEANT | PTE_NO_EXECUTE;
     if (is_leaf && level != 0) allowed |= PTE_LARGE;
+    if (is_leaf && pte_is_device(entry)) {
+        allowed |= PTE_DEVICE | PAT_WRITE_THROUGH | PAT_CACHE_DISABLE | pat_bit(level);
+        entry &= ~(pte_t)(level != 0 ? pat_bit(level) : 0);
+    }
     bool is_aligned = !is_leaf || pte_frame(entry).number % (1u << (pte_shift(level) - PAGE_SHIFT)) == 0;
     return (entry & ~allowed) == 0 && (entry & PTE_USER) != 0 && (entry & PTE_ADDRESS) >> PAGE_SHIFT <= UINT32_MAX && is_aligned;
 }
 
-/* Attributes of a leaf, ACCESSED and DIRTY included. */
+/* Attributes of a leaf, ACCESSED and DIRTY included, without pte_cache(). */
 static inline uint32_t pte_attributes(pte_t entry)
 {
     uint32_t attributes = ATTRIBUTE_READ;
     if (entry & PTE_WRITE) attributes |= ATTRIBUTE_WRITE;
     if (!(entry & PTE_NO_EXECUTE)) attributes |= ATTRIBUTE_EXECUTE;
     if (entry & PTE_WRITE_EXECUTE_MEANT) attributes |= ATTRIBUTE_WRITE_EXECUTE;
-    if (entry & PTE_CACHE_DISABLE) attributes |= ATTRIBUTE_UNCACHED;
     if (entry & PTE_ACCESSED) attributes |= ATTRIBUTE_ACCESSED;
     if (entry & PTE_DIRTY) attributes |= ATTRIBUTE_DIRTY;
     return attributes;

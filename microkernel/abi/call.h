@@ -6,6 +6,7 @@
  *
  * Argument types of syscall.def:
  *   frame       number of a 4 KiB frame; objects (spaces, threads) are named by the frame they live in
+ *   device_frame  physical address / PAGE_BYTES of what is no memory; its attributes: ATTRIBUTES_DEVICE
  *   endpoint    frame * ENDPOINTS_PER_FRAME + slot
  *   user        user address in bytes; page addresses are multiples of PAGE_BYTES
  *   handle      a process's number for an endpoint, with its generation (see HANDLE_...)
@@ -32,6 +33,9 @@ enum : uint64_t { RECEIVE_WAIT = 0, RECEIVE_DO_NOT_WAIT = 1 };
 
 /* space_unmap: flags. UNMAP_FREE gives every frame back whose last mapping goes. */
 enum : uint64_t { UNMAP_KEEP = 0, UNMAP_FREE = 1 };
+
+/* device_map: flags. DEVICE_SHARED maps pages that the caller has mapped already once more. */
+enum : uint64_t { DEVICE_ALONE = 0, DEVICE_SHARED = 1 };
 
 /* thread_create: flags. A thread without THREAD_VECTORS that uses a vector or x87 instruction gets an exception fault. */
 enum : uint64_t { THREAD_PLAIN = 0, THREAD_VECTORS = 1 };
@@ -71,6 +75,7 @@ enum counter : uint32_t {
     COUNTER_TABLES_ALLOCATED,
     COUNTER_TABLES_FREED,
     COUNTER_FRAMES_ZEROED,
+    COUNTER_ENTRIES_READ,  /* page-table entries read */
     COUNTERS,
 };
 

@@ -25,8 +25,13 @@ enum attribute : uint32_t {
     ATTRIBUTE_WRITE = 1,
     ATTRIBUTE_EXECUTE = 2,
     ATTRIBUTE_WRITE_EXECUTE = 4, /* the pager means it: both at once */
-    ATTRIBUTE_UNCACHED = 8,      /* device memory */
-    ATTRIBUTES_ALL = 15,
+    ATTRIBUTES_ALL = 7,          /* of memory, which is always write-back: the kernel sees it so */
+    /* device_map: one of four ways to go through the caches; 0 is write-back */
+    ATTRIBUTE_UNCACHED = 8,
+    ATTRIBUTE_WRITE_THROUGH = 16,
+    ATTRIBUTE_WRITE_COMBINING = 24, /* uncached on processors that cannot */
+    ATTRIBUTE_CACHE = 24,           /* the field */
+    ATTRIBUTES_DEVICE = ATTRIBUTE_WRITE | ATTRIBUTE_CACHE,
     /* reported by space_query only */
     ATTRIBUTE_ACCESSED = 64,
     ATTRIBUTE_DIRTY = 128,

@@ -118,6 +118,8 @@ static uint64_t pick(struct script *script, const char *name, size_t name_length
     if (is(type, type_length, "tag")) return pick_tag(script);
     if (is(type, type_length, "token")) return pick_token(script);
     if (is(type, type_length, "user")) return pick_address(script);
+    if (is(type, type_length, "device_frame")) return frame_count_table() + choice;
+    if (is(type, type_length, "device_attributes")) return choice % 32;
     if (is(type, type_length, "page_and_attributes")) return pick_address(script) + (choice & 3);
     if (is(name, name_length, "count_pages")) return pick_count(script);
     if (is(type, type_length, "u64") || is(type, type_length, "word")) return choice;

@@ -9,18 +9,20 @@
 static enum frame_kind kind_expected(uint32_t number, const struct memory_range *ranges, size_t count)
 {
     uint64_t first = (uint64_t)number << PAGE_SHIFT, last = first + PAGE_BYTES - 1;
-    enum frame_kind kind = number < 16 ? FRAME_KIND_RESERVED : FRAME_KIND_ABSENT;
+    bool is_usable = false, is_reserved = false, is_kernel = number < 16;
     for (size_t i = 0; i < count; i++) {
         const struct memory_range *range = &ranges[i];
         if (range->kind == MEMORY_USABLE) {
-            if (range->first <= first && range->limit > last && kind == FRAME_KIND_ABSENT) kind = FRAME_KIND_FREE;
-        } else if (range->limit < range->first) {
-            if (last >= range->first) kind = FRAME_KIND_RESERVED; /* wraps: to the end of the numbers */
-        } else if (range->limit != range->first && range->first <= last && range->limit > first) {
-            kind = FRAME_KIND_RESERVED;
+            is_usable |= range->first <= first && range->limit > last;
+            continue;
         }
+        bool wraps = range->limit < range->first; /* to the end of the numbers */
+        if (range->first > last || range->limit == range->first || (!wraps && range->limit <= first)) continue;
+        is_reserved = true;
+        is_kernel |= range->kind == MEMORY_KERNEL;
     }
-    return kind;
+    if (is_kernel || (is_usable && is_reserved)) return FRAME_KIND_RESERVED;
+    return is_usable ? FRAME_KIND_FREE : FRAME_KIND_ABSENT; /* what firmware alone reserves is no memory */
 }
 
 /* Builds a table, compares each row, takes all memory and gives it back. */
@@ -128,7 +130,8 @@ Test(frame_ranges, random_lists, .init = machine)
                 edges[j] = how < 8 ? at & ~(PAGE_BYTES - 1) : how < 14 ? at : how == 14 ? UINT64_MAX - at % 5000 : at % 3;
             }
             bool is_turned = edges[0] > edges[1] && world % 8 != 0; /* every eighth world keeps ranges that end before they begin */
-            ranges[i] = (struct memory_range){ edges[is_turned], edges[!is_turned], (seed >> 20 & 3) == 0 ? MEMORY_RESERVED : MEMORY_USABLE };
+            enum memory_kind kind = (seed >> 20 & 3) != 0 ? MEMORY_USABLE : (seed >> 22 & 1) != 0 ? MEMORY_KERNEL : MEMORY_RESERVED;
+            ranges[i] = (struct memory_range){ edges[is_turned], edges[!is_turned], kind };
         }
         table_check(count, ranges, count_ranges);
     }

@@ -41,11 +41,11 @@ Test(space, attributes_check)
 {
     for (uint64_t attributes = 0; attributes < 256; attributes++) {
         enum status expected = STATUS_OK;
-        if (attributes > 15) expected = STATUS_BAD_ARGUMENT;
+        if (attributes > 7) expected = STATUS_BAD_ARGUMENT;
         else if ((attributes & 7) == 3) expected = STATUS_WRITE_EXECUTE;
         cr_assert_eq(attributes_check(attributes), expected, "attributes %lu", attributes);
     }
-    for (unsigned bit = 8; bit < 64; bit++)
+    for (unsigned bit = 3; bit < 64; bit++)
         cr_assert_eq(attributes_check((uint64_t)1 << bit), STATUS_BAD_ARGUMENT);
 }
 

@@ -14,7 +14,7 @@ struct target {
 };
 
 static const uint32_t attribute_choices[] = {
-    ATTRIBUTE_READ, ATTRIBUTE_WRITE, ATTRIBUTE_EXECUTE, ATTRIBUTE_UNCACHED | ATTRIBUTE_WRITE, ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE | ATTRIBUTE_WRITE_EXECUTE,
+    ATTRIBUTE_READ, ATTRIBUTE_WRITE, ATTRIBUTE_EXECUTE, ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE | ATTRIBUTE_WRITE_EXECUTE,
 };
 static uint32_t random_attributes(void) { return attribute_choices[random_below(sizeof attribute_choices / sizeof attribute_choices[0])]; }
 

@@ -59,6 +59,17 @@ static inline enum status call_with_5_for_2(enum call_number call_number, uint64
     return (enum status)number;
 }
 
+/* Six arguments, one result. */
+static inline enum status call_with_6(enum call_number call_number, uint64_t *a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+    uint64_t number = call_number;
+    register uint64_t fourth __asm__("r14") = d;
+    register uint64_t fifth __asm__("r8") = e;
+    register uint64_t sixth __asm__("r9") = f;
+    __asm__ volatile("syscall" : "+a"(number), "+D"(*a), "+S"(b), "+d"(c), "+r"(fourth), "+r"(fifth), "+r"(sixth) : : "rcx", "r11", "r10", "rbx", "memory");
+    return (enum status)number;
+}
+
 static inline bool status_has_results(enum status status) { return status == STATUS_OK || status == STATUS_AGAIN; }
 
 /* --- Frames --- */
@@ -187,6 +198,24 @@ static inline enum status kernel_space_harvest(uint64_t space, uint64_t address,
     enum status status = call_with_3(CALL_space_harvest, &space, &address, &count_pages);
     if (status == STATUS_OK)
         *accessed = space, *dirty = address;
+    return status;
+}
+
+/* `first`: the physical address / PAGE_BYTES; `attributes`: ATTRIBUTES_DEVICE; `flags`: DEVICE_ALONE or DEVICE_SHARED. */
+static inline enum status kernel_device_map(uint64_t space, uint64_t address, uint64_t first, uint64_t count_pages, uint32_t attributes, uint64_t flags,
+                                            uint64_t *done_pages)
+{
+    enum status status = call_with_6(CALL_device_map, &space, address, first, count_pages, attributes, flags);
+    if (status_has_results(status))
+        *done_pages = space;
+    return status;
+}
+
+static inline enum status kernel_device_unmap(uint64_t space, uint64_t address, uint64_t count_pages, uint64_t *done_pages)
+{
+    enum status status = call_with_3(CALL_device_unmap, &space, &address, &count_pages);
+    if (status_has_results(status))
+        *done_pages = space;
     return status;
 }
 

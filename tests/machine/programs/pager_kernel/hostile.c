@@ -16,7 +16,7 @@ static const enum status span_statuses[] = {
 constexpr unsigned SPANS = sizeof bad_spans / sizeof bad_spans[0];
 static_assert(sizeof span_statuses / sizeof span_statuses[0] == SPANS);
 
-static const uint64_t bad_attributes[] = { 16, 32, 64, 128, 0xf0, 0x100, (uint64_t)1 << 32, (uint64_t)1 << 63, ~(uint64_t)0 };
+static const uint64_t bad_attributes[] = { 8, 16, 24, 32, 64, 128, 0xf0, 0x100, (uint64_t)1 << 32, (uint64_t)1 << 63, ~(uint64_t)0 };
 
 void case_hostile_ranges(void)
 {

@@ -98,6 +98,7 @@ static bool is_harmless(const struct registers *call)
     case CALL_thread_create:
         return !space_is_own(argument[0]) && !case_frame_is_own(argument[2]) && pool.threads.count < POOL_NAMES && pool.count_frames < POOL_FRAMES;
     case CALL_space_create: return pool.spaces.count < POOL_NAMES;
+    case CALL_device_map: return !space_is_own(argument[0]); /* episode_end() takes away what can be taken by one range */
     case CALL_endpoint_create: return pool.endpoints.count < POOL_NAMES;
     case CALL_space_map: return !run_has_own(argument[2], argument[3]) && (!space_is_own(argument[0]) || argument[1] >= KIT_FREE);
     case CALL_space_fill:

@@ -92,6 +92,8 @@ static uint64_t argument_of(struct pool *pool, const char *name, size_t name_len
     if (text_is(type, type_length, "handle")) return name_pick(pool, &pool->handles);
     if (text_is(type, type_length, "user")) return random_address(pool);
     if (text_is(type, type_length, "attributes")) return below(pool, 17);
+    if (text_is(type, type_length, "device_frame")) return 0xc0 + below(pool, 64); /* the firmware's chip below 1 MiB */
+    if (text_is(type, type_length, "device_attributes")) return below(pool, 33);
     if (text_is(type, type_length, "page_and_attributes")) return (random_address(pool) & ~(PAGE_BYTES - 1)) | below(pool, 17);
     if (text_is(type, type_length, "rights")) return below(pool, RIGHTS_ALL + 2);
     if (text_is(type, type_length, "tag")) return below(pool, 2) == 0 ? below(pool, 3) : tag_make((uint32_t)below(pool, 0x10000), (uint32_t)below(pool, 5000));
@@ -124,5 +126,7 @@ struct registers random_call(struct pool *pool)
     for (unsigned i = 0; i < CALL_ARGUMENTS; i++) registers.argument[i] = anything(pool);
     registers.number = below(pool, 32) == 0 ? anything(pool) : row->number;
     if (registers.number == row->number) fill_arguments(pool, row->in, registers.argument);
+    if (row->number == CALL_device_map) memcpy(pool->device, registers.argument, sizeof pool->device);
+    if (row->number == CALL_device_unmap && below(pool, 2) == 0) memcpy(registers.argument, pool->device, sizeof pool->device);
     return registers;
 }

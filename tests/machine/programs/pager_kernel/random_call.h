@@ -16,6 +16,7 @@ struct names {
 
 struct pool {
     struct random random;
+    uint64_t device[2]; /* space and address of the last device_map */
     struct names spaces, threads, endpoints, tokens, handles;
     unsigned count_frames;
     uint64_t frames[POOL_FRAMES];

@@ -1,0 +1,257 @@
+/* Devices: leaves that name no memory, and the registry of them. See device.h.
+ *
+ * The registry is a struct space that no name leads to: its tables count their entries and come and go as those of any space, and nobody loads its root.
+ *
+ * 1. A frame named by a leaf with PTE_DEVICE has an entry in the registry, of the same level, whose share counts such leaves.
+ * 2. The registry has a root only while it has entries: what is unmapped leaves no frame behind. */
+#include "device.h"
+
+#include <assert.h>
+
+#include "counter.h"
+#include "walk.h"
+
+#ifndef QUIRE_TEST
+constexpr uint32_t DEVICE_SHARE = 1u << 9, DEVICE_SHARES = 7 * DEVICE_SHARE;
+static
+#endif
+struct space device_registry;
+
+static struct {
+    uint64_t first, limit;
+} forbidden[DEVICE_FORBIDDEN];
+static unsigned count_forbidden;
+
+/* Rows of the frame table that a step looks at: what lies below the end of memory goes in leaves no larger than this. */
+constexpr uint64_t ROWS_LIMIT = 4096;
+
+/* Leaves of one level in one table of the space and one of the registry. */
+struct run {
+    struct walk walk;  /* in the space */
+    struct walk known; /* in the registry */
+    uint64_t first;    /* frame */
+    unsigned level;
+    unsigned count;
+};
+
+void device_initialise(void)
+{
+    device_registry = (struct space){ 0 };
+    count_forbidden = 0;
+}
+
+void device_forbid(uint64_t first, uint64_t limit)
+{
+    assert(count_forbidden < DEVICE_FORBIDDEN && first < limit);
+    forbidden[count_forbidden].first = first;
+    forbidden[count_forbidden++].limit = limit;
+}
+
+static uint64_t least(uint64_t one, uint64_t other) { return one < other ? one : other; }
+
+/* Frames that entries can name and the registry has places for. */
+static uint64_t frames_limit(void)
+{
+    return least(arch_frames_limit(), pte_entries(PTE_LEVELS - 1) * walk_pages_of(PTE_LEVELS - 1));
+}
+
+static bool frames_are_free(uint64_t first, uint64_t count)
+{
+    if (!range_within(first, count, frames_limit())) return false;
+    for (unsigned i = 0; i < count_forbidden; i++)
+        if (first < forbidden[i].limit && forbidden[i].first < first + count) return false;
+    for (uint64_t i = first; i < first + count && i < frame_limit; i++)
+        if (frame_table[i].kind != FRAME_KIND_ABSENT) return false;
+    return true;
+}
+
+/* Entries from the address's on in its table. */
+static uint64_t entries_left(uint64_t address, unsigned level) { return pte_entries(level) - pte_index(address, level); }
+
+/* The leaves of the first step: the largest that fit, as far as both tables reach. */
+static void run_measure(struct run *run, struct user_span span, uint64_t first)
+{
+    uint64_t address = span.first.address, left = span.count_pages, rows = first < frame_limit ? ROWS_LIMIT : UINT64_MAX;
+    unsigned level = arch_leaf_levels() - 1;
+    for (; level > 0; level--) {
+        uint64_t pages = walk_pages_of(level);
+        if (((address >> PAGE_SHIFT | first) & (pages - 1)) == 0 && left >= pages && pages <= rows) break;
+    }
+    unsigned shift = pte_shift(level) - PAGE_SHIFT;
+    uint64_t count = least(least(left, rows) >> shift, STEP_PAGES);
+    run->first = first;
+    run->level = level;
+    run->count = (unsigned)least(count, least(entries_left(address, level), entries_left(first << PAGE_SHIFT, level)));
+}
+
+/* The places in the space are free, and the registry has nothing against it. */
+static enum status run_check(struct run *run, const struct space *space, uint64_t address, const struct space *owner, bool is_shared)
+{
+    unsigned level = run->level;
+    walk_begin(&run->walk, space, address);
+    if (run->walk.level < level) return STATUS_ALREADY_MAPPED;
+    if (pte_is_present(entries_common(run->walk.entry, run->walk.level == level ? run->count : 1).any)) return STATUS_ALREADY_MAPPED;
+    walk_begin(&run->known, &device_registry, run->first << PAGE_SHIFT);
+    if (run->known.level < level) return STATUS_EXISTS;
+    if (run->known.level > level) return pte_is_present(*run->known.entry) ? STATUS_EXISTS : STATUS_OK;
+    for (unsigned i = 0; i < run->count; i++) {
+        pte_t entry = run->known.entry[i];
+        if (!pte_is_present(entry)) continue;
+        bool is_leaf = level == 0 || pte_is_large(entry, level);
+        if (!is_leaf || !is_shared || pte_frame(entry).number != owner->frame.number) return STATUS_EXISTS;
+        if ((entry & DEVICE_SHARES) == DEVICE_SHARES) return STATUS_TOO_MANY_MAPPINGS;
+    }
+    counter_add(COUNTER_ENTRIES_READ, run->count);
+    return STATUS_OK;
+}
+
+/* `count` more entries stand in the table where the walk stands. */
+static void walk_add(const struct walk *walk, struct space *space, unsigned count)
+{
+    struct frame_info *table = table_row(walk->tables[walk->level]);
+    table->count = (uint16_t)(table->count + count);
+    walk_count_pages(walk, space, count * walk_pages_of(walk->level));
+    counter_add(COUNTER_ENTRIES_WRITTEN, count);
+}
+
+static void run_map(struct run *run, struct space *space, const struct space *owner, uint32_t attributes)
+{
+    unsigned level = run->level, added = 0;
+    pte_t leaf = pte_make_device((frame_t){ (uint32_t)run->first }, attributes, level);
+    for (unsigned i = 0; i < run->count; i++, leaf = pte_next(leaf, level)) {
+        run->walk.entry[i] = leaf;
+        if (!pte_is_present(run->known.entry[i])) {
+            run->known.entry[i] = pte_make_leaf(owner->frame, ATTRIBUTE_READ, level);
+            added++;
+        }
+        run->known.entry[i] += DEVICE_SHARE;
+    }
+    walk_add(&run->walk, space, run->count);
+    walk_add(&run->known, &device_registry, added);
+    space->count_devices += run->count;
+}
+
+/* Invariant 2. */
+static enum status registry_begin(void)
+{
+    if (device_registry.root.number != 0) return STATUS_OK;
+    enum status status = frame_allocate(0, FRAME_KIND_TABLE, &device_registry.root);
+    if (status != STATUS_OK) device_registry.root.number = 0;
+    return status;
+}
+
+static void registry_end(void)
+{
+    if (device_registry.root.number == 0 || device_registry.count_mapped != 0) return;
+    frame_free_zeroed_table(device_registry.root);
+    device_registry.root.number = 0;
+}
+
+enum status device_map(struct space *owner, struct space *space, struct user_span span, uint64_t first, uint32_t attributes, bool is_shared, uint64_t *done)
+{
+    assert(device_attributes_check(attributes) == STATUS_OK);
+    struct run run;
+    uint64_t address = span.first.address;
+    run_measure(&run, span, first);
+    uint64_t pages = run.count * walk_pages_of(run.level);
+    if (!range_within(first, span.count_pages, frames_limit()) || !frames_are_free(first, pages)) return STATUS_BAD_FRAME;
+    bool is_combining = (attributes & ATTRIBUTE_CACHE) == ATTRIBUTE_WRITE_COMBINING;
+    if (is_combining && !arch_has_write_combining()) attributes ^= ATTRIBUTE_WRITE_COMBINING ^ ATTRIBUTE_UNCACHED;
+    enum status status = registry_begin();
+    if (status != STATUS_OK) return status;
+    struct reserve reserve;
+    status = run_check(&run, space, address, owner, is_shared);
+    if (status == STATUS_OK) status = reserve_fill(&reserve, run.walk.level - run.level + run.known.level - run.level);
+    if (status != STATUS_OK) {
+        registry_end();
+        return status;
+    }
+
+    // Commit: nothing below may fail.
+    walk_grow(&run.walk, space, address, run.level, &reserve);
+    walk_grow(&run.known, &device_registry, first << PAGE_SHIFT, run.level, &reserve);
+    run_map(&run, space, owner, attributes);
+    assert(reserve.count == 0);
+    *done = pages;
+    return pages == span.count_pages ? STATUS_OK : STATUS_AGAIN;
+}
+
+/* --- Unmapping --- */
+
+/* One leaf goes: the registry's entry too when it was the only one. True when it was. */
+static bool leaf_forget(pte_t *leaf, pte_t *known)
+{
+    assert((*known & DEVICE_SHARES) != 0);
+    *leaf = 0;
+    *known -= DEVICE_SHARE;
+    if (*known & DEVICE_SHARES) return false;
+    *known = 0;
+    return true;
+}
+
+/* Unmaps leaves from the start of the span on as far as one table reaches, for their owner or (nullptr) for whoever ends the space. */
+static enum status run_unmap(const struct space *owner, struct space *space, struct user_span span, uint64_t *done)
+{
+    struct run run;
+    uint64_t address = span.first.address;
+    walk_begin(&run.walk, space, address);
+    unsigned level = run.level = run.walk.level;
+    if (!pte_is_device(*run.walk.entry)) return STATUS_NOT_MAPPED;
+    uint64_t pages = walk_pages_of(level);
+    if (walk_pages_left(address, level) != pages || span.count_pages < pages) return STATUS_BAD_ALIGNMENT;
+    run.first = pte_leaf_frame(*run.walk.entry, level).number;
+    walk_begin(&run.known, &device_registry, run.first << PAGE_SHIFT);
+    assert(run.known.level == level && pte_is_present(*run.known.entry));
+    if (owner != nullptr && pte_frame(*run.known.entry).number != owner->frame.number) return STATUS_NO_RIGHT;
+
+    // Commit: nothing below may fail.
+    uint64_t limit = least(least(span.count_pages / pages, STEP_PAGES), least(entries_left(address, level), entries_left(run.first << PAGE_SHIFT, level)));
+    struct gather gather;
+    gather_begin(&gather);
+    bool is_cached = false;
+    unsigned count = 0, gone = 0;
+    for (; count < limit; count++) {
+        pte_t *leaf = &run.walk.entry[count], *known = &run.known.entry[count];
+        if (!pte_is_device(*leaf) || pte_leaf_frame(*leaf, level).number != run.first + count * pages) break;
+        if (owner != nullptr && pte_frame(*known).number != owner->frame.number) break;
+        is_cached |= pte_cache(*leaf, level) == 0 || pte_cache(*leaf, level) == ATTRIBUTE_WRITE_THROUGH;
+        gather_page(&gather, address + ((uint64_t)count << pte_shift(level)));
+        gone += leaf_forget(leaf, known);
+    }
+    space->count_devices -= count;
+    walk_count_pages(&run.walk, space, -(count * pages));
+    walk_count_pages(&run.known, &device_registry, -(gone * pages));
+    counter_add(COUNTER_ENTRIES_WRITTEN, count + gone);
+    walk_release(&run.walk, space, address, count, &gather);
+    walk_release(&run.known, &device_registry, run.first << PAGE_SHIFT, gone, &gather);
+    gather_end(&gather, space);
+    if (is_cached) arch_cache_write_back();
+    registry_end();
+    *done = count * pages;
+    return STATUS_OK;
+}
+
+enum status device_unmap(const struct space *owner, struct space *space, struct user_span span, uint64_t *done)
+{
+    enum status status = run_unmap(owner, space, span, done);
+    if (status != STATUS_OK) return status;
+    return *done == span.count_pages ? STATUS_OK : STATUS_AGAIN;
+}
+
+void device_drop(struct space *space, user_page_t page)
+{
+    uint64_t done;
+    enum status status = run_unmap(nullptr, space, (struct user_span){ page, (USER_LIMIT - page.address) >> PAGE_SHIFT }, &done);
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
+#ifdef QUIRE_TEST
+void *device_entry(uint64_t frame, unsigned level)
+{
+    if (device_registry.root.number == 0) return nullptr;
+    struct walk walk;
+    walk_begin(&walk, &device_registry, frame << PAGE_SHIFT);
+    return walk.level == level && pte_is_present(*walk.entry) ? walk.entry : nullptr;
+}
+#endif
