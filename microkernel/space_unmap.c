@@ -191,7 +191,7 @@ enum status space_destroy(struct space *space)
 {
     assert(space->count_threads == 0 && space->callers == nullptr && !arch_root_is_active(space->root));
     uint64_t address;
-    if (mapped_find(space, &address)) {
+    if (space->count_tables != 0 && mapped_find(space, &address)) {
         struct gather gather;
         gather_begin(&gather);
         struct visit visit;

@@ -72,12 +72,15 @@ static bool check_holdings(const struct pager *pager, const struct process *proc
 
 /* Handles that name each process, counted in one pass over all of them: a pass for each process would be quadratic, and audits come with every end. */
 static uint32_t references[PROCESS_LIMIT];
+static uint32_t waiters[PROCESS_LIMIT];
 
 static void check_count_references(const struct pager *pager)
 {
     memset(references, 0, sizeof(references));
+    memset(waiters, 0, sizeof(waiters));
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         const struct process *process = pager->process[i];
+        if (process != nullptr && process->wait.kind == WAIT_PROCESS) waiters[process->wait.process_index]++;
         for (uint32_t slot = 0; process != nullptr && slot < process->holdings.capacity; slot++) {
             const struct holding *row = &process->holdings.rows[slot];
             if (row->kind == HOLDING_PROCESS) references[row->process_index]++;
@@ -168,6 +171,7 @@ static bool check_ready(const struct pager *pager)
 static const char *check_process(const struct pager *pager, const struct process *process)
 {
     if (references[process->index] != process->references) return "references of a process";
+    if (waiters[process->index] != process->waiters) return "who waits for the end of a process";
     if (process->state == PROCESS_ENDED) {
         if (process->references == 0) return "an ended process that nobody names";
         bool is_empty = process->space.number == 0 && process->thread.number == 0 && process->segments.capacity == 0

@@ -1,6 +1,7 @@
 /* Fills: how the pages of a segment come to be. One record of functions each, in a file of its own.
  *
  *   fill_image         the file's bytes, zeroes after them: all at once, when the program is started (fill_image.c)
+ *   fill_image_shared  the frames of a module themselves, read-only: all at once, when the program is started (fill_image.c)
  *   fill_zero_at_once  zeroes: at once, when the segment is moved (fill_zero.c)
  *   fill_zero_touched  zeroes: each page when it is touched (fill_zero.c)
  *   fill_module        the frames of a module themselves, read-only: each page when it is touched (fill_module.c)
@@ -19,8 +20,7 @@ struct pager;
 
 /* What `set` takes pages from, beside the segment itself. */
 struct fill_source {
-    frame_id_t first_frame; /* fill_image: of the module; fill_frame: the frame */
-    uint64_t file_offset;   /* fill_image: of the segment's first byte; whole pages */
+    frame_id_t first_frame; /* fill_image: of the module, where the segment's first page is; fill_frame: the frame */
     uint64_t file_bytes;    /* fill_image: from there on, then zeroes */
 };
 
@@ -34,6 +34,7 @@ struct fill {
 };
 
 extern const struct fill fill_image;
+extern const struct fill fill_image_shared;
 extern const struct fill fill_zero_at_once;
 extern const struct fill fill_zero_touched;
 extern const struct fill fill_module;
@@ -43,6 +44,6 @@ extern const struct fill fill_frame;
  * where a range begins or ends inside a large page, which would have to be split; no fill makes large pages so far. */
 enum status fill_unmap(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags, uint64_t pages, uint64_t *gone);
 /* Takes back what `set` has brought so far. */
-void fill_undo(space_id_t space, uint64_t first, uint64_t limit);
+void fill_undo(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags);
 
 #endif

@@ -25,19 +25,40 @@ static enum status image_page(space_id_t space, uint64_t address, uint32_t attri
 
 static enum status fill_image_set(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, const struct fill_source *source)
 {
-    assert(source != nullptr && source->file_offset % PAGE_BYTES == 0);
+    assert(source != nullptr);
     for (uint64_t at = first; at < limit; at += PAGE_BYTES) {
         uint64_t offset = at - segment->first;
         uint64_t bytes = source->file_bytes > offset ? source->file_bytes - offset : 0;
-        frame_id_t from = { source->first_frame.number + ((source->file_offset + offset) >> PAGE_SHIFT) };
+        frame_id_t from = { source->first_frame.number + (offset >> PAGE_SHIFT) };
         enum status status = image_page(space, at, segment_attributes(segment->protection), from, (uint32_t)(bytes < PAGE_BYTES ? bytes : PAGE_BYTES));
         if (status != STATUS_OK) {
-            fill_undo(space, first, at);
+            fill_undo(space, first, at, UNMAP_FREE);
             return status;
         }
     }
     return STATUS_OK;
 }
+
+/* Nobody writes to these pages, and there is nothing else in them: the frames serve all who were started from the image. */
+static enum status fill_image_shared_set(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit,
+                                         [[maybe_unused]] const struct fill_source *source)
+{
+    for (uint64_t at = first; at < limit;) {
+        uint64_t done = 0;
+        frame_id_t frame = { segment->frame + layout_pages(segment->first, at) };
+        enum status status = seam_space_map(space, at, frame, layout_pages(at, limit), segment_attributes(segment->protection), &done);
+        if (status != STATUS_OK && status != STATUS_AGAIN) {
+            fill_undo(space, first, at, UNMAP_KEEP);
+            return status;
+        }
+        at += done << PAGE_SHIFT;
+    }
+    return STATUS_OK;
+}
+
+const struct fill fill_image_shared = {
+    .name = "image-shared", .set = fill_image_shared_set, .unmap_flags = UNMAP_KEEP, .frame_step = 1, .page_charge = 0, .protections = PROTECTION_EXECUTE,
+};
 
 const struct fill fill_image = {
     .name = "image", .set = fill_image_set, .unmap_flags = UNMAP_FREE, .page_charge = 1,

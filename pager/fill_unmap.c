@@ -19,11 +19,11 @@ enum status fill_unmap(space_id_t space, uint64_t first, uint64_t limit, uint64_
     return STATUS_OK;
 }
 
-void fill_undo(space_id_t space, uint64_t first, uint64_t limit)
+void fill_undo(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags)
 {
     if (first == limit) return;
     uint64_t gone = 0;
-    enum status status = fill_unmap(space, first, limit, UNMAP_FREE, layout_pages(first, limit), &gone);
+    enum status status = fill_unmap(space, first, limit, flags, layout_pages(first, limit), &gone);
     assert(status == STATUS_OK && gone == layout_pages(first, limit));
     (void)status;
 }

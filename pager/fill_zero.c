@@ -14,7 +14,7 @@ static enum status fill_zero_set(space_id_t space, const struct segment *segment
         uint64_t done = 0;
         enum status status = seam_space_fill(space, at, layout_pages(at, limit), segment_attributes(segment->protection), &done);
         if (status != STATUS_OK && status != STATUS_AGAIN) {
-            fill_undo(space, first, at);
+            fill_undo(space, first, at, UNMAP_FREE);
             return status;
         }
         at += done << PAGE_SHIFT;

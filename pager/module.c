@@ -16,7 +16,10 @@ static bool module_read(const struct boot_info *boot, const struct boot_module *
         report("pager: module left out text=\"%.64s\" status=%s reason=\"%s\"", text, status_name(status), refusal.reason);
         return false;
     }
-    *module = (struct module){ { row->first_frame }, row->size_bytes, line.kind, line.name, line.arguments, line.groups };
+    *module = (struct module){
+        .first_frame = { row->first_frame }, .size_bytes = row->size_bytes, .kind = line.kind, .name = line.name, .arguments = line.arguments,
+        .groups = line.groups,
+    };
     return true;
 }
 

@@ -5,6 +5,7 @@
 #define QUIRE_PAGER_MODULE_H
 
 #include "abi/boot_info.h"
+#include "elf.h"
 #include "kernel.h"
 #include "layout.h"
 #include "module_line.h"
@@ -18,6 +19,8 @@ struct module {
     struct text_span name;
     struct text_span arguments; /* of the command line, for programs started at boot */
     struct text_span groups;    /* the same: names of its groups, for module_line_next_group() */
+    struct image image;         /* once it was checked: entry is not 0 */
+    bool is_shared[IMAGE_KINDS]; /* its frames serve as they are: it is never written, and zeroes follow its bytes to the end of their page */
 };
 
 static inline uint64_t module_pages(const struct module *module)

@@ -103,6 +103,7 @@ static void pager_start_module(struct pager *pager, const struct module *module)
     if (status == STATUS_OK) {
         if (count_groups > 1) status = group_join(process, group[1]); /* needs no page; EXISTS: it was named twice */
         process->is_from_boot = true;
+        process_tell_start(pager, process);
         return;
     }
     if (family->pages.pool != nullptr) family_end_if_empty(family);

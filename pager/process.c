@@ -144,11 +144,12 @@ static void process_unready(struct pager *pager, struct process *process)
     }
 }
 
-static void process_tell_waiters(struct pager *pager, const struct process *ended)
+static void process_tell_waiters(struct pager *pager, struct process *ended)
 {
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < PROCESS_LIMIT && ended->waiters > 0; i++) {
         struct process *process = pager->process[i];
         if (process == nullptr || process->wait.kind != WAIT_PROCESS || process->wait.process_index != ended->index) continue;
+        ended->waiters--;
         process_wake(pager, process, STATUS_OK, ended->reason, ended->value);
     }
 }
@@ -157,9 +158,12 @@ void process_end(struct pager *pager, struct process *process, enum process_end 
 {
     assert(process->state == PROCESS_RUNNING);
     output_flush(process);
-    report("process: ended pid=%u name=%s reason=%s value=0x%llx pages=%llu", process->number, process->name, process_end_name(reason),
-           (unsigned long long)value, (unsigned long long)process_charge(process));
+    bool is_good = reason == PROCESS_EXITED && value == 0;
+    if (!is_good || process_is_told(pager, process))
+        report("process: ended pid=%u name=%s reason=%s value=0x%llx pages=%llu", process->number, process->name, process_end_name(reason),
+               (unsigned long long)value, (unsigned long long)process_charge(process));
     if (process->wait.kind == WAIT_READY) process_unready(pager, process);
+    if (process->wait.kind == WAIT_PROCESS) pager->process[process->wait.process_index]->waiters--;
     process->wait = (struct wait){ 0 };
     process->reason = reason;
     process->value = value;
@@ -205,6 +209,11 @@ uint64_t process_charge(const struct process *process)
     charge += layout_page_up(process->holdings.capacity * sizeof(struct holding)) >> PAGE_SHIFT;
     charge += group_set_count_pages(&process->groups) + (process->watch.ring != nullptr);
     return charge + process->services.has_page + process->services.count * SERVICE_CHARGE;
+}
+
+bool process_is_told(const struct pager *pager, const struct process *process)
+{
+    return process->is_from_boot || pager->audits || (pager->trace & TRACE_PROCESSES);
 }
 
 const char *process_end_name(enum process_end reason)

@@ -74,6 +74,7 @@ struct process {
     enum process_end reason;
     uint64_t value;
     uint32_t references;
+    uint32_t waiters;      /* processes that wait for its end */
 
     char name[PROCESS_NAME_BYTES + 1];
     uint32_t line_bytes;
@@ -106,6 +107,8 @@ constexpr uint32_t START_TEXT_BYTES = MESSAGE_BUFFER_BYTES - sizeof(struct start
 /* Starts a module's image as a process of a family, in a group. `text`: its name and arguments, each with its NUL. Every status leaves all as it was. */
 enum status process_create(struct pager *pager, struct family *family, uint32_t group, const struct module *module, const char *text,
                            uint32_t text_bytes, struct process **process);
+/* Says in the log that a process has been started, where that is told. */
+void process_tell_start(const struct pager *pager, const struct process *process);
 /* Ends a process: everything it had is given back, who waited for it is answered, others go on. */
 void process_end(struct pager *pager, struct process *process, enum process_end reason, uint64_t value);
 /* One process handle less: an ended process that nobody can ask about any more gives its record back. */
@@ -116,6 +119,9 @@ void process_wake(struct pager *pager, struct process *process, enum status stat
 
 /* Pages charged, counted anew: mapped pages with the bound of their tables, kernel objects, and the pager's own pages for the process. */
 uint64_t process_charge(const struct process *process);
+
+/* Whether the log tells its start and its good end: those of the boot; all while processes are traced, or with a kernel built for tests. */
+bool process_is_told(const struct pager *pager, const struct process *process);
 
 const char *process_end_name(enum process_end reason);
 

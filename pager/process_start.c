@@ -11,15 +11,33 @@
 #include "fill.h"
 #include "report.h"
 
-static enum status start_read_image(const struct module *module, struct image *image)
+/* Whether the pages of a part of an image may be the module's own frames: nobody writes to them, and they hold nothing but the part. */
+static bool start_is_shared(const char *bytes, uint64_t size_bytes, const struct image_segment *part)
 {
+    uint64_t end = part->file_offset + part->file_bytes;
+    uint64_t page_end = layout_page_up(end);
+    if (part->kind == IMAGE_DATA || layout_page_up(part->memory_bytes) != layout_page_up(part->file_bytes)) return false;
+    for (uint64_t at = end; at < page_end && at < size_bytes; at++)
+        if (bytes[at] != 0) return false;
+    return true;
+}
+
+/* Checks a module's image and keeps what it says: a module never changes. */
+static enum status start_read_image(struct pager *pager, const struct module *module)
+{
+    if (module->image.entry != 0) return STATUS_OK;
     if (module->size_bytes == 0 || module->kind == MODULE_DATA) return STATUS_BAD_IMAGE;
     const void *view;
     uint64_t pages = module_pages(module);
     enum status status = seam_view_open(module->first_frame, pages, &view);
     if (status != STATUS_OK) return status;
+    struct module *row = &pager->modules[module - pager->modules];
     struct refusal refusal = { 0 };
-    status = image_parse(view, module->size_bytes, LAYOUT_IMAGE_LIMIT, image, &refusal);
+    status = image_parse(view, module->size_bytes, LAYOUT_IMAGE_LIMIT, &row->image, &refusal);
+    for (uint32_t i = 0; i < row->image.count_segments; i++) {
+        const struct image_segment *part = &row->image.segments[i];
+        row->is_shared[part->kind] = start_is_shared(view, module->size_bytes, part);
+    }
     seam_view_close(view, pages);
     if (status != STATUS_OK)
         report("process: refused name=%.*s status=%s where=%llu reason=\"%s\"", (int)module->name.count, module->name.first, status_name(status),
@@ -27,11 +45,13 @@ static enum status start_read_image(const struct module *module, struct image *i
     return status;
 }
 
-/* Adds a segment of a kind with the usual protection and fill of the kind. */
-static enum status start_add(struct process *process, enum segment_kind kind, uint64_t first, uint64_t limit, const struct fill_source *source)
+/* Adds a segment of a kind with the usual protection of the kind. */
+static enum status start_add(struct process *process, enum segment_kind kind, const struct fill *fill, uint64_t first, uint64_t limit,
+                             const struct fill_source *source)
 {
-    const struct segment_rules *rules = segment_rules_of(kind);
-    struct segment segment = { .first = first, .limit = limit, .fill = rules->fill, .frame = FRAME_FRESH, .kind = kind, .protection = rules->protection };
+    struct segment segment = { .first = first, .limit = limit, .fill = fill, .frame = FRAME_FRESH, .kind = kind };
+    segment.protection = segment_rules_of(kind)->protection;
+    if (fill->frame_step != 0) segment.frame = (uint32_t)source->first_frame.number;
     enum status status = segment_reserve(&process->segments, 1);
     if (status == STATUS_OK && segment.fill->set != nullptr) {
         segment.pages = layout_pages(first, limit);
@@ -42,16 +62,19 @@ static enum status start_add(struct process *process, enum segment_kind kind, ui
     return status;
 }
 
-static enum status start_add_image(struct process *process, const struct module *module, const struct image *image)
+static enum status start_add_image(struct process *process, const struct module *module)
 {
+    const struct image *image = &module->image;
     static const enum segment_kind kinds[IMAGE_KINDS] = {
         [IMAGE_CODE] = SEGMENT_CODE, [IMAGE_DATA] = SEGMENT_DATA, [IMAGE_RODATA] = SEGMENT_RODATA,
     };
     for (uint32_t i = 0; i < image->count_segments; i++) {
         const struct image_segment *part = &image->segments[i];
-        struct fill_source source = { module->first_frame, part->file_offset, part->file_bytes };
+        frame_id_t first_frame = { module->first_frame.number + (part->file_offset >> PAGE_SHIFT) };
+        struct fill_source source = { first_frame, part->file_bytes };
         uint64_t limit = part->address + (image_segment_pages(part) << PAGE_SHIFT);
-        enum status status = start_add(process, kinds[part->kind], part->address, limit, &source);
+        const struct fill *fill = module->is_shared[part->kind] ? &fill_image_shared : segment_rules_of(kinds[part->kind])->fill;
+        enum status status = start_add(process, kinds[part->kind], fill, part->address, limit, &source);
         if (status != STATUS_OK) return status;
     }
     process->break_first = process->break_address = image->image_limit;
@@ -73,7 +96,8 @@ static enum status start_add_buffer(const struct pager *pager, struct process *p
     status = seam_frame_zero(*buffer);
     if (status == STATUS_OK) status = seam_frame_copy(*buffer, 0, pager->buffer_frame, 0, (uint32_t)sizeof(*info) + text_bytes);
     struct fill_source source = { .first_frame = *buffer };
-    if (status == STATUS_OK) status = start_add(process, SEGMENT_BUFFER, LAYOUT_BUFFER_FIRST, LAYOUT_BUFFER_FIRST + PAGE_BYTES, &source);
+    const struct fill *fill = segment_rules_of(SEGMENT_BUFFER)->fill;
+    if (status == STATUS_OK) status = start_add(process, SEGMENT_BUFFER, fill, LAYOUT_BUFFER_FIRST, LAYOUT_BUFFER_FIRST + PAGE_BYTES, &source);
     if (status == STATUS_OK) return STATUS_OK;
     enum status undone = seam_frame_free(*buffer);
     assert(undone == STATUS_OK);
@@ -81,24 +105,26 @@ static enum status start_add_buffer(const struct pager *pager, struct process *p
     return status;
 }
 
-static enum status start_build(const struct pager *pager, struct process *process, const struct module *module, const struct image *image,
-                               const char *text, uint32_t text_bytes)
+static enum status start_build(const struct pager *pager, struct process *process, const struct module *module, const char *text,
+                               uint32_t text_bytes)
 {
     enum status status = seam_space_create(pager->endpoint, process_badge(process), &process->space);
-    if (status == STATUS_OK) status = start_add_image(process, module, image);
-    if (status == STATUS_OK) status = start_add(process, SEGMENT_STACK, LAYOUT_STACK_TOP - pager->stack_bytes, LAYOUT_STACK_TOP, nullptr);
+    if (status == STATUS_OK) status = start_add_image(process, module);
+    const struct fill *fill = segment_rules_of(SEGMENT_STACK)->fill;
+    if (status == STATUS_OK) status = start_add(process, SEGMENT_STACK, fill, LAYOUT_STACK_TOP - pager->stack_bytes, LAYOUT_STACK_TOP, nullptr);
     frame_id_t buffer;
     if (status == STATUS_OK) status = start_add_buffer(pager, process, text, text_bytes, &buffer);
     if (status == STATUS_OK)
         status = seam_thread_create(process->space, PROCESS_THREAD, buffer, PRIORITY_PROGRAM, THREAD_VECTORS, &process->thread);
     if (status == STATUS_OK) status = seam_handle_map(process->space, HANDLE_PAGER, pager->endpoint, RIGHT_CALL, process_badge(process));
     /* An entry point is a function that nobody called: a return address is on its stack, here the zero of a fresh page. */
-    if (status == STATUS_OK) status = seam_thread_start(process->thread, image->entry, LAYOUT_STACK_TOP - sizeof(uint64_t), LAYOUT_BUFFER_FIRST);
+    if (status == STATUS_OK) status = seam_thread_start(process->thread, module->image.entry, LAYOUT_STACK_TOP - sizeof(uint64_t), LAYOUT_BUFFER_FIRST);
     return status;
 }
 
-static void start_trace(const struct pager *pager, const struct process *process)
+void process_tell_start(const struct pager *pager, const struct process *process)
 {
+    if (!process_is_told(pager, process)) return;
     report("process: started pid=%u name=%s space=0x%llx thread=0x%llx pages=%llu", process->number, process->name,
            (unsigned long long)process->space.number, (unsigned long long)process->thread.number, (unsigned long long)process_charge(process));
     if (!(pager->trace & TRACE_PROCESSES)) return;
@@ -112,8 +138,7 @@ static void start_trace(const struct pager *pager, const struct process *process
 enum status process_create(struct pager *pager, struct family *family, uint32_t group, const struct module *module, const char *text,
                            uint32_t text_bytes, struct process **process)
 {
-    struct image image;
-    enum status status = start_read_image(module, &image);
+    enum status status = start_read_image(pager, module);
     if (status != STATUS_OK) return status;
     struct process *made;
     status = process_slot_take(pager, family, &made);
@@ -122,7 +147,7 @@ enum status process_create(struct pager *pager, struct family *family, uint32_t 
     memcpy(made->name, module->name.first, name_bytes);
     made->is_write_execute = module->kind == MODULE_PROGRAM_WX;
     group_set_insert(&made->groups, group, nullptr);
-    status = start_build(pager, made, module, &image, text, text_bytes);
+    status = start_build(pager, made, module, text, text_bytes);
     if (status != STATUS_OK) {
         process_undo(pager, made);
         return status;
@@ -132,7 +157,6 @@ enum status process_create(struct pager *pager, struct family *family, uint32_t 
     made->state = PROCESS_RUNNING;
     made->badge = process_badge(made);
     pager->count_running++;
-    start_trace(pager, made);
     watch_tell(pager, made, PROCESS_EVENT_STARTED);
     *process = made;
     return STATUS_OK;

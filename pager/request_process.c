@@ -33,6 +33,7 @@ enum status request_process_start(struct pager *pager, const struct request *req
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
+    process_tell_start(pager, started);
     struct holding holding = { .kind = HOLDING_PROCESS, .rights = RIGHTS_OF_STARTER, .process_index = (uint16_t)started->index };
     answer->word[0] = holding_insert(pager, request->caller, slot, holding, (struct holding_place){ 0 });
     return STATUS_OK;
@@ -40,12 +41,13 @@ enum status request_process_start(struct pager *pager, const struct request *req
 
 enum status request_process_wait([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
 {
-    const struct process *target = request->target;
+    struct process *target = request->target;
     if (target->state == PROCESS_ENDED) {
         answer->word[0] = target->reason;
         answer->word[1] = target->value;
         return STATUS_OK;
     }
+    target->waiters++;
     request->caller->wait = (struct wait){ .kind = WAIT_PROCESS, .token = request->token, .process_index = target->index };
     answer->is_deferred = true;
     return STATUS_OK;
