@@ -1,4 +1,4 @@
-/* System calls of messages: call, reply, receive, notify, yield, resolve.
+/* System calls of messages: call, reply, receive, notify, yield, resolve, handle_resolve.
  *
  * Each decodes all of its arguments first; a wrong one is a status and nothing has happened. A handle without a row is a fault to the pager, which fills the
  * row and lets the call run again, or refuses it. */
@@ -81,8 +81,9 @@ static bool answer_fault(const struct thread *from, struct thread *to)
 void sys_reply_receive(struct thread *caller)
 {
     const uint64_t *argument = caller->context.call.argument;
-    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
-    if (row == nullptr) return;
+    bool waits = argument[0] != HANDLE_NONE || argument[8] == 0;
+    struct handle_row *row = waits ? row_with_right(caller, argument[0], RIGHT_RECEIVE) : nullptr;
+    if (waits && row == nullptr) return;
     struct thread *heir = nullptr;
     if (argument[8] != 0) {
         heir = message_find_caller(caller, argument[8]);
@@ -99,7 +100,9 @@ void sys_reply_receive(struct thread *caller)
         message_release(heir);
         if (!goes_on) heir = nullptr;
     }
-    message_receive(caller, row->endpoint, true, heir);
+    if (waits) return (void)message_receive(caller, row->endpoint, true, heir);
+    answer(caller, STATUS_OK);
+    if (heir != nullptr) schedule_wake(heir);
 }
 
 void sys_receive(struct thread *caller)
@@ -159,4 +162,27 @@ void sys_resolve(struct thread *caller)
     if (status != STATUS_OK) return answer(caller, status);
     message_release(faulted);
     message_receive(caller, row->endpoint, true, faulted);
+}
+
+void sys_handle_resolve(struct thread *caller)
+{
+    const uint64_t *argument = caller->context.call.argument;
+    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
+    if (row == nullptr) return;
+    struct thread *faulted = message_find_caller(caller, argument[8]);
+    if (faulted == nullptr) return answer(caller, STATUS_STALE);
+    if (faulted->request != REQUEST_FAULT || faulted->fault.kind != FAULT_HANDLE) return answer(caller, STATUS_BAD_STATE);
+    struct endpoint *target = endpoint_find(argument[1]);
+    if (target == nullptr) return answer(caller, STATUS_BAD_OBJECT);
+    if (argument[3] == 0 || argument[3] > RIGHTS_ALL) return answer(caller, STATUS_BAD_ARGUMENT);
+
+    // Commit: nothing below may fail.
+    struct endpoint *endpoint = row->endpoint; /* the row may be the one that is filled */
+    uint32_t handle = (uint32_t)faulted->fault.word[1];
+    handle_fill(handle_row_of(faulted->space, handle), handle, target, (uint32_t)argument[3], argument[2]);
+    message_release(faulted);
+    message_receive(caller, endpoint, true, faulted);
+    /* A call that comes next is made here: that saves a way through the caller's space, an entry and a root-table load. */
+    if (processor.current == faulted && faulted->context.call.number == CALL_call) sys_call(faulted);
+    else arch_context_restart_call(faulted);
 }

@@ -6,6 +6,7 @@
 #include "endpoint.h"
 #include "frame.h"
 #include "log.h"
+#include "message.h"
 #include "schedule.h"
 #include "space.h"
 
@@ -49,6 +50,11 @@ enum status sys_thread_destroy(struct thread *caller, uint64_t argument[CALL_ARG
     struct thread *thread = thread_find(argument[0]);
     if (thread == nullptr) return STATUS_BAD_OBJECT;
     if (thread == caller) return STATUS_BAD_STATE;
+    if (thread->space->count_threads == 1) { /* nobody is left to answer */
+        thread_stop(thread);
+        enum status status = message_end_callers(thread->space);
+        if (status != STATUS_OK) return status;
+    }
     thread_destroy(thread);
     return STATUS_OK;
 }
@@ -82,6 +88,26 @@ enum status sys_thread_cancel([[maybe_unused]] struct thread *caller, uint64_t a
     thread_stop(thread);
     thread->context.call.number = STATUS_STALE;
     schedule_wake(thread);
+    return STATUS_OK;
+}
+
+/* How long a thread waits is not noted where it begins to wait, which has to be quick: who asks twice learns that it has been there all the time. */
+enum status sys_thread_info([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct thread *thread = thread_find(argument[0]);
+    if (thread == nullptr) return STATUS_BAD_OBJECT;
+    bool is_asking = thread->request != REQUEST_NONE;
+    bool is_at_endpoint = is_asking || thread->state == THREAD_RECEIVING;
+    uint64_t now = arch_cycles(), kind = thread->request == REQUEST_FAULT ? thread->fault.kind : 0;
+    if (!is_asking || thread->seen_token != thread->token) {
+        thread->seen_token = thread->token;
+        thread->seen_cycles = now;
+    }
+    argument[0] = thread->state | (uint64_t)thread->request << 8 | kind << 16;
+    argument[1] = is_at_endpoint ? endpoint_name(is_asking ? thread->client_of : thread->endpoint) : 0;
+    argument[2] = thread->state == THREAD_WAITING ? thread->server->frame.number : 0;
+    argument[3] = thread->label;
+    argument[4] = now - thread->seen_cycles;
     return STATUS_OK;
 }
 

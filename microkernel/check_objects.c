@@ -87,6 +87,7 @@ struct census {
     uint32_t threads;
     uint32_t queued;  /* SENDING, RECEIVING */
     uint32_t waiting;
+    uint32_t clients; /* their latest request went to a living endpoint */
 };
 
 static void thread_check_links(const struct thread *thread)
@@ -115,6 +116,8 @@ static void thread_check_one(const struct thread *thread, frame_t frame, struct 
     if ((thread->state == THREAD_RUNNING) != (processor.current == thread)) check_fail(INVARIANT_QUEUES, "who is running", frame.number, thread->state, 0);
     census->queued += thread->state == THREAD_SENDING || thread->state == THREAD_RECEIVING;
     census->waiting += thread->state == THREAD_WAITING;
+    census->clients += thread->client_of != nullptr;
+    if (thread->state == THREAD_WAITING && thread->client_of == nullptr) check_fail(INVARIANT_QUEUES, "client of nobody waits", frame.number, 0, 1);
 }
 
 static uint32_t queue_of_endpoint(const struct endpoint *endpoint, uint32_t frame, uint32_t limit)
@@ -149,10 +152,26 @@ static uint32_t threads_of_space(const struct space *space, uint32_t limit)
 static uint32_t callers_of_space(const struct space *space, uint32_t limit)
 {
     uint32_t count = 0;
-    struct thread *const *link = &space->callers;
-    for (const struct thread *thread = space->callers; thread != nullptr; link = &thread->caller_next, thread = thread->caller_next) {
-        if (count++ == limit || thread_of(thread) == nullptr || thread->server != space || thread->caller_link != link || thread->state != THREAD_WAITING) {
-            check_fail(INVARIANT_QUEUES, "list of a space's callers", space->frame.number, count, limit);
+    const struct caller_link *previous = &space->callers;
+    for (const struct caller_link *link = previous->next; link != &space->callers; previous = link, link = link->next) {
+        const struct thread *thread = check_object(link, FRAME_KIND_THREAD);
+        if (count++ == limit || thread == nullptr || link != &thread->caller || link->previous != previous || thread->server != space
+            || thread->state != THREAD_WAITING) {
+            check_fail(INVARIANT_QUEUES, "ring of a space's callers", space->frame.number, count, limit);
+            return count;
+        }
+    }
+    if (space->callers.previous != previous) check_fail(INVARIANT_QUEUES, "end of a space's callers", space->frame.number, count, limit);
+    return count;
+}
+
+static uint32_t clients_of_endpoint(const struct endpoint *endpoint, uint32_t frame, uint32_t limit)
+{
+    uint32_t count = 0;
+    struct thread *const *link = &endpoint->clients;
+    for (const struct thread *thread = endpoint->clients; thread != nullptr; link = &thread->client_next, thread = thread->client_next) {
+        if (count++ == limit || thread_of(thread) == nullptr || thread->client_of != endpoint || thread->client_link != link) {
+            check_fail(INVARIANT_QUEUES, "list of an endpoint's clients", frame, count, limit);
             return count;
         }
     }
@@ -163,20 +182,24 @@ void check_threads(void)
 {
     void *object;
     struct census census = { 0 };
-    uint32_t queued = 0, listed = 0, calling = 0;
+    uint32_t queued = 0, listed = 0, calling = 0, clients = 0;
     for (frame_t frame = { 0 }; check_next(FRAME_KIND_THREAD, &frame, &object); frame.number++)
         thread_check_one(object, frame, &census);
     for (frame_t frame = { 0 }; check_next(FRAME_KIND_ENDPOINTS, &frame, &object); frame.number++) {
         const struct endpoint *slots = object;
         for (unsigned i = 1; i < ENDPOINTS_PER_FRAME; i++)
-            if (slots[i].is_used) queued += queue_of_endpoint(&slots[i], frame.number, census.threads);
+            if (slots[i].is_used) {
+                queued += queue_of_endpoint(&slots[i], frame.number, census.threads);
+                clients += clients_of_endpoint(&slots[i], frame.number, census.threads);
+            }
     }
     for (frame_t frame = { 0 }; check_next(FRAME_KIND_SPACE, &frame, &object); frame.number++) {
         listed += threads_of_space(object, census.threads);
         calling += callers_of_space(object, census.threads);
     }
     if (queued != census.queued) check_fail(INVARIANT_QUEUES, "threads in endpoint queues", 0, queued, census.queued);
-    if (calling != census.waiting) check_fail(INVARIANT_QUEUES, "threads in callers lists", 0, calling, census.waiting);
+    if (calling != census.waiting) check_fail(INVARIANT_QUEUES, "threads in rings of callers", 0, calling, census.waiting);
+    if (clients != census.clients) check_fail(INVARIANT_QUEUES, "threads in lists of clients", 0, clients, census.clients);
     if (listed != census.threads) check_fail(INVARIANT_QUEUES, "threads in spaces", 0, listed, census.threads);
     if (processor.current != nullptr && thread_of(processor.current) == nullptr) check_fail(INVARIANT_QUEUES, "the running thread", 0, 0, 1);
 }

@@ -18,7 +18,7 @@ static_assert(sizeof(struct pool) <= sizeof(struct endpoint));
 
 constexpr uint32_t POOL_EMPTY = 1;
 constexpr uint32_t POOL_FULL = UINT32_MAX;
-constexpr unsigned DESTROY_STEP = 32; /* rows or threads handled in one step */
+constexpr unsigned DESTROY_STEP = 32; /* rows and threads handled in one step */
 
 static struct pool *pools;
 
@@ -81,7 +81,13 @@ enum status endpoint_destroy(struct endpoint *endpoint)
         if (endpoint->rows != nullptr) {
             handle_empty(endpoint->rows);
         } else if (endpoint->first != nullptr) {
-            thread_end_wait(endpoint->first);
+            struct thread *first = endpoint->first;
+            if (first->state == THREAD_SENDING) endpoint_drop_client(first);
+            thread_end_wait(first);
+        } else if (endpoint->clients != nullptr) {
+            struct thread *client = endpoint->clients;
+            endpoint_drop_client(client);
+            if (client->state == THREAD_WAITING) thread_end_wait(client);
         } else {
             endpoint_free(endpoint);
             return STATUS_OK;
@@ -105,6 +111,24 @@ uint64_t endpoint_name(const struct endpoint *endpoint)
 {
     const struct pool *pool = pool_of(endpoint);
     return (uint64_t)pool->frame.number * ENDPOINTS_PER_FRAME + (uint64_t)(endpoint - (const struct endpoint *)pool);
+}
+
+void endpoint_drop_client(struct thread *thread)
+{
+    if (thread->client_of == nullptr) return;
+    *thread->client_link = thread->client_next;
+    if (thread->client_next != nullptr) thread->client_next->client_link = thread->client_link;
+    thread->client_of = nullptr;
+}
+
+void endpoint_take_client(struct endpoint *endpoint, struct thread *thread)
+{
+    endpoint_drop_client(thread);
+    thread->client_of = endpoint;
+    thread->client_next = endpoint->clients;
+    thread->client_link = &endpoint->clients;
+    if (thread->client_next != nullptr) thread->client_next->client_link = &thread->client_next;
+    endpoint->clients = thread;
 }
 
 void endpoint_push(struct endpoint *endpoint, struct thread *thread, bool is_receiver)

@@ -5,7 +5,8 @@
  *
  * Invariants:
  *  1. queue_is_receivers says what the queue holds; an empty queue holds senders.
- *  2. Receivers wait only while there are neither senders nor bits. */
+ *  2. Receivers wait only while there are neither senders nor bits.
+ *  3. `clients` holds each living thread whose latest request came here (thread.h, invariant 4). */
 #ifndef QUIRE_ENDPOINT_H
 #define QUIRE_ENDPOINT_H
 
@@ -19,6 +20,7 @@ struct endpoint {
     struct thread *last;
     uint64_t bits;           /* notification bits not yet received */
     struct handle_row *rows; /* rows that name this endpoint */
+    struct thread *clients;  /* list through thread.client_next */
     bool queue_is_receivers;
     bool is_used;
     alignas(128) char end[];
@@ -27,11 +29,16 @@ static_assert(sizeof(struct endpoint) == PAGE_BYTES / ENDPOINTS_PER_FRAME);
 
 /* NO_MEMORY. */
 enum status endpoint_create(struct endpoint **endpoint);
-/* Ends an endpoint in bounded steps: empties its rows, answers PEER_ENDED to everyone in its queue. AGAIN until done. */
+/* Ends an endpoint in bounded steps: empties its rows, answers PEER_ENDED to everyone in its queue and to everyone whose request was received here and is
+ * not answered yet. AGAIN until done. */
 enum status endpoint_destroy(struct endpoint *endpoint);
 /* The living endpoint of a name, or nullptr; and the name of an endpoint. */
 struct endpoint *endpoint_find(uint64_t name);
 uint64_t endpoint_name(const struct endpoint *endpoint);
+
+/* A request of the thread goes here; and the thread ends. */
+void endpoint_take_client(struct endpoint *endpoint, struct thread *thread);
+void endpoint_drop_client(struct thread *thread);
 
 /* Queue operations. The caller keeps the invariants. */
 void endpoint_push(struct endpoint *endpoint, struct thread *thread, bool is_receiver);

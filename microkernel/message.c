@@ -54,10 +54,7 @@ static void deliver(struct thread *sender, struct thread *receiver)
     struct space *server = receiver->space;
     sender->state = THREAD_WAITING;
     sender->server = server;
-    sender->caller_next = server->callers;
-    sender->caller_link = &server->callers;
-    if (server->callers != nullptr) server->callers->caller_link = &sender->caller_next;
-    server->callers = sender;
+    caller_insert(&server->callers, &sender->caller);
     assert(thread_check(sender));
 }
 
@@ -83,6 +80,7 @@ void message_send(struct thread *sender, struct endpoint *endpoint)
 
     // Commit: nothing below may fail.
     sender->token += TOKEN_NEXT;
+    if (sender->client_of != endpoint) endpoint_take_client(endpoint, sender);
     if (receiver == nullptr) {
         sender->state = THREAD_SENDING;
         endpoint_push(endpoint, sender, false);
@@ -140,8 +138,8 @@ void message_release(struct thread *caller)
 enum status message_end_callers(struct space *server)
 {
     for (unsigned step = 0; step < END_STEP; step++) {
-        if (server->callers == nullptr) return STATUS_OK;
-        thread_end_wait(server->callers);
+        if (server->callers.next == &server->callers) return STATUS_OK;
+        thread_end_wait(thread_of_caller(server->callers.previous));
     }
     return STATUS_AGAIN;
 }

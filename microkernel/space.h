@@ -19,9 +19,8 @@
 #include "abi/call.h"
 #include "frame.h"
 #include "handle.h"
+#include "thread.h"
 #include "types.h"
-
-struct thread;
 
 /* A space's control frame. */
 struct space {
@@ -34,7 +33,7 @@ struct space {
     uint64_t count_tables;    /* page tables below the root */
     bool is_pager;            /* its threads may make table calls */
     struct thread *threads;   /* list through thread.space_next */
-    struct thread *callers;   /* threads that wait for a reply from here, list through thread.caller_next */
+    struct caller_link callers; /* threads that wait for a reply from here */
     struct handle_row pager;  /* where its faults go and with which badge; empty for the first pager */
     struct handle_row rows[HANDLE_ROWS]; /* the handle cache: row = number % HANDLE_ROWS */
 };

@@ -189,7 +189,7 @@ static bool mapped_find(const struct space *space, uint64_t *address)
 /* A step ends one lowest table or one large leaf, and the tables above that it leaves empty. */
 enum status space_destroy(struct space *space)
 {
-    assert(space->count_threads == 0 && space->callers == nullptr && !arch_root_is_active(space->root));
+    assert(space->count_threads == 0 && space->callers.next == &space->callers && !arch_root_is_active(space->root));
     uint64_t address;
     if (space->count_tables != 0 && mapped_find(space, &address)) {
         struct gather gather;

@@ -77,8 +77,7 @@ void thread_stop(struct thread *thread)
         endpoint_remove(thread->endpoint, thread);
         break;
     case THREAD_WAITING:
-        *thread->caller_link = thread->caller_next;
-        if (thread->caller_next != nullptr) thread->caller_next->caller_link = thread->caller_link;
+        caller_remove(&thread->caller);
         break;
     case THREAD_STOPPED:
     case THREAD_RUNNING:
@@ -112,6 +111,7 @@ void thread_destroy(struct thread *thread)
     thread_stop(thread);
     uint64_t sequence = thread->token & ~(uint64_t)UINT32_MAX;
     if (sequence > tokens_used) tokens_used = sequence;
+    endpoint_drop_client(thread);
     arch_vectors_forget(thread);
     *thread->space_link = thread->space_next;
     if (thread->space_next != nullptr) thread->space_next->space_link = thread->space_link;
@@ -133,7 +133,7 @@ bool thread_check(const struct thread *thread)
     bool in_endpoint = thread->state == THREAD_SENDING || thread->state == THREAD_RECEIVING;
     bool has_request = thread->state == THREAD_SENDING || thread->state == THREAD_WAITING;
     if (in_endpoint && thread->endpoint == nullptr) return false;
-    if (thread->state == THREAD_WAITING && (thread->server == nullptr || *thread->caller_link != thread)) return false;
+    if (thread->state == THREAD_WAITING && (thread->server == nullptr || thread->caller.next->previous != &thread->caller)) return false;
     if (thread->state != THREAD_READY && !in_endpoint && (thread->queue_next != nullptr || thread->queue_previous != nullptr)) return false;
     return has_request == (thread->request != REQUEST_NONE);
 }

@@ -10,10 +10,11 @@
  *
  * Invariants (thread_check):
  *  1. READY is in the ready queue of its priority, SENDING and RECEIVING in the queue of `endpoint`, the others in no queue.
- *  2. WAITING is in the `callers` list of `server`; in other states caller_next, caller_link and server mean nothing, nor does `endpoint` outside SENDING
- *     and RECEIVING.
+ *  2. WAITING is in the `callers` ring of `server`; in other states `caller` and `server` mean nothing, nor does `endpoint` outside SENDING and RECEIVING.
  *  3. `request` says what a SENDING or WAITING thread wants; the request itself stays whole until it is answered: a call in the
  *     saved registers, a fault in `fault`.
+ *  4. A thread is in the list of clients of the endpoint to which its latest request went, answered or not, until that ends or another request goes
+ *     elsewhere. So who calls one server again and again costs one compare, and an endpoint that ends finds whoever waits for an answer.
  *
  * A thread is one frame. The saved registers come first: traps save straight into it. */
 #ifndef QUIRE_THREAD_H
@@ -26,8 +27,10 @@
 struct endpoint;
 struct space;
 
-enum thread_state : uint8_t { THREAD_STOPPED, THREAD_READY, THREAD_RUNNING, THREAD_SENDING, THREAD_WAITING, THREAD_RECEIVING };
-enum thread_request : uint8_t { REQUEST_NONE, REQUEST_CALL, REQUEST_FAULT };
+/* A ring through those who wait for a reply from one space, oldest last. */
+struct caller_link {
+    struct caller_link *next, *previous;
+};
 
 struct thread {
     struct arch_context context;
@@ -37,8 +40,8 @@ struct thread {
     struct thread *queue_previous;
     struct endpoint *endpoint; /* where it sends or receives */
     struct space *server;      /* WAITING: who may answer */
-    struct thread *caller_next;
-    struct thread **caller_link;
+    struct caller_link caller; /* WAITING: in server->callers */
+    struct endpoint *client_of;
     uint64_t badge;            /* of the request, as the receiver sees it */
     void *buffer_pointer;      /* the message buffer in the direct map, or nullptr */
     frame_t frame;             /* this frame: the thread's name */
@@ -53,6 +56,10 @@ struct thread {
     uint64_t label; /* the pager's name for it */
     struct thread *space_next;
     struct thread **space_link;
+    struct thread *client_next;
+    struct thread **client_link;
+    uint64_t seen_token;  /* the request at which thread_info saw it last, */
+    uint64_t seen_cycles; /* and when it did so first */
     struct {
         uint32_t kind; /* enum fault_kind */
         uint64_t word[MESSAGE_WORDS];
@@ -62,6 +69,25 @@ struct thread {
 };
 static_assert(offsetof(struct thread, context) == 0);
 static_assert(sizeof(struct thread) <= PAGE_BYTES);
+
+/* The thread of a link: threads are frames. */
+static inline struct thread *thread_of_caller(const struct caller_link *link)
+{
+    return (struct thread *)((uintptr_t)link & ~(uintptr_t)(PAGE_BYTES - 1));
+}
+
+static inline void caller_insert(struct caller_link *ring, struct caller_link *link)
+{
+    struct caller_link *next = ring->next;
+    *link = (struct caller_link){ next, ring };
+    next->previous = ring->next = link;
+}
+
+static inline void caller_remove(const struct caller_link *link)
+{
+    link->previous->next = link->next;
+    link->next->previous = link->previous;
+}
 
 /* Makes a stopped thread. `buffer`: FRAME_NONE or a USER frame, held until the thread ends. NO_MEMORY, BAD_FRAME, TOO_MANY_MAPPINGS. */
 enum status thread_create(struct space *space, uint64_t label, frame_t buffer, uint32_t priority, bool has_vectors, struct thread **thread);

@@ -109,7 +109,8 @@ void process_undo(struct pager *pager, struct process *process)
 {
     enum status status;
     if (process->thread.number != 0) {
-        status = seam_thread_destroy(process->thread);
+        do status = seam_thread_destroy(process->thread);
+        while (status == STATUS_AGAIN);
         assert(status == STATUS_OK);
     }
     process->thread = (thread_id_t){ 0 };

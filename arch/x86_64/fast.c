@@ -69,14 +69,11 @@ static inline void take_receiver(struct endpoint *endpoint, struct thread *recei
 /* The sender waits for a reply from the receiver's space. Returns the token. */
 static inline uint64_t wait_for_reply(struct thread *sender, enum thread_request request, struct space *server)
 {
+    caller_insert(&server->callers, &sender->caller); /* first, while there are registers for it */
+    sender->server = server;
     sender->request = request;
     sender->state = THREAD_WAITING;
     sender->token += TOKEN_NEXT;
-    sender->server = server;
-    sender->caller_next = server->callers;
-    sender->caller_link = &server->callers;
-    if (server->callers != nullptr) server->callers->caller_link = &sender->caller_next;
-    server->callers = sender;
     assert(thread_check(sender));
     return sender->token;
 }
@@ -89,6 +86,24 @@ FAST void fast_version(FAST_ARGUMENTS)
     [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }
 
+/* The thread's last request went elsewhere (thread.h, invariant 4). Apart from the paths, which so need no stack; it keeps all registers but one. */
+[[gnu::noinline, clang::preserve_most]] static void become_client(struct endpoint *endpoint, struct thread *thread)
+{
+    endpoint_take_client(endpoint, thread);
+}
+
+[[gnu::noinline]] FAST static void call_elsewhere(FAST_ARGUMENTS)
+{
+    become_client(thread->space->rows[handle % HANDLE_ROWS].endpoint, thread);
+    [[clang::musttail]] return fast_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+}
+
+[[gnu::noinline]] FAST static void fault_elsewhere(FAST_ARGUMENTS)
+{
+    become_client(thread->space->pager.endpoint, thread);
+    [[clang::musttail]] return fast_fault(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+}
+
 FAST void fast_call(FAST_ARGUMENTS)
 {
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
@@ -97,6 +112,7 @@ FAST void fast_call(FAST_ARGUMENTS)
     struct endpoint *endpoint = row->endpoint;
     struct thread *receiver = endpoint->first;
     if (!endpoint->queue_is_receivers || !may_run(receiver)) goto slow;
+    if (thread->client_of != endpoint) [[clang::musttail]] return call_elsewhere(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 
     // Commit: nothing below may fail.
     struct space *server = receiver->space;
@@ -115,11 +131,10 @@ slow:
     [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }
 
-/* Takes a caller out of its server's list. */
+/* Takes a caller out of its server's ring. */
 static inline void end_waiting(struct thread *caller)
 {
-    *caller->caller_link = caller->caller_next;
-    if (caller->caller_next != nullptr) caller->caller_next->caller_link = caller->caller_link;
+    caller_remove(&caller->caller);
     caller->request = REQUEST_NONE;
     caller->state = THREAD_RUNNING;
 }
@@ -207,6 +222,7 @@ FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t token, uint64_t hand
     if (endpoint == nullptr || !endpoint->queue_is_receivers || (error & ERROR_RESERVED) != 0) goto slow;
     struct thread *receiver = endpoint->first;
     if (!may_run(receiver)) goto slow;
+    if (thread->client_of != endpoint) [[clang::musttail]] return fault_elsewhere(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
 
     // Commit: nothing below may fail.
     uint64_t access = error & ERROR_FETCH ? FAULT_EXECUTE : error & ERROR_WRITE ? FAULT_WRITE : FAULT_READ;

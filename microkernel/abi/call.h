@@ -12,6 +12,7 @@
  *   handle      a process's number for an endpoint, with its generation (see HANDLE_...)
  *   tag         what a message is (abi/message.h)
  *   token       names one stopped caller, once (abi/message.h)
+ *   thread_at   a thread's state, request and fault (see thread_info below)
  *   attributes  ATTRIBUTE_... of abi/memory.h */
 #ifndef QUIRE_ABI_CALL_H
 #define QUIRE_ABI_CALL_H
@@ -39,6 +40,10 @@ enum : uint64_t { DEVICE_ALONE = 0, DEVICE_SHARED = 1 };
 
 /* thread_create: flags. A thread without THREAD_VECTORS that uses a vector or x87 instruction gets an exception fault. */
 enum : uint64_t { THREAD_PLAIN = 0, THREAD_VECTORS = 1 };
+
+/* thread_info: bits 0-7 enum thread_state, bits 8-15 enum thread_request, bits 16-23 enum fault_kind of REQUEST_FAULT (abi/message.h) */
+enum thread_state : uint8_t { THREAD_STOPPED, THREAD_READY, THREAD_RUNNING, THREAD_SENDING, THREAD_WAITING, THREAD_RECEIVING };
+enum thread_request : uint8_t { REQUEST_NONE, REQUEST_CALL, REQUEST_FAULT };
 
 constexpr uint32_t PRIORITY_LIMIT = 8; /* 0 runs last, 7 first */
 constexpr uint32_t PRIORITY_PROGRAM = 2;

@@ -15,7 +15,7 @@
  * run pager-ends safety -DFAULTS=2 -DTAKES=0 -DDEATHS=0 -DINTERRUPTS=1 -DENDS=1
  * run answered-at-last liveness -DFAULTS=2 -DTAKES=1 -DDEATHS=0 -DINTERRUPTS=1
  * bugs answers TOKEN_WITHOUT_SEQUENCE NEW_THREAD_COUNTS_FROM_ZERO STOPPED_STAYS_CALLER HEIR_FORGOTTEN
- * bugs answers RESOLVE_RELEASES_FIRST RESOLVE_RELEASES_TWICE RETRY_BEFORE_MAPPING CALL_NOT_RESTARTED FAULT_KEPT_IN_SPACE
+ * bugs answers HANDLE_RESOLVE_WITHOUT_ROW RESOLVE_RELEASES_FIRST RESOLVE_RELEASES_TWICE RETRY_BEFORE_MAPPING CALL_NOT_RESTARTED FAULT_KEPT_IN_SPACE
  * bugs busy-pager STOPPED_STAYS_QUEUED BUSY_RECEIVER_LOSES_REQUEST
  * bugs pager-ends END_RELEASES_FAULTS END_FORGETS_CALLERS ENDPOINT_ENDS_WITH_QUEUE
  * bugs answered-at-last DEFERRED_FAULT_FORGOTTEN */
@@ -170,6 +170,19 @@ inline sys_resolve(fails)
     assert(!g_is_answered[heir] || is_mapped[SPACE_OF(heir)]) /* no thread goes on before its page is mapped */
 }
 
+/* sys_handle_resolve(): whether the kernel makes the call at once or the thread does when it runs is the same here. */
+inline sys_handle_resolve()
+{
+    find_caller();
+#ifndef BUG_HANDLE_RESOLVE_WITHOUT_ROW
+    has_row[SPACE_OF(heir)] = true;
+#endif
+    is_restarted[heir] = true;
+    go_on_after_answer();
+    assert(has_row[SPACE_OF(heir)]); /* no call goes on before its handle has a row */
+    message_receive(me, 0, true, heir)
+}
+
 /* sys_reply_receive() with answer_fault(). */
 #define RETRY 0
 #define REFUSE 1
@@ -229,7 +242,7 @@ inline outer_step()
     :: else
     fi;
     if
-    :: state[PAGER] != FREE -> thread_destroy(PAGER)
+    :: state[PAGER] != FREE -> sys_thread_destroy(PAGER)
     :: else ->
         if
         :: is_used[0] -> endpoint_destroy(0)
@@ -294,6 +307,7 @@ inline interrupt()
 
 inline begin()
 {
+    kernel_begin();
     is_used[0] = true;
     rows[0] = 7;
     me = 0;
@@ -341,6 +355,7 @@ active proctype machine()
                 d_step { is_doomed[token_thread] = true; sys_resolve(true); FORGET; check() }
             :: MAY_RETRY -> d_step { stay_awake(); sys_reply_receive(RETRY); FORGET; check() }
             :: fault_kind[KEPT(token_thread)] == FAULT_HANDLE -> d_step { stay_awake(); sys_reply_receive(REFUSE); FORGET; check() }
+            :: fault_kind[KEPT(token_thread)] == FAULT_HANDLE -> d_step { stay_awake(); sys_handle_resolve(); FORGET; check() }
             :: true -> d_step { is_doomed[token_thread] = true; stay_awake(); sys_reply_receive(OTHER); FORGET; check() }
             fi
         }

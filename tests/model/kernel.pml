@@ -1,13 +1,13 @@
 /* The message core of the kernel, function by function: schedule.c, endpoint.c, thread.c, message.c of microkernel/, and the fast paths.
  *
  * Both models include this file. A kernel entry runs with interrupts off on the one processor, so each is one d_step of the including model, and check() runs
- * after each. Names are those of the sources; queues are the same doubly linked lists over arrays, with NONE for nullptr, and a pointer to a pointer is the
- * thread whose link it is, or LINK_HEAD + the space whose list head it is. Names that begin with g_ belong to the properties: no kernel function reads them.
+ * after each. Names are those of the sources; queues are the same doubly linked lists over arrays, with NONE for nullptr; the ring of a space's callers has
+ * RING(space) among the threads; the list of an endpoint's clients is the set of those whose client_of it is. Names that begin with g_ belong to the properties: no kernel function reads them.
  *
  * The including model defines THREADS, SPACES, ENDPOINTS, SPACE_OF(t), PRIORITY(t) (0 or 1), HAS_BUFFER(t), END_STEP and SEQUENCE_LIMIT.
  * Each BUG_... takes something away from the kernel; the model must then fail. */
 #define NONE 255
-#define LINK_HEAD 100
+#define RING(s) (THREADS + s)
 
 /* enum thread_state, and FREE for a frame in which no thread lives */
 #define STOPPED 0
@@ -33,8 +33,9 @@ byte queue_next[THREADS] = NONE;
 byte queue_previous[THREADS] = NONE;
 byte endpoint[THREADS] = NONE;
 byte server[THREADS] = NONE;
-byte caller_next[THREADS] = NONE;
-byte caller_link[THREADS] = NONE;
+byte caller_next[THREADS + SPACES] = NONE;
+byte caller_previous[THREADS + SPACES] = NONE;
+byte client_of[THREADS] = NONE;
 byte sequence[THREADS];               /* the sequence number in thread->token; the thread is the other half */
 bit has_part[THREADS];                /* the request has a part in the message buffer */
 byte tokens_used;
@@ -46,15 +47,15 @@ bit queue_is_receivers[ENDPOINTS];
 bit is_used[ENDPOINTS];
 byte rows[ENDPOINTS];                 /* bit s: space s has a filled row for it */
 
-byte callers[SPACES] = NONE;
 bit is_ended[SPACES];                 /* space_destroy has come to its end */
 
 bit g_asks[THREADS];                  /* has made a request and is owed an answer */
+byte g_target[THREADS] = NONE;        /* the endpoint to which its latest request went */
 byte g_issued[THREADS];               /* the sequence number of the latest token with this thread, whoever lived in the frame */
 byte g_bits[ENDPOINTS];               /* notified and not yet received */
 
 /* Written before they are read in each d_step: no part of a state. */
-hidden byte switch_best, send_receiver, receive_sender, notify_receiver, end_caller, end_steps, end_was_call;
+hidden byte switch_best, send_receiver, receive_sender, notify_receiver, end_caller, end_steps, end_was_call, end_client;
 hidden byte check_thread, check_previous, check_count, check_list, deliver_word, wake_current, timer_current;
 hidden byte received, is_done;
 hidden byte check_hits[THREADS];
@@ -201,18 +202,12 @@ inline endpoint_remove(e, t)
 
 /* --- thread.c --- */
 
-inline callers_unlink(t)
+inline caller_remove(t)
 {
-    if
-    :: caller_link[t] >= LINK_HEAD -> callers[caller_link[t] - LINK_HEAD] = caller_next[t]
-    :: else -> caller_next[caller_link[t]] = caller_next[t]
-    fi;
-    if
-    :: caller_next[t] != NONE -> caller_link[caller_next[t]] = caller_link[t]
-    :: else
-    fi;
-    caller_link[t] = NONE;
+    caller_next[caller_previous[t]] = caller_next[t];
+    caller_previous[caller_next[t]] = caller_previous[t];
     caller_next[t] = NONE;
+    caller_previous[t] = NONE;
     server[t] = NONE /* the source leaves the three: they mean nothing outside WAITING */
 }
 
@@ -228,7 +223,7 @@ inline thread_stop(t)
 #endif
 #ifndef BUG_STOPPED_STAYS_CALLER
     :: state[t] == WAITING ->
-        callers_unlink(t)
+        caller_remove(t)
 #endif
     :: else
     fi;
@@ -256,6 +251,8 @@ inline thread_destroy(t)
     :: else
     fi;
     sequence[t] = 0;
+    client_of[t] = NONE;
+    g_target[t] = NONE;
     g_asks[t] = false;
     state[t] = FREE
 }
@@ -267,7 +264,29 @@ inline g_answer(t)
     g_asks[t] = false
 }
 
+#define CLIENT(e) (client_of[0] == e -> 0 : (client_of[1] == e -> 1 : (client_of[2] == e -> 2 : (client_of[3] == e -> 3 : NONE))))
+
+/* Who waited for the endpoint does so no more: its call answers PEER_ENDED, its fault has nobody to decide. */
+inline end_answer()
+{
+    if
+    :: end_was_call ->
+        if
+        :: g_asks[end_caller] -> g_answer(end_caller)
+        :: else /* a receiver */
+        fi;
+        schedule_ready(end_caller)
+    :: else -> g_asks[end_caller] = false
+    fi
+}
+
 /* --- endpoint_destroy() of endpoint.c --- */
+
+#ifdef BUG_ENDPOINT_ENDS_WITH_QUEUE
+#define ENDS_CLIENTS(e) true
+#else
+#define ENDS_CLIENTS(e) (first[e] == NONE)
+#endif
 
 /* One endpoint_destroy(): `is_done` when it answers OK, not when it answers AGAIN. */
 inline endpoint_destroy(e)
@@ -282,16 +301,22 @@ inline endpoint_destroy(e)
 #ifndef BUG_ENDPOINT_ENDS_WITH_QUEUE
         :: rows[e] == 0 && first[e] != NONE ->
             end_caller = first[e];
+            if
+            :: state[end_caller] == SENDING -> client_of[end_caller] = NONE
+            :: else
+            fi;
             end_was_call = request[end_caller] != REQUEST_FAULT;
             thread_stop(end_caller);
+            end_answer()
+#endif
+#ifndef BUG_ENDPOINT_FORGETS_WAITING
+        :: rows[e] == 0 && ENDS_CLIENTS(e) && CLIENT(e) != NONE ->
+            end_caller = CLIENT(e);
+            client_of[end_caller] = NONE;
+            end_was_call = request[end_caller] == REQUEST_CALL;
             if
-            :: end_was_call ->
-                if
-                :: g_asks[end_caller] -> g_answer(end_caller)
-                :: else /* a receiver */
-                fi;
-                schedule_ready(end_caller)
-            :: else -> g_asks[end_caller] = false /* nobody is left to decide */
+            :: state[end_caller] == WAITING -> thread_stop(end_caller); end_answer()
+            :: else
             fi
 #endif
         :: else ->
@@ -321,16 +346,13 @@ inline endpoint_destroy(e)
 
 #define FITS(sender, receiver) (!has_part[sender] || HAS_BUFFER(receiver))
 
-inline callers_push(t, s)
+inline caller_insert(t, s)
 {
     server[t] = s;
-    caller_next[t] = callers[s];
-    caller_link[t] = LINK_HEAD + s;
-    if
-    :: callers[s] != NONE -> caller_link[callers[s]] = t
-    :: else
-    fi;
-    callers[s] = t
+    caller_next[t] = caller_next[RING(s)];
+    caller_previous[t] = RING(s);
+    caller_previous[caller_next[t]] = t;
+    caller_next[RING(s)] = t
 }
 
 inline deliver(sender, receiver)
@@ -340,7 +362,7 @@ inline deliver(sender, receiver)
     on_delivery(sender, receiver);
     has_part[sender] = false; /* it has been copied */
     state[sender] = WAITING;
-    callers_push(sender, SPACE_OF(receiver))
+    caller_insert(sender, SPACE_OF(receiver))
 }
 
 inline deliver_bits(receiver, e)
@@ -361,6 +383,20 @@ inline token_next(t)
     g_issued[t] = sequence[t]
 }
 
+/* The list of clients moves with the request. */
+inline endpoint_take_client(e, t)
+{
+    g_target[t] = e;
+#ifdef BUG_CLIENT_OF_THE_FIRST
+    if
+    :: client_of[t] == NONE -> client_of[t] = e
+    :: else
+    fi
+#else
+    client_of[t] = e
+#endif
+}
+
 inline message_send(sender, e)
 {
     g_asks[sender] = true;
@@ -372,6 +408,7 @@ inline message_send(sender, e)
         g_answer(sender)
     :: else ->
         token_next(sender);
+        endpoint_take_client(e, sender);
         if
         :: send_receiver == NONE ->
 #ifdef BUG_BUSY_RECEIVER_LOSES_REQUEST
@@ -460,10 +497,10 @@ inline message_end_callers(s)
         end_steps++;
         if
 #ifdef BUG_END_NEVER_DONE
-        :: callers[s] != NONE
+        :: caller_next[RING(s)] != RING(s)
 #elif !defined BUG_END_FORGETS_CALLERS
-        :: callers[s] != NONE ->
-            end_caller = callers[s];
+        :: caller_next[RING(s)] != RING(s) ->
+            end_caller = caller_previous[RING(s)];
 #ifdef BUG_END_RELEASES_FAULTS
             end_was_call = true;
 #else
@@ -483,6 +520,28 @@ inline message_end_callers(s)
         fi
     :: else -> break
     od
+}
+
+#define LIVES_IN(t, s) (state[t] != FREE && SPACE_OF(t) == s)
+#define COUNT_THREADS(s) (LIVES_IN(0, s) + LIVES_IN(1, s) + LIVES_IN(2, s) + LIVES_IN(3, s))
+
+/* One sys_thread_destroy(): `is_done` when it answers OK. */
+inline sys_thread_destroy(t)
+{
+    is_done = true;
+#ifndef BUG_LAST_THREAD_FORGETS_CALLERS
+    if
+    :: COUNT_THREADS(SPACE_OF(t)) == 1 ->
+        thread_stop(t);
+        g_asks[t] = false;
+        message_end_callers(SPACE_OF(t))
+    :: else
+    fi;
+#endif
+    if
+    :: is_done -> thread_destroy(t)
+    :: else
+    fi
 }
 
 inline message_notify(e, word)
@@ -525,18 +584,19 @@ inline take_receiver(e, t)
     endpoint[t] = NONE
 }
 
-inline wait_for_reply(t, what, s)
+inline wait_for_reply(t, what, e, s)
 {
+    endpoint_take_client(e, t);
     request[t] = what;
     state[t] = WAITING;
     token_next(t);
     g_asks[t] = true;
-    callers_push(t, s)
+    caller_insert(t, s)
 }
 
 inline end_waiting(t)
 {
-    callers_unlink(t);
+    caller_remove(t);
     request[t] = REQUEST_NONE;
     state[t] = RUNNING
 }
@@ -573,19 +633,20 @@ inline check_queue(from, at_end, wanted, owner)
 
 inline check_callers(s)
 {
-    check_previous = LINK_HEAD + s;
-    check_thread = callers[s];
+    check_previous = RING(s);
+    check_thread = caller_next[RING(s)];
     check_count = 0;
     do
-    :: check_thread != NONE ->
+    :: check_thread != RING(s) ->
         assert(check_count < THREADS);
         check_count++;
         check_hits[check_thread]++;
-        assert(state[check_thread] == WAITING && server[check_thread] == s && caller_link[check_thread] == check_previous);
+        assert(state[check_thread] == WAITING && server[check_thread] == s && caller_previous[check_thread] == check_previous);
         check_previous = check_thread;
         check_thread = caller_next[check_thread]
     :: else -> break
-    od
+    od;
+    assert(caller_previous[RING(s)] == check_previous)
 }
 
 inline check_one_thread(t)
@@ -599,6 +660,8 @@ inline check_one_thread(t)
     assert((state[t] == RUNNING) == (current == t));
     assert(check_hits[t] && state[t] != WAITING || queue_next[t] == NONE && queue_previous[t] == NONE);
     assert(state[t] != WAITING || !is_ended[server[t]]);
+    /* Nobody waits for an answer that nobody can give: the endpoint is there, and a thread of the space that received it. */
+    assert(state[t] != WAITING || (client_of[t] == g_target[t] && is_used[client_of[t]] && COUNT_THREADS(server[t]) > 0));
     check_hits[t] = 0
 }
 
@@ -631,4 +694,16 @@ inline check()
     :: else -> break
     od;
     assert(current != NONE || (ready_first[0] == NONE && ready_first[1] == NONE)) /* no ready thread beside an idle processor */
+}
+
+inline kernel_begin()
+{
+    check_list = 0;
+    do
+    :: check_list < SPACES ->
+        caller_next[RING(check_list)] = RING(check_list);
+        caller_previous[RING(check_list)] = RING(check_list);
+        check_list++
+    :: else -> break
+    od
 }

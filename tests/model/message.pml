@@ -14,6 +14,7 @@
  * bugs ends TOKEN_WITHOUT_SEQUENCE NEW_THREAD_COUNTS_FROM_ZERO TOKEN_OF_ANY_SPACE STOPPED_STAYS_CALLER STOPPED_STAYS_QUEUED END_FORGETS_CALLERS
  * bugs ends ENDED_CALLER_STAYS_STOPPED REPLY_FORGETS_RELEASE REPLY_RELEASES_TWICE HEIR_FORGOTTEN HEIR_QUEUED_TOO EMPTY_QUEUE_HOLDS_RECEIVERS
  * bugs bits ENDPOINT_ENDS_WITH_QUEUE BITS_CLEARED_BEFORE_DELIVERY BITS_REPLACED NOTIFY_WAKES_NOBODY RECEIVE_FORGETS_BITS FAST_RECEIVER_KEEPS_LINK
+ * bugs ends ENDPOINT_FORGETS_WAITING CLIENT_OF_THE_FIRST LAST_THREAD_FORGETS_CALLERS REPLY_ALONE_WAKES_NOBODY
  * bugs waits END_NEVER_DONE */
 #define THREADS 4
 #define SPACES 3
@@ -62,6 +63,7 @@
 byte calls_left = CALLS, parts_left = PARTS, notifies_left = NOTIFIES, stops_left = STOPS, deaths_left = DEATHS, births_left = DEATHS;
 byte timers;                  /* timer interrupts since a thread last did something */
 bit is_stopped[THREADS];      /* by the pager, which may start it again */
+bit is_ending[THREADS];       /* the pager has begun to end it */
 bit endpoint_ends, space_ends; /* the pager has begun to end them */
 byte token_thread, token_sequence;
 hidden byte me, heir;
@@ -113,6 +115,18 @@ inline sys_reply_receive(e)
 #endif
 }
 
+/* sys_reply_receive() without a handle: the answer alone. */
+inline sys_reply()
+{
+    me = current;
+    find_caller();
+    g_answer(heir);
+    message_release(heir);
+#ifndef BUG_REPLY_ALONE_WAKES_NOBODY
+    schedule_wake(heir)
+#endif
+}
+
 inline sys_receive(e)
 {
     me = current;
@@ -135,7 +149,7 @@ inline fast_call(e)
     calls_left--;
     heir = first[e];
     take_receiver(e, heir);
-    wait_for_reply(me, REQUEST_CALL, SPACE_OF(heir));
+    wait_for_reply(me, REQUEST_CALL, e, SPACE_OF(heir));
     run_thread(heir)
 }
 
@@ -192,7 +206,8 @@ inline pager_destroys(t)
 {
     is_stopped[t] = false;
     pager_begin();
-    thread_destroy(t);
+    sys_thread_destroy(t);
+    is_ending[t] = !is_done;
     pager_end()
 }
 
@@ -235,6 +250,8 @@ inline pager_ends_space()
 #define TOKEN(t, s) :: FINDS_CALLER(current, t, s) -> token_thread = t; token_sequence = s
 #define TOKENS(t) TOKEN(t, 1) TOKEN(t, 2) TOKEN(t, 3) TOKEN(t, 4) TOKEN(t, 5) TOKEN(t, 6) TOKEN(t, 7)
 
+#define OWES(t, caller) (state[caller] == WAITING && server[caller] == SPACE_OF(t))
+
 /* Any token that the kernel takes, or none. */
 inline choose_token()
 {
@@ -253,20 +270,37 @@ inline choose_token()
 
 #define STOPS_NOW(t) (stops_left > 0 && CAN_STOP(t))
 #define STARTS_NOW(t) (is_stopped[t] && state[t] == STOPPED)
-#define DIES_NOW(t) (state[t] != FREE && (deaths_left > 0 || (space_ends && SPACE_OF(t) == SERVER_SPACE)))
+#define DIES_NOW(t) (state[t] != FREE && (deaths_left > 0 || is_ending[t] || (space_ends && SPACE_OF(t) == SERVER_SPACE)))
 #define IS_BORN_NOW(t) (births_left > 0 && CAN_CREATE(t))
 
 inline dies(t)
 {
     if
-    :: space_ends && SPACE_OF(t) == SERVER_SPACE
+    :: is_ending[t] || (space_ends && SPACE_OF(t) == SERVER_SPACE)
     :: else -> deaths_left--
     fi;
     pager_destroys(t)
 }
 
+/* The pager ends who has left, in as many steps as it takes. */
+inline leave()
+{
+    do
+    :: sys_thread_destroy(me);
+        if
+        :: is_done -> break
+        :: else
+        fi
+    od;
+    if
+    :: current == NONE && BEST_READY != NONE -> schedule_switch(NONE)
+    :: else
+    fi
+}
+
 inline begin()
 {
+    kernel_begin();
     is_used[0] = true;
     is_used[1] = true;
     rows[0] = 7;
@@ -318,7 +352,15 @@ active proctype machine()
     :: current != NONE && MAY_RECEIVE(0) && (bits[0] != 0 || (first[0] != NONE && !queue_is_receivers[0])) -> d_step { timers = 0; sys_receive(0); check() }
     :: current != NONE && notifies_left > 0 && MAY_NOTIFY(0) -> d_step { timers = 0; sys_notify(0); check() }
     :: current != NONE && notifies_left > 0 && MAY_NOTIFY(1) -> d_step { timers = 0; sys_notify(1); check() }
-    :: current != NONE -> d_step { timers = 0; me = current; state[me] = STOPPED; schedule_switch(NONE); thread_destroy(me); check() }
+    :: current != NONE && (OWES(current, CLIENT_LOW) || OWES(current, CLIENT_HIGH)) ->
+        atomic {
+            if
+            TOKENS(CLIENT_LOW)
+            TOKENS(CLIENT_HIGH)
+            fi;
+            d_step { timers = 0; sys_reply(); token_thread = 0; token_sequence = 0; check() }
+        }
+    :: current != NONE -> d_step { timers = 0; me = current; state[me] = STOPPED; schedule_switch(NONE); leave(); check() }
     :: current != NONE && BEST_READY != NONE && timers < TIMERS -> d_step { timers++; schedule_on_timer(); check() }
     EACH_THREAD(STOPS_NOW, pager_stops)
     EACH_THREAD(STARTS_NOW, pager_starts)

@@ -26,6 +26,7 @@ static void model_call(uint64_t number, const uint64_t argument[CALL_ARGUMENTS])
     case CALL_call: call_model(at, copy); break;
     case CALL_reply_receive: reply_receive_model(at, copy); break;
     case CALL_resolve: resolve_model(at, copy); break;
+    case CALL_handle_resolve: handle_resolve_model(at, copy); break;
     case CALL_receive:
         row = row_model(at, copy[0], RIGHT_RECEIVE);
         if (row == nullptr) break;
@@ -112,9 +113,31 @@ static void model_fill(unsigned space, uint32_t handle, unsigned endpoint, uint3
     model.row[space][handle].is_filled = false;
 }
 
+/* Whose waits have ended, in the kernel's order: which one it takes, but not that it is all of them. */
+struct ended {
+    unsigned count, thread[MODEL_THREADS];
+};
+
+static void ended_add(struct ended *ended, const struct thread *real)
+{
+    for (unsigned i = 0; i < model.count_threads; i++)
+        if (model.thread[i].real == real) ended->thread[ended->count++] = i;
+}
+
+static void ended_apply(const struct ended *ended)
+{
+    for (unsigned i = 0; i < ended->count; i++) {
+        cr_assert_eq(model.thread[ended->thread[i]].state, THREAD_WAITING);
+        end_wait_model(ended->thread[i]);
+    }
+}
+
 /* Ends an endpoint and makes another in its place. */
 static void model_renew(unsigned endpoint)
 {
+    struct ended ended = {};
+    for (const struct thread *client = model.endpoint[endpoint]->clients; client != nullptr; client = client->client_next)
+        if (client->state == THREAD_WAITING) ended_add(&ended, client);
     while (endpoint_destroy(model.endpoint[endpoint]) == STATUS_AGAIN) {
     }
     for (unsigned space = 0; space < model.count_spaces; space++) {
@@ -122,6 +145,8 @@ static void model_renew(unsigned endpoint)
             if (model.row[space][i].endpoint == endpoint) model.row[space][i].is_filled = false;
     }
     while (model.queue[endpoint].length > 0) end_wait_model(model.queue[endpoint].thread[0]);
+    ended_apply(&ended);
+    for (unsigned i = 0; i < model.count_threads; i++) cr_assert(model.thread[i].state != THREAD_WAITING || model.thread[i].target != endpoint);
     model.bits[endpoint] = 0;
     must(endpoint_create(&model.endpoint[endpoint]));
     kernel_switch(nullptr);
@@ -129,16 +154,11 @@ static void model_renew(unsigned endpoint)
 
 static void model_end_callers(unsigned space)
 {
-    unsigned order[MODEL_THREADS], count = 0; /* the kernel answers who came last first: the model takes its order, and checks that it is all of them */
-    for (const struct thread *caller = model.space[space]->callers; caller != nullptr; caller = caller->caller_next) {
-        for (unsigned i = 0; i < model.count_threads; i++)
-            if (model.thread[i].real == caller) order[count++] = i;
-    }
+    struct ended ended = {};
+    const struct caller_link *callers = &model.space[space]->callers;
+    for (const struct caller_link *link = callers->previous; link != callers; link = link->previous) ended_add(&ended, thread_of_caller(link));
     must(message_end_callers(model.space[space]));
-    for (unsigned i = 0; i < count; i++) {
-        cr_assert(model.thread[order[i]].state == THREAD_WAITING && model.thread[order[i]].server == space);
-        end_wait_model(order[i]);
-    }
+    ended_apply(&ended);
     for (unsigned i = 0; i < model.count_threads; i++) cr_assert(model.thread[i].state != THREAD_WAITING || model.thread[i].server != space);
     kernel_switch(nullptr);
 }

@@ -17,6 +17,7 @@ constexpr uint64_t MODEL_HANDLES = HANDLE_ROWS; /* numbers below this, so that e
 struct model_thread {
     struct thread *real;
     unsigned space, endpoint, server;
+    unsigned target; /* the endpoint of its latest request */
     enum thread_state state;
     enum thread_request request;
     bool has_buffer;
@@ -182,6 +183,7 @@ static void send_model(unsigned at, unsigned endpoint, enum thread_request reque
         return;
     }
     sender->token += TOKEN_NEXT;
+    sender->target = endpoint;
     if (!has_receiver) {
         wait_at(at, endpoint, THREAD_SENDING, NOBODY);
         return;
@@ -326,8 +328,9 @@ static bool reply_model(struct model_thread *from, struct model_thread *to)
 
 static void reply_receive_model(unsigned at, const uint64_t *argument)
 {
-    const struct model_row *row = row_model(at, argument[0], RIGHT_RECEIVE);
-    if (row == nullptr) return;
+    bool waits = argument[0] != HANDLE_NONE || argument[8] == 0;
+    const struct model_row *row = waits ? row_model(at, argument[0], RIGHT_RECEIVE) : nullptr;
+    if (waits && row == nullptr) return;
     struct model_thread *thread = &model.thread[at];
     unsigned caller = NOBODY;
     if (argument[8] != 0) {
@@ -345,7 +348,12 @@ static void reply_receive_model(unsigned at, const uint64_t *argument)
         release(caller);
         if (!goes_on) caller = NOBODY;
     }
-    (void)receive_model(at, row->endpoint, true, caller);
+    if (waits) {
+        (void)receive_model(at, row->endpoint, true, caller);
+        return;
+    }
+    thread->number = STATUS_OK;
+    if (caller != NOBODY) wake(caller);
 }
 
 static void resolve_model(unsigned at, const uint64_t *argument)
@@ -367,6 +375,37 @@ static void resolve_model(unsigned at, const uint64_t *argument)
     } else {
         release(caller);
         (void)receive_model(at, row->endpoint, true, caller);
+    }
+}
+
+/* Empties what the row held, fills it, and lets the call go on: in the kernel when its thread is the next to run. */
+static void handle_resolve_model(unsigned at, const uint64_t *argument)
+{
+    struct model_thread *thread = &model.thread[at];
+    if (thread->space != 0) {
+        thread->number = STATUS_DENIED;
+        return;
+    }
+    const struct model_row *row = row_model(at, argument[0], RIGHT_RECEIVE);
+    if (row == nullptr) return;
+    unsigned caller = caller_of(argument[8]), endpoint = 0;
+    while (endpoint < model.count_endpoints && endpoint_name(model.endpoint[endpoint]) != argument[1]) endpoint++;
+    if (caller == NOBODY) {
+        thread->number = STATUS_STALE;
+    } else if (model.thread[caller].request != REQUEST_FAULT || model.thread[caller].fault_kind != FAULT_HANDLE) {
+        thread->number = STATUS_BAD_STATE;
+    } else if (endpoint == model.count_endpoints) {
+        thread->number = STATUS_BAD_OBJECT;
+    } else if (argument[3] == 0 || argument[3] > RIGHTS_ALL) {
+        thread->number = STATUS_BAD_ARGUMENT;
+    } else {
+        struct model_thread *to = &model.thread[caller];
+        unsigned waits_at = row->endpoint;
+        model.row[to->space][to->fault_word[1]] = (struct model_row){ true, endpoint, (uint32_t)argument[3], argument[2] };
+        release(caller);
+        (void)receive_model(at, waits_at, true, caller);
+        if (model.current == caller && to->number == CALL_call) call_model(caller, memcpy((uint64_t[CALL_ARGUMENTS]){}, to->argument, sizeof to->argument));
+        else to->instruction -= HOST_CALL_BYTES;
     }
 }
 

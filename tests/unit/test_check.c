@@ -282,7 +282,10 @@ Test(check, queues_9)
     BREAK(space->count_threads, 1, 9);
     BREAK(space->threads, nullptr, 9);
     BREAK(space->threads->space_next, space->threads, 9);
-    BREAK(space->callers, thread, 9);
+    BREAK(space->callers.next, &thread->caller, 9);
+    BREAK(space->callers.previous, &thread->caller, 9);
+    BREAK(thread->client_of, endpoint, 9);
+    BREAK(endpoint->clients, thread, 9);
     BREAK(processor.current, thread, 9);
     BREAK(processor.current, (struct thread *)space, 9);
     BREAK(endpoint->first, thread, 9);

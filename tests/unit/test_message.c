@@ -1,5 +1,5 @@
-/* Calls and replies: words, badges, tags, tokens; deferred replies; servers and callers that end. The other halves: test_message_buffer.c,
- * test_message_fault.c; test_message_random.c holds the model. */
+/* Calls and replies: words, badges, tags, tokens; deferred replies. The other parts: test_message_end.c,
+ * test_message_buffer.c, test_message_fault.c; test_message_random.c holds the model. */
 #include "message_play.h"
 
 TestSuite(message, .init = message_begin);
@@ -210,7 +210,7 @@ Test(message, replies_in_any_order)
         (void)play(caller[order[i]], yield);
         (void)play(processor.current, yield);
     }
-    cr_assert_null(server_space->callers);
+    cr_assert_eq(server_space->callers.next, &server_space->callers);
     world_end_all();
 }
 
@@ -236,76 +236,6 @@ Test(message, receive_flags)
     cr_assert_eq(play(client, receive, ALL_RIGHTS, RECEIVE_DO_NOT_WAIT), STATUS_WOULD_BLOCK);
     cr_assert_eq(processor.current, client);
     cr_assert_eq(endpoint->first, server, "the server is still the only receiver");
-    world_end_all();
-}
-
-/* --- Ends --- */
-
-Test(message, callers_of_an_ending_space)
-{
-    struct thread *high = world_thread(client_space, PRIORITY_PROGRAM + 1, false);
-    (void)play(client, call, TO_SERVER, 0);
-    (void)play(server, receive, SERVE);
-    world_start(high);
-    (void)play(high, call, TO_SERVER, 0);
-    (void)play(server, receive, SERVE);
-    world_let(second);
-    cr_assert_eq(message_end_callers(server_space), STATUS_OK);
-    cr_assert_eq(processor.current, high, "who comes first runs first");
-    expect_registers(high, STATUS_PEER_ENDED, TO_SERVER);
-    expect_registers(client, STATUS_PEER_ENDED, TO_SERVER);
-    cr_assert_null(server_space->callers);
-    kernel_switch(nullptr);
-    world_end_all();
-}
-
-Test(message, many_callers_of_an_ending_space)
-{
-    constexpr unsigned count = 70, step = 32;
-    static struct thread *caller[count];
-    thread_stop(second);
-    for (unsigned i = 0; i < count; i++) {
-        world_start(caller[i] = world_thread(client_space, PRIORITY_PROGRAM, false));
-        world_let(caller[i]);
-        (void)play(caller[i], call, TO_SERVER, 0);
-        (void)play(server, receive, SERVE);
-    }
-    cr_assert_eq(message_end_callers(server_space), STATUS_AGAIN);
-    world_check();
-    unsigned waiting = 0;
-    for (unsigned i = 0; i < count; i++) waiting += caller[i]->state == THREAD_WAITING;
-    cr_assert_eq(waiting, count - step);
-    cr_assert_eq(message_end_callers(server_space), STATUS_AGAIN);
-    cr_assert_eq(message_end_callers(server_space), STATUS_OK);
-    world_check();
-    world_end_all();
-}
-
-Test(message, server_thread_ends_the_callers_stay)
-{
-    (void)play(client, call, TO_SERVER, 0);
-    struct thread *helper = world_thread(server_space, PRIORITY_PROGRAM, false);
-    (void)play(server, receive, SERVE);
-    thread_destroy(server);
-    cr_assert_eq(client->state, THREAD_WAITING, "another thread of the space may still answer");
-    world_start(helper);
-    world_let(helper);
-    (void)play(helper, reply_receive, SERVE, 3, 0, 0, 0, 0, 0, 0, client->token);
-    expect_registers(client, STATUS_OK, 0, 3);
-    world_end_all();
-}
-
-Test(message, space_destroy_answers_its_callers)
-{
-    (void)play(client, call, TO_SERVER, 0);
-    (void)play(server, receive, SERVE);
-    thread_destroy(server);
-    message_notify(world.endpoint, 1);
-    kernel_switch(nullptr);
-    cr_assert_eq(processor.current, world.pager);
-    cr_assert_eq(play(world.pager, space_destroy, server_space->frame.number), STATUS_OK);
-    cr_assert_eq(client->state, THREAD_READY);
-    cr_assert_eq(client->context.call.number, STATUS_PEER_ENDED);
     world_end_all();
 }
 

@@ -42,7 +42,7 @@ static uint64_t random_tag(void)
 static void random_call(void)
 {
     uint64_t argument[CALL_ARGUMENTS] = { random_handle(), random_tag(), world_random(100), world_random(UINT64_MAX), 4, 5, 6, 7, 8 };
-    switch (world_random(8)) {
+    switch (world_random(9)) {
     case 0:
     case 1:
         if (model.current != PAGER || world_random(20) == 0) model_call(CALL_call, argument);
@@ -62,6 +62,13 @@ static void random_call(void)
         return;
     case 6:
         model_call(CALL_yield, argument);
+        return;
+    case 7:
+        argument[1] = world_random(8) == 0 ? world_random(UINT64_MAX) : endpoint_name(model.endpoint[world_random(model.count_endpoints)]);
+        argument[2] = world_random(1000);
+        argument[3] = world_random(8) == 0 ? world_random(64) : RIGHTS_ALL;
+        argument[8] = random_token();
+        model_call(CALL_handle_resolve, argument);
         return;
     default:
         argument[1] = model.next_page | (world_random(4) == 0 ? 0x20 : ATTRIBUTE_WRITE);
@@ -115,6 +122,10 @@ static void random_step(void)
         if (model.current == IDLER) {
             uint64_t argument[CALL_ARGUMENTS] = {};
             model_call(CALL_yield, argument);
+        } else if (model.current == PAGER && world_random(4) == 0) {
+            uint64_t endpoint = endpoint_name(model.endpoint[world_random(model.count_endpoints)]);
+            uint64_t argument[CALL_ARGUMENTS] = { HANDLE_PAGER, endpoint, world_random(1000), RIGHTS_ALL, 0, 0, 0, 0, random_token() };
+            model_call(CALL_handle_resolve, argument);
         } else if (model.current == PAGER && world_random(3) != 0) {
             uint64_t argument[CALL_ARGUMENTS] = { HANDLE_PAGER, world_random(3) == 0, 1, 0, 0, 0, 0, 0, random_token() };
             model_call(CALL_reply_receive, argument);

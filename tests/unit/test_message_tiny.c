@@ -17,6 +17,8 @@ enum operation {
     REPLY,         /* to a caller that waits for this space */
     REPLY_REFUSE,  /* the same with label 1 */
     REPLY_STALE,
+    REPLY_ALONE,   /* without waiting */
+    FILL,          /* handle_resolve */
     NOTIFY,
     YIELD,
     TICK,
@@ -72,6 +74,11 @@ static bool play_one(enum operation operation)
     case REPLY: return !is_idler && token != 0 && call(CALL_reply_receive, receives, 0, token);
     case REPLY_REFUSE: return !is_idler && token != 0 && call(CALL_reply_receive, receives, 1, token);
     case REPLY_STALE: return !is_idler && call(CALL_reply_receive, receives, 0, model.thread[CLIENT].token + TOKEN_NEXT);
+    case REPLY_ALONE: return !is_idler && token != 0 && call(CALL_reply_receive, HANDLE_NONE, 0, token);
+    case FILL:
+        if (!is_pager || token == 0) return false;
+        model_call(CALL_handle_resolve, (const uint64_t[CALL_ARGUMENTS]){ receives, endpoint_name(model.endpoint[1]), 77, RIGHTS_ALL, [8] = token });
+        return true;
     case NOTIFY: return !is_idler && call(CALL_notify, receives, 5, 0);
     case YIELD: return model.ready[priority_of(model.current)].length > 0 && call(CALL_yield, 0, 0, 0);
     case TICK: model_tick(); return true;

@@ -241,6 +241,28 @@ static inline enum status kernel_thread_stop(uint64_t thread) { return call_with
 
 static inline enum status kernel_thread_cancel(uint64_t thread, uint64_t handle) { return call_with_2(CALL_thread_cancel, &thread, &handle); }
 
+/* What a thread is at. `cycles`: for how long at least it has been at its request, as far as thread_info was asked. */
+struct thread_info {
+    enum thread_state state;
+    enum thread_request request;
+    enum fault_kind fault; /* of REQUEST_FAULT */
+    uint64_t endpoint;     /* where it sends, receives or was received; 0: nowhere */
+    uint64_t server;       /* the space that has received its request and owes the answer; 0: none */
+    uint64_t label, cycles;
+};
+
+static inline enum status kernel_thread_info(uint64_t thread, struct thread_info *info)
+{
+    uint64_t number = CALL_thread_info, first = thread, second, third;
+    register uint64_t fourth __asm__("r14");
+    register uint64_t fifth __asm__("r8");
+    __asm__ volatile("syscall" : "+a"(number), "+D"(first), "=S"(second), "=d"(third), "=r"(fourth), "=r"(fifth) : : "rcx", "r11", "r10", "rbx", "memory");
+    if (number == STATUS_OK)
+        *info = (struct thread_info){ (enum thread_state)(first & 0xff), (enum thread_request)(first >> 8 & 0xff), (enum fault_kind)(first >> 16 & 0xff),
+                                      second, third, fourth, fifth };
+    return (enum status)number;
+}
+
 /* --- Endpoints and handles --- */
 
 static inline enum status kernel_endpoint_create(uint64_t *endpoint)
@@ -272,6 +294,25 @@ static inline enum status kernel_resolve(uint32_t handle, uint64_t page_and_attr
 {
     uint64_t number = CALL_resolve, first = handle, second = page_and_attributes, third = frame;
     register uint64_t word_1 __asm__("r14") = count_pages;
+    register uint64_t word_2 __asm__("r8");
+    register uint64_t word_3 __asm__("r9");
+    register uint64_t word_4 __asm__("r12");
+    register uint64_t word_5 __asm__("r13");
+    register uint64_t token __asm__("r15") = message->token;
+    __asm__ volatile("syscall"
+                 : "+a"(number), "+D"(first), "+S"(second), "+d"(third),
+                   "+r"(word_1), "=r"(word_2), "=r"(word_3), "=r"(word_4), "=r"(word_5), "+r"(token)
+                 : : "rcx", "r11", "r10", "rbx", "memory");
+    *message = (struct message){ first, second, { third, word_1, word_2, word_3, word_4, word_5 }, token };
+    return (enum status)number;
+}
+
+/* Fills the row that the handle fault of message->token misses with an endpoint, a badge and rights, lets the call go on and waits for the next message,
+ * which replaces the message. */
+static inline enum status kernel_handle_resolve(uint32_t handle, uint64_t endpoint, uint64_t badge, uint64_t rights, struct message *message)
+{
+    uint64_t number = CALL_handle_resolve, first = handle, second = endpoint, third = badge;
+    register uint64_t word_1 __asm__("r14") = rights;
     register uint64_t word_2 __asm__("r8");
     register uint64_t word_3 __asm__("r9");
     register uint64_t word_4 __asm__("r12");

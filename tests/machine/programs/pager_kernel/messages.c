@@ -233,15 +233,15 @@ void case_messages_server_ends(void)
     struct message message;
     worker_take(&message); /* the server's ud2 */
     expect_equal(message.badge, server.badge);
-    worker_leave(&server);
-    worker_take_none();
-    worker_space_end(server.space);
+    worker_leave(&server); /* it was the last of its space */
     struct message endings[3];
     for (unsigned i = 0; i < 3; i++) {
         expect_status(receive(HANDLE_PAGER, RECEIVE_WAIT, &endings[i]), STATUS_OK);
         expect_equal(endings[i].word[2], 0);
     }
     for (unsigned i = 0; i < 3; i++) expect_over(i, STATUS_PEER_ENDED);
+    worker_space_end(server.space);
+    worker_take_none();
     expect(!exchanges[3].is_over); /* the endpoint lives: somebody else may receive there */
     kit_must(kernel_endpoint_destroy(endpoint), "endpoint_destroy");
     expect_status(receive(HANDLE_PAGER, RECEIVE_WAIT, &message), STATUS_OK);

@@ -54,6 +54,7 @@ static bool answer(struct random *random, const struct worker *program, const st
         return worker_answer(message->token, FAULT_REFUSE, word) == STATUS_OK;
     }
     static const uint64_t rights[] = { RIGHT_CALL, RIGHT_NOTIFY, RIGHT_PASS, RIGHT_NOTIFY | RIGHT_CALL };
+    if (random_below(random, 2) == 0) return worker_handle_resolve(message->token, kit_info->endpoint, 5, rights[random_below(random, 4)]) == STATUS_OK;
     expect_status(kernel_handle_map(program->space, (uint32_t)message->word[1], kit_info->endpoint, rights[random_below(random, 4)], 5), STATUS_OK);
     return worker_answer(message->token, FAULT_RETRY, word) == STATUS_OK;
 }

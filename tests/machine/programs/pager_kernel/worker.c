@@ -132,6 +132,15 @@ enum status worker_resolve(uint64_t token, uint64_t page_and_attributes, uint64_
     return status;
 }
 
+enum status worker_handle_resolve(uint64_t token, uint64_t endpoint, uint64_t badge, uint64_t rights)
+{
+    struct message message = { .token = token };
+    kit_must(notify(HANDLE_ANSWER, ANSWER_BIT), "worker: notify");
+    enum status status = kernel_handle_resolve(HANDLE_ANSWER, endpoint, badge, rights, &message);
+    bits_take(status);
+    return status;
+}
+
 void worker_exchange(uint64_t index)
 {
     struct exchange *exchange = &exchanges[index];

@@ -42,7 +42,8 @@ void worker_take_none(void);
 
 /* Answers a token without waiting for anything. */
 enum status worker_answer(uint64_t token, uint64_t tag, const uint64_t word[MESSAGE_WORDS]);
-/* resolve, in the same way. */
+/* resolve and handle_resolve, in the same way. */
+enum status worker_handle_resolve(uint64_t token, uint64_t endpoint, uint64_t badge, uint64_t rights);
 enum status worker_resolve(uint64_t token, uint64_t page_and_attributes, uint64_t frame, uint64_t count_pages);
 
 /* What a worker does with worker_exchange(index): one message call, and what came of it. */
