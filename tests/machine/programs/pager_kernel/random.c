@@ -239,13 +239,17 @@ static void episode(uint64_t seed)
     episode_end();
 }
 
-/* The calls went deep: each one was done, and was refused where it can be. No thread here misses a row: handle_resolve is done in random_program.c. */
+/* The calls went deep: each one was done, and was refused where it can be. Not those that end the machine or the look of its log, nor those that need a thread
+ * that calls: handle_resolve is done in random_program.c, thread_cancel by the pager's tests. */
+static bool is_left_out(uint64_t number)
+{
+    return number == CALL_machine_end || number == CALL_test_check || number == CALL_log || number == CALL_handle_resolve || number == CALL_thread_cancel;
+}
+
 static void expect_calls(void)
 {
-#define SYSCALL(row, name, who, how, in, out, text)                                                                            \
-    if (CALL_##name != CALL_machine_end && CALL_##name != CALL_test_check && CALL_##name != CALL_log && CALL_##name != CALL_handle_resolve       \
-        && count_ok[row] < 3)                                                                                                      \
-        case_expect_equal(count_ok[row], 3, #name " done", __FILE_NAME__, __LINE__);
+#define SYSCALL(row, name, who, how, in, out, text) \
+    if (!is_left_out(row) && count_ok[row] < 3) case_expect_equal(count_ok[row], 3, #name " done", __FILE_NAME__, __LINE__);
 #include <abi/syscall.def>
 #undef SYSCALL
     expect(count_refused[CALL_space_map] > 100 && count_refused[CALL_resolve] > 100 && count_refused[CALL_frame_free] > 100);
