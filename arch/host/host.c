@@ -11,8 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "device.h"
-
 unsigned char *host_arena;
 
 static uint64_t arena_bytes;
@@ -51,7 +49,6 @@ void host_initialise(uint64_t bytes)
     direct_frames = (uint32_t)(bytes >> PAGE_SHIFT);
     leaf_levels = PTE_LEAF_LEVELS;
     has_write_combining = true;
-    device_initialise();
     count_windows = 0;
     cycles = 0;
     timer_nanoseconds = 0;

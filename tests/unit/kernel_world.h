@@ -14,6 +14,7 @@
 #include "abi/message.h"
 #include "calls.h"
 #include "check.h"
+#include "device.h"
 #include "endpoint.h"
 #include "host.h"
 #include "kernel.h"
@@ -163,6 +164,7 @@ static inline enum status world_call(struct thread *thread, uint64_t number, con
 [[maybe_unused]] static void world_begin_bytes(uint64_t bytes)
 {
     host_initialise_frames(bytes, WORLD_RESERVED);
+    device_initialise();
     memset(&processor, 0, sizeof processor);
     log_trace = 0;
     world.free_before = frame_count_free();
