@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+#include <quire/endpoint.h>
+
 static enum status serve(uint32_t handle, const struct server *server, void *context)
 {
     struct message message;
@@ -33,4 +35,17 @@ enum status server_run(uint32_t handle, const struct server *server, void *conte
     if (server->on_end != nullptr)
         server->on_end(context);
     return status;
+}
+
+/* The kernel answers and waits in one call. So this waits where something has come already: at an endpoint of its own, bits set before. */
+enum status server_reply(const struct message *message)
+{
+    static uint32_t at_once;
+    enum status status = at_once == HANDLE_NONE ? endpoint_create(&at_once) : STATUS_OK;
+    if (status == STATUS_OK)
+        status = notify(at_once, 1);
+    if (status != STATUS_OK)
+        return status;
+    struct message reply = *message;
+    return reply_receive(at_once, &reply);
 }

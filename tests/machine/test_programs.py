@@ -147,6 +147,31 @@ def test_wordcount_of_odd_texts():
         assert output_of(result, 'wordcount')[:-1] == coreutils(text), text[:50]
 
 
+def test_relay():
+    """A service of one group is used from another through a relay in both: the client cannot reach it otherwise. Names of different groups do not collide."""
+    echo = built('programs/echo').read_bytes()
+    relay = built('programs/relay').read_bytes()
+    result = boot(modules=[(echo, 'program@back:echo server'), (relay, 'program@front@back:relay echo back front'), (echo, 'program@front:echo client')])
+    result.ended_well()
+    lines = output_of(result, 'echo')
+    assert 'echo: client ok' in lines and 'echo: server answered 5 messages' in lines, lines
+    assert output_of(result, 'relay')[-1] == 'relay: ok'
+    expect_audited(result)
+
+
+def test_groups_keep_their_names_apart():
+    """Two pairs of server and client with one name, each in a group of its own."""
+    echo = built('programs/echo').read_bytes()
+    result = boot(modules=[(echo, f'program@{group}:echo {role}') for group in ('one', 'two') for role in ('server', 'client')])
+    result.ended_well()
+    lines = output_of(result, 'echo')
+    assert lines.count('echo: client ok') == 2 and lines.count('echo: server answered 5 messages') == 2, lines
+
+
+def test_groups():
+    run_groups('groups')
+
+
 # --- Segments: order, exact pages, from images as they are ---
 
 def program_headers(image):

@@ -13,7 +13,7 @@
 
 enum server_answer : uint32_t {
     SERVER_ANSWERED, /* the message now holds the reply: tag (its label is for the two to agree on, by custom a status) and words */
-    SERVER_LATER,    /* nothing is sent now; the function kept message->token and answers with it in the place of another message */
+    SERVER_LATER,    /* nothing is sent now; the function kept message->token, and server_reply answers it */
 };
 
 struct server {
@@ -26,5 +26,10 @@ struct server {
 /* Serves the endpoint of the handle until on_notification says no more (STATUS_OK) or waiting fails (STATUS_BAD_HANDLE, STATUS_NO_RIGHT,
  * STATUS_STALE: the handle is closed; STATUS_PEER_ENDED). Who still waits for an answer then gets STATUS_PEER_ENDED when the process ends. */
 enum status server_run(uint32_t handle, const struct server *server, void *context);
+
+/* Answers a message that was left for later, in any order, from any of the functions: tag and words are the reply, the token says whose. The message
+ * buffer is sent along as far as the tag says. STATUS_STALE: who asked has ended, or was answered already. STATUS_NO_MEMORY, STATUS_LIMIT: the first
+ * answer makes an endpoint of its own, at which it does not have to wait. */
+enum status server_reply(const struct message *message);
 
 #endif
