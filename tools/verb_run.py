@@ -38,7 +38,8 @@ MESSAGES = {
 
 def add(parser):
     parser.add_argument('--program', action='append', default=[], metavar='FILE', help='boot this ELF file as a program instead of the default ones; '
-                        'repeatable; "FILE ARGUMENT..." in one string gives it arguments, "program+wx:FILE" and "image:FILE" another kind, "program@GROUP:FILE" a group of its own')
+                        'repeatable; "FILE ARGUMENT..." in one string gives it arguments, "program+wx:FILE" and "image:FILE" another kind, '
+                        '"program@GROUP:FILE" a group of its own')
     parser.add_argument('--data', action='append', default=[], metavar='FILE', help='add a plain file that programs can map; repeatable')
     parser.add_argument('--append', default='', metavar='ARGUMENTS', help='kernel arguments, for example "trace=faults,processes"')
     parser.add_argument('--headless', action='store_true', help='no window (also without it when there is no display)')

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Boots server and client (--pvh: without a boot loader, quickly): both must end with status 0, and what they promise must be in the log.
+# Boots server and client in two groups with the relay between them (--pvh: without a boot loader, quickly): all must end with status 0, and what they
+# promise must be in the log.
 #
-# usage: test.sh QUIRE SERVER CLIENT
-if ! log=$("$1" run --headless --pvh --timeout 60 --program "'$2'" --program "'$3' 3 4 5"); then
+# usage: test.sh QUIRE SERVER CLIENT RELAY
+if ! log=$("$1" run --headless --pvh --timeout 60 --program "'program@back:$2'" --program "'program@front@back:$4'" --program "'program@front:$3' 3 4 5"); then
     echo "$log"
     echo "the machine did not end well"
     exit 1
