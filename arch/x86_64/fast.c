@@ -33,8 +33,8 @@ constexpr bool fast_is_off = false;
 #endif
 
 /* The thread may run next, and the vector registers are as it needs them. The last condition of a fast path: who turns back after it has to make them right
- * again for the thread that goes on. */
-static inline bool may_run(const struct thread *thread)
+ * again for the thread that goes on. Inlined, for a call would have the message words saved. */
+[[gnu::always_inline]] static inline bool may_run(const struct thread *thread)
 {
     return schedule_is_best(thread) && !fast_is_off && switch_vectors_easily(thread);
 }
@@ -64,6 +64,26 @@ static inline void take_receiver(struct endpoint *endpoint, struct thread *recei
         endpoint->first->queue_previous = nullptr;
         receiver->queue_next = nullptr;
     }
+}
+
+/* Copies the part in the message buffer: whole words, then the bytes that are left. False: it does not fit, and nothing has happened. In assembler, with no call,
+ * no operand that is not in a register already and no clobbered one: else the message words are saved on the way without a part too. */
+[[gnu::always_inline]] static inline bool part_copy(uint64_t tag, const struct thread *from, struct thread *to)
+{
+    __asm__("" : "+r"(tag)); /* what the caller knows of it is not kept for here */
+    if (tag_length(tag) > MESSAGE_BUFFER_BYTES || from->buffer_pointer == nullptr || to->buffer_pointer == nullptr) return false;
+    __asm__ volatile("push %%rdi\n\tpush %%rsi\n\tpush %%rcx\n\t"
+                     "push %[tag]\n\tpush %c[buffer](%[from])\n\tpush %c[buffer](%[to])\n\t"
+                     "pop %%rdi\n\tpop %%rsi\n\tmov (%%rsp), %%ecx\n\t"
+                     "shr %[shift], %%ecx\n\tand %[mask], %%ecx\n\tmov %%ecx, (%%rsp)\n\t"
+                     "shr $3, %%ecx\n\trep movsq\n\t"
+                     "mov (%%rsp), %%ecx\n\tand $7, %%ecx\n\trep movsb\n\t"
+                     "pop %%rcx\n\tpop %%rcx\n\tpop %%rsi\n\tpop %%rdi"
+                     :
+                     : [tag] "r"(tag), [from] "r"(from), [to] "r"(to), [buffer] "i"(offsetof(struct thread, buffer_pointer)),
+                       [shift] "i"(TAG_LENGTH_SHIFT), [mask] "i"(TAG_LENGTH_MASK)
+                     : "memory", "cc");
+    return true;
 }
 
 /* The sender waits for a reply from the receiver's space. Returns the token. */
@@ -107,12 +127,13 @@ FAST void fast_version(FAST_ARGUMENTS)
 FAST void fast_call(FAST_ARGUMENTS)
 {
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
-    if ((tag & TAG_HAS_PART) != 0) goto slow;
     if (!row_is_good(row, handle, RIGHT_CALL)) goto slow;
     struct endpoint *endpoint = row->endpoint;
     struct thread *receiver = endpoint->first;
-    if (!endpoint->queue_is_receivers || !may_run(receiver)) goto slow;
+    if (!endpoint->queue_is_receivers) goto slow;
     if (thread->client_of != endpoint) [[clang::musttail]] return call_elsewhere(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    if (!may_run(receiver)) goto slow;
+    if ((tag & TAG_HAS_PART) != 0 && !part_copy(tag, thread, receiver)) goto turn_back;
 
     // Commit: nothing below may fail.
     struct space *server = receiver->space;
@@ -124,9 +145,11 @@ FAST void fast_call(FAST_ARGUMENTS)
     handle = row->badge;
     take_receiver(endpoint, receiver);
     token = wait_for_reply(thread, REQUEST_CALL, server);
-    tag = (tag & TAG_LABEL_MASK) | server->incarnation_tag;
+    tag = (tag & TAG_SENDER_MASK) | server->incarnation_tag;
     run(receiver, server);
     [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, receiver, w2, w3);
+turn_back:
+    switch_vectors_easily(thread);
 slow:
     [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }
@@ -152,14 +175,14 @@ static inline void wait_for_message(struct thread *receiver, struct endpoint *en
 FAST void fast_reply_receive(FAST_ARGUMENTS)
 {
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
-    if ((tag & TAG_HAS_PART) != 0) goto slow;
     if (!row_is_good(row, handle, RIGHT_RECEIVE)) goto slow;
     struct endpoint *endpoint = row->endpoint;
     if (endpoint->first != nullptr || endpoint->bits != 0) goto slow;
     struct thread *caller = message_find_caller(thread, token);
-    if (caller == nullptr || !may_run(caller)) goto slow;
+    if (caller == nullptr) goto slow;
     if (caller->request == REQUEST_FAULT) {
-        if (caller->fault.kind == FAULT_HANDLE || tag_label(tag) != FAULT_RETRY || caller->context.vector == VECTOR_SYSCALL) goto turn_back;
+        if (caller->fault.kind == FAULT_HANDLE || (tag & TAG_SENDER_MASK) != FAULT_RETRY || caller->context.vector == VECTOR_SYSCALL) goto slow;
+        if (!may_run(caller)) goto slow;
         // Commit: nothing below may fail.
         end_waiting(caller);
         wait_for_message(thread, endpoint);
@@ -167,11 +190,14 @@ FAST void fast_reply_receive(FAST_ARGUMENTS)
         [[clang::musttail]] return fast_resume_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, caller, ANY, ANY);
     }
 
+    if (!may_run(caller)) goto slow;
+    if ((tag & TAG_HAS_PART) != 0 && !part_copy(tag, thread, caller)) goto turn_back;
+
     // Commit: nothing below may fail.
     end_waiting(caller);
     wait_for_message(thread, endpoint);
     run(caller, caller->space);
-    [[clang::musttail]] return fast_resume(w4, w5, w1, 0, 0, tag & TAG_LABEL_MASK, w0, caller, w2, w3);
+    [[clang::musttail]] return fast_resume(w4, w5, w1, 0, 0, tag & TAG_SENDER_MASK, w0, caller, w2, w3);
 turn_back:
     switch_vectors_easily(thread);
 slow:
@@ -221,8 +247,8 @@ FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t token, uint64_t hand
     struct endpoint *endpoint = thread->space->pager.endpoint;
     if (endpoint == nullptr || !endpoint->queue_is_receivers || (error & ERROR_RESERVED) != 0) goto slow;
     struct thread *receiver = endpoint->first;
-    if (!may_run(receiver)) goto slow;
     if (thread->client_of != endpoint) [[clang::musttail]] return fault_elsewhere(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
+    if (!may_run(receiver)) goto slow;
 
     // Commit: nothing below may fail.
     uint64_t access = error & ERROR_FETCH ? FAULT_EXECUTE : error & ERROR_WRITE ? FAULT_WRITE : FAULT_READ;

@@ -37,7 +37,7 @@ void switch_vectors(struct thread *to);
 
 /* Makes them so where nothing has to be saved or loaded: the thread has no vector state, or its own is still in them. So it is between a program and its
  * pager. False: it is not so, and nothing has changed. */
-static inline bool switch_vectors_easily(const struct thread *to)
+[[gnu::always_inline]] static inline bool switch_vectors_easily(const struct thread *to)
 {
     if (__builtin_expect(switch_vectors_are_right(to), true)) return true;
     if (to->vectors_user != nullptr && switch_state.vectors_owner != to) return false;

@@ -6,7 +6,7 @@ from harness import boot
 from test_kernel import MODULES
 
 # What has a fast path, by the names that pager_bench gives its results.
-FAST = ['call_reply_0', 'call_reply_4', 'fault_bare', 'fault_existing', 'fault_fresh_prezeroed']
+FAST = ['call_reply_0', 'call_reply_4', 'call_reply_64_words', 'fault_bare', 'fault_existing', 'fault_fresh_prezeroed']
 
 
 def outcomes(**arguments):
