@@ -57,8 +57,9 @@ static uint64_t family_pages_kept(const struct pager *pager)
     for (uint32_t i = 0; i < pager->count_modules; i++)
         if (module_pages(&pager->modules[i]) > longest) longest = module_pages(&pager->modules[i]);
     uint64_t window = (uintptr_t)pager->slots;
-    return segment_tables(window, window + PAGER_WINDOW_BYTES, PAGER_WINDOW_BYTES >> PAGE_SHIFT)
-           + (longest > 0 ? segment_tables(0, longest << PAGE_SHIFT, longest) : 0);
+    uint64_t above = 0; /* what the slots are not charged */
+    for (unsigned level = 3; level <= SEGMENT_LEVELS; level++) above += segment_tables_of(window, window + PAGER_WINDOW_BYTES, level);
+    return above + (longest > 0 ? segment_tables(0, longest << PAGE_SHIFT, longest) : 0);
 }
 
 /* A kernel argument in pages, or `usual`. */
@@ -117,20 +118,4 @@ void family_end_if_empty(struct family *family)
     family->pages.pool->promised -= family->pages.guarantee;
     family->processes.pool->promised -= family->processes.guarantee;
     family->pages.guarantee = family->processes.guarantee = 0;
-}
-
-/* --- Pages of slots --- */
-
-enum status family_page_take(struct family *family, void *address)
-{
-    enum status status = quota_check(&family->pages, 1);
-    if (status == STATUS_OK) status = seam_page_take(address);
-    if (status == STATUS_OK) quota_add(&family->pages, 1);
-    return status;
-}
-
-void family_page_give(struct family *family, void *address)
-{
-    seam_page_give(address);
-    quota_remove(&family->pages, 1);
 }

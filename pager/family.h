@@ -72,8 +72,4 @@ void family_initialise_all(struct pager *pager);
 /* A family without a process has ended: what is promised to it goes back. Any other one stays as it is. */
 void family_end_if_empty(struct family *family);
 
-/* One page of a slot, charged. NO_MEMORY, LIMIT. */
-enum status family_page_take(struct family *family, void *address);
-void family_page_give(struct family *family, void *address);
-
 #endif

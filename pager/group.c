@@ -37,7 +37,7 @@ static enum status group_page_take(struct process *process, struct group_page **
         const struct group_page *used = process->groups.pages;
         while (used != nullptr && used != candidate) used = group_page_next(used);
         if (used != nullptr) continue;
-        enum status status = family_page_take(process->family, candidate);
+        enum status status = slot_page_take(&process->slot, candidate);
         if (status == STATUS_OK) *page = candidate;
         return status;
     }
@@ -70,7 +70,7 @@ static void group_end_wait(struct pager *pager, struct process *process, uint32_
 static void group_remove(struct pager *pager, struct process *process, uint32_t group)
 {
     struct group_page *page = group_set_remove(&process->groups, group);
-    if (page != nullptr) family_page_give(process->family, page);
+    if (page != nullptr) slot_page_give(&process->slot, page);
     service_unpublish_group(process, group);
     group_end_wait(pager, process, group);
 }
@@ -99,7 +99,7 @@ bool group_leave_all(const struct pager *pager, struct process *process)
         has_emptied = !group_has_member(pager, group);
     while (page != nullptr) {
         struct group_page *next = group_page_next(page);
-        family_page_give(process->family, page);
+        slot_page_give(&process->slot, page);
         page = next;
     }
     return has_emptied;

@@ -26,7 +26,7 @@ enum status holding_reserve(struct process *process, uint32_t *slot)
     for (uint32_t at = HOLDING_FIRST; at < HOLDING_LIMIT; at++) {
         if (at >= table->capacity) {
             uint64_t used_bytes = layout_page_up(table->capacity * sizeof(struct holding));
-            enum status status = family_page_take(process->family, (char *)table->rows + used_bytes);
+            enum status status = slot_page_take(&process->slot, (char *)table->rows + used_bytes);
             if (status != STATUS_OK) return status;
             table->capacity = (uint32_t)((used_bytes + PAGE_BYTES) / sizeof(struct holding));
         }
@@ -202,6 +202,6 @@ void holding_release_all(struct pager *pager, struct process *process)
     for (uint32_t slot = HOLDING_FIRST; slot < table->capacity; slot++)
         if (table->rows[slot].kind != HOLDING_NOTHING) holding_close(pager, process, &table->rows[slot]);
     uint64_t bytes = layout_page_up(table->capacity * sizeof(struct holding));
-    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) family_page_give(process->family, (char *)table->rows + at);
+    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) slot_page_give(&process->slot, (char *)table->rows + at);
     table->capacity = 0;
 }

@@ -3,7 +3,7 @@
  *   IMAGE_FIRST     code, data, rodata: as the image says
  *                   brk: from the image's end up
  *   AUTOGEN_TOP     autogen: down from here
- *   MMAP_FIRST      mmap area, first fit from below
+ *   MMAP_FIRST      mmap area, in regions of 8 MiB
  *                   guard, stack: down from STACK_TOP to the stack limit
  *   BUFFER_FIRST    message buffer: one page
  *
@@ -26,10 +26,14 @@ constexpr uint64_t LAYOUT_STACK_LEAST = 16 * PAGE_BYTES;
 constexpr uint64_t LAYOUT_STACK_MOST = (uint64_t)1 << 30;
 constexpr uint64_t LAYOUT_STACK_USUAL = (uint64_t)8 << 20;
 constexpr uint64_t LAYOUT_STACK_GUARD = 16 * PAGE_BYTES; /* a fault in it is a stack overflow */
-constexpr uint64_t LAYOUT_MMAP_LIMIT = LAYOUT_STACK_TOP - LAYOUT_STACK_MOST - LAYOUT_UNIT;
+/* What the directory of regions reaches (directory.h), or all that is left below the stack. */
+constexpr uint64_t LAYOUT_MMAP_ROOM = LAYOUT_STACK_TOP - LAYOUT_STACK_MOST - LAYOUT_UNIT - LAYOUT_MMAP_FIRST;
+constexpr uint64_t LAYOUT_MMAP_BYTES = LAYOUT_MMAP_ROOM < (uint64_t)128 << 30 ? LAYOUT_MMAP_ROOM : (uint64_t)128 << 30;
+constexpr uint64_t LAYOUT_MMAP_LIMIT = LAYOUT_MMAP_FIRST + LAYOUT_MMAP_BYTES;
+constexpr uint32_t LAYOUT_MMAP_REGIONS = LAYOUT_MMAP_BYTES / LAYOUT_UNIT;
 
 /* Reserved bytes of one process's mmap area: bounds the steps that giving them back takes. */
-constexpr uint64_t LAYOUT_MMAP_MOST = UINTPTR_MAX > UINT32_MAX ? (uint64_t)64 << 30 : (uint64_t)1 << 30;
+constexpr uint64_t LAYOUT_MMAP_MOST = LAYOUT_MMAP_BYTES < (uint64_t)64 << 30 ? LAYOUT_MMAP_BYTES : (uint64_t)64 << 30;
 
 static_assert(LAYOUT_IMAGE_LIMIT < LAYOUT_AUTOGEN_TOP && LAYOUT_MMAP_FIRST < LAYOUT_MMAP_LIMIT);
 static_assert(LAYOUT_STACK_TOP < LAYOUT_BUFFER_FIRST && LAYOUT_BUFFER_FIRST + PAGE_BYTES < USER_LIMIT);

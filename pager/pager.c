@@ -44,7 +44,7 @@ enum status pager_initialise(struct pager *pager, const struct boot_info *boot)
     pager->endpoint = (endpoint_id_t){ boot->endpoint };
     pager->trace = boot->trace;
     pager->is_quick = !(boot->trace & TRACE_FAULTS);
-    pager->slots = (char *)(uintptr_t)boot->image_limit;
+    pager->slots = (char *)(uintptr_t)((boot->image_limit + SLOT_BYTES - 1) / SLOT_BYTES * SLOT_BYTES);
     uint32_t failed;
     pager->audits = seam_test_check(&failed) == STATUS_OK;
     enum status status = module_read_all(pager);

@@ -116,7 +116,7 @@ struct pager {
 };
 
 /* Bytes of the pager's window, from boot_info.image_limit up. The slots come first. */
-constexpr uint64_t PAGER_WINDOW_BYTES = PROCESS_LIMIT * SLOT_BYTES;
+constexpr uint64_t PAGER_WINDOW_BYTES = (PROCESS_LIMIT + 1) * SLOT_BYTES; /* the slots begin at a multiple of their size */
 
 /* Checks the boot information and makes an empty state. BAD_BOOT_INFO. `pager` is all zero. */
 enum status pager_initialise(struct pager *pager, const struct boot_info *boot);

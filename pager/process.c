@@ -52,21 +52,21 @@ constexpr uint64_t PROCESS_OBJECTS = 3; /* frames of the kernel: control page an
 enum status process_slot_take(struct pager *pager, struct family *family, struct process **process)
 {
     if (quota_check(&family->processes, 1) != STATUS_OK) return STATUS_LIMIT;
-    enum status status = quota_check(&family->pages, 1 + PROCESS_OBJECTS);
+    enum status status = quota_check(&family->pages, SLOT_TABLES + 2 + PROCESS_OBJECTS);
     if (status != STATUS_OK) return status;
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         uint32_t index = (pager->next_slot + i) % PROCESS_LIMIT;
         if (pager->process[index] != nullptr) continue;
         char *slot = pager->slots + index * SLOT_BYTES;
-        status = family_page_take(family, slot);
+        status = slot_begin(family, slot, offsetof(struct process, slot));
         if (status != STATUS_OK) return status;
 
         // Commit: nothing below may fail.
         struct process *made = (struct process *)slot;
         made->index = index;
         made->number = ++pager->next_number;
-        made->family = made->segments.family = family;
-        made->segments.rows = (struct segment *)(slot + SLOT_SEGMENTS);
+        made->family = family;
+        segment_table_initialise(&made->segments, &made->slot);
         made->holdings.rows = (struct holding *)(slot + SLOT_HOLDINGS);
         made->services.rows = (struct service *)(slot + SLOT_SERVICES);
         pager->process[index] = made;
@@ -84,7 +84,7 @@ static void process_slot_give(struct pager *pager, struct process *process)
 {
     struct family *family = process->family;
     pager->process[process->index] = nullptr;
-    family_page_give(family, process);
+    slot_end(&process->slot);
     quota_remove(&family->processes, 1);
     family_end_if_empty(family);
 }
@@ -202,14 +202,11 @@ void process_wake(struct pager *pager, struct process *process, enum status stat
 
 uint64_t process_charge(const struct process *process)
 {
-    uint64_t charge = 1; /* record */
+    uint64_t charge = slot_charge(&process->slot) + process->services.count * SERVICE_CHARGE;
     if (process->state == PROCESS_RUNNING) charge += PROCESS_OBJECTS;
     for (const struct segment *row = segment_above(&process->segments, 0); row != nullptr; row = segment_above(&process->segments, row->limit))
         charge += segment_charge(row);
-    charge += layout_page_up(process->segments.capacity * sizeof(struct segment)) >> PAGE_SHIFT;
-    charge += layout_page_up(process->holdings.capacity * sizeof(struct holding)) >> PAGE_SHIFT;
-    charge += group_set_count_pages(&process->groups) + (process->watch.ring != nullptr);
-    return charge + process->services.has_page + process->services.count * SERVICE_CHARGE;
+    return charge;
 }
 
 bool process_is_told(const struct pager *pager, const struct process *process)

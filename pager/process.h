@@ -4,7 +4,7 @@
  *   (no slot) ----------------> PROCESS_RUNNING -----------> PROCESS_ENDED -----------------------------> (no slot)
  *                                                     \----> (no slot), when nobody holds a handle for it
  *
- * A process lives in a slot of the pager's window: its record in the first page, then room for its tables, whose pages are taken when they are needed. Its
+ * A process lives in a slot of the pager's window (slot.h): its record in the first page, then room for its tables. Its
  * number is never used again; the badge of its messages names slot and number, so that a message of a process that has ended is recognised.
  *
  * Invariants (pager_check):
@@ -52,6 +52,7 @@ struct process {
     bool is_write_execute; /* its autogen segment may be writable and executable at once */
     bool is_from_boot;     /* started with the machine, not by another process */
     struct family *family; /* that is charged */
+    struct slot slot;
     space_id_t space;
     thread_id_t thread;
 
@@ -83,14 +84,13 @@ struct process {
 };
 static_assert(sizeof(struct process) <= PAGE_BYTES);
 
-/* Where things lie in a slot. */
-constexpr uint64_t SLOT_SEGMENTS = PAGE_BYTES;
-constexpr uint64_t SLOT_HOLDINGS = SLOT_SEGMENTS + (SEGMENT_LIMIT * sizeof(struct segment) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+/* Where the tables that begin small lie in a slot; slot.h says where the others do. */
+constexpr uint64_t SLOT_HOLDINGS = PAGE_BYTES;
 constexpr uint64_t SLOT_SERVICES = SLOT_HOLDINGS + (HOLDING_LIMIT * sizeof(struct holding) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 constexpr uint64_t SLOT_GROUPS = SLOT_SERVICES + (SERVICE_LIMIT * sizeof(struct service) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 constexpr uint64_t SLOT_WATCH = SLOT_GROUPS + GROUP_PAGES_MOST * PAGE_BYTES;
-constexpr uint64_t SLOT_BYTES = 16 * PAGE_BYTES;
-static_assert(SLOT_WATCH + PAGE_BYTES <= SLOT_BYTES);
+static_assert(SLOT_WATCH + PAGE_BYTES <= SLOT_AREA);
+static_assert(SEGMENT_LIMIT * sizeof(struct segment) <= SLOT_ROWS_BYTES);
 
 /* Badges. Type 0: a message of the process itself; type 1: a call to a handle that `holder` has for the process. */
 uint64_t process_badge(const struct process *process);

@@ -131,24 +131,9 @@ static enum status memory_check_protection(uint64_t asked)
 static enum status memory_place(struct process *process, struct segment *segment, uint64_t bytes)
 {
     if (bytes == 0) return STATUS_BAD_LENGTH;
-    struct segment_table *table = &process->segments;
-    uint64_t used = segment_bytes(table, LAYOUT_MMAP_FIRST, LAYOUT_MMAP_LIMIT);
-    if (bytes > LAYOUT_MMAP_MOST - used) return STATUS_LIMIT;
-    bytes = layout_page_up(bytes);
-    if (bytes > LAYOUT_MMAP_MOST - used) return STATUS_LIMIT;
-    uint64_t address;
-    if (!segment_find_free(table, LAYOUT_MMAP_FIRST, LAYOUT_MMAP_LIMIT, bytes, &address)) return STATUS_LIMIT;
-    enum status status = segment_reserve(table, 1);
-    if (status != STATUS_OK) return status;
-
-    // Commit: nothing below may fail.
+    if (bytes > LAYOUT_MMAP_MOST) return STATUS_LIMIT;
     segment->kind = SEGMENT_MMAP;
-    segment->first = address;
-    segment->limit = address + bytes;
-    segment_insert(table, segment);
-    segment_merge(table, segment->first);
-    segment_merge(table, segment->limit);
-    return STATUS_OK;
+    return segment_place(&process->segments, segment, layout_page_up(bytes));
 }
 
 enum status request_map([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
@@ -220,6 +205,17 @@ static void memory_cut(struct process *process, uint64_t at)
     segment_split(&process->segments, segment, at, memory_count_below(process, segment, at));
 }
 
+/* Takes [first, limit) of a segment away: all of it, or one end. */
+static void memory_take_away(struct process *process, struct segment *segment, uint64_t first, uint64_t limit)
+{
+    uint64_t gone = 0;
+    enum status status = fill_unmap(process->space, first, limit, segment->fill->unmap_flags, segment->pages, &gone);
+    assert(status == STATUS_OK && gone <= segment->pages);
+    (void)status;
+    if (segment->first == first && segment->limit == limit) segment_remove(&process->segments, segment);
+    else segment_shorten(&process->segments, segment, first, limit, segment->pages - gone);
+}
+
 enum status request_unmap([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
 {
     struct process *process = request->caller;
@@ -228,24 +224,20 @@ enum status request_unmap([[maybe_unused]] struct pager *pager, const struct req
     uint64_t limit;
     enum status status = memory_check_range(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
-    uint32_t cuts = memory_count_cuts(process, first, limit);
-    status = segment_reserve(table, cuts);
+    const struct segment *lower = segment_find(table, first);
+    bool is_hole = lower->first < first && lower->limit > limit;
+    status = segment_reserve_hole(table, first, limit);
     /* Taking off one end makes a segment's charge smaller; a hole may need a table more on each level, where the pages that go do not make up for it. */
-    bool is_hole = cuts == 2 && segment_find(table, first) == segment_find(table, limit);
     if (status == STATUS_OK && is_hole) status = quota_check(&process->family->pages, SEGMENT_CUT_CHARGE);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail. Pages of the mmap area come one by one, so that none is large and has to be split.
-    memory_cut(process, first);
-    memory_cut(process, limit);
+    if (is_hole) memory_cut(process, limit);
     for (uint64_t at = first; at < limit;) {
         struct segment *segment = segment_find(table, at);
-        struct segment removed = *segment;
-        segment_remove(table, segment);
-        at = removed.limit;
-        uint64_t gone = 0;
-        status = fill_unmap(process->space, removed.first, removed.limit, removed.fill->unmap_flags, removed.pages, &gone);
-        assert(status == STATUS_OK && gone == removed.pages);
+        uint64_t end = segment->limit < limit ? segment->limit : limit;
+        memory_take_away(process, segment, at, end);
+        at = end;
     }
     return STATUS_OK;
 }
@@ -260,7 +252,7 @@ enum status request_protect([[maybe_unused]] struct pager *pager, const struct r
     if (status == STATUS_OK) status = memory_check_range(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
     uint32_t cuts = memory_count_cuts(process, first, limit);
-    status = segment_reserve(table, cuts);
+    status = segment_reserve_cuts(table, first, limit);
     if (status == STATUS_OK) status = quota_check(&process->family->pages, cuts * SEGMENT_CUT_CHARGE);
     if (status != STATUS_OK) return status;
     uint32_t protection = (uint32_t)request->word[2];

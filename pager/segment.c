@@ -1,7 +1,4 @@
-/* The segments of one process: a sorted array. See segment.h.
- *
- * An array of a few hundred rows is searched in nine steps and needs no pointers to keep right; moving rows on insertion costs less than a balanced tree
- * at this size. The region directory of the mmap area takes over when there are more. */
+/* The segments of one process: rows, and the two ways to them. See segment.h. */
 #include "segment.h"
 
 #include <assert.h>
@@ -10,81 +7,187 @@
 #include "abi/message.h"
 #include "fill.h"
 
-static uint32_t segment_index_above(const struct segment_table *table, uint64_t address)
+/* The rows of a table that has none: nobody. */
+static struct segment no_rows[1];
+
+void segment_table_initialise(struct segment_table *table, struct slot *slot)
 {
-    uint32_t low = 0;
-    uint32_t high = table->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (table->rows[middle].limit > address) high = middle;
-        else low = middle + 1;
-    }
-    return low;
+    *table = (struct segment_table){ .rows = no_rows, .slot = slot, .family = slot->family };
+    for (uint32_t i = 0; i < SEGMENT_FIXED; i++) table->fixed_limit[i] = UINT64_MAX;
+    directory_initialise(&table->directory, slot);
 }
 
-struct segment *segment_above(const struct segment_table *table, uint64_t address)
+/* --- Finding --- */
+
+static inline struct segment *row_at(const struct segment_table *table, uint32_t offset) { return (struct segment *)((char *)table->rows + offset); }
+static inline uint32_t row_offset(const struct segment_table *table, const struct segment *row)
 {
-    uint32_t index = segment_index_above(table, address);
-    return index == table->count ? nullptr : &table->rows[index];
+    return (uint32_t)((const char *)row - (const char *)table->rows);
+}
+
+/* The first of the fixed ones that ends above an address, or the last place. Three comparisons, whatever there is. */
+static inline uint32_t fixed_above(const struct segment_table *table, uint64_t address)
+{
+    static_assert(SEGMENT_FIXED == 8);
+    const uint64_t *limit = table->fixed_limit;
+    uint32_t at = limit[3] <= address ? 4 : 0;
+    at += limit[at + 1] <= address ? 2 : 0;
+    return at + (limit[at] <= address);
 }
 
 struct segment *segment_find(const struct segment_table *table, uint64_t address)
 {
-    struct segment *segment = segment_above(table, address);
-    return segment == nullptr || segment->first > address ? nullptr : segment;
+    uint64_t index = directory_index(address);
+    uint32_t offset = index < DIRECTORY_REGIONS ? directory_row(&table->directory, index, address) : table->fixed_row[fixed_above(table, address)];
+    struct segment *row = row_at(table, offset);
+    return address >= row->first && address < row->limit ? row : nullptr;
+}
+
+/* The first segment of the mmap area that ends above an address in it. */
+static struct segment *mapped_above(const struct segment_table *table, uint64_t address)
+{
+    uint64_t index = directory_index(address);
+    for (; (index = area_next(&table->directory, index)) < DIRECTORY_REGIONS; index++) {
+        const struct region *region = directory_at(&table->directory, index);
+        if (address < directory_address(index)) address = directory_address(index);
+        for (uint32_t page = region->mask & (uint32_t)(address >> PAGE_SHIFT); page <= region->mask; page++) {
+            struct segment *row = row_at(table, region->map[page]);
+            if (row->limit > address) return row;
+        }
+    }
+    return nullptr;
+}
+
+struct segment *segment_above(const struct segment_table *table, uint64_t address)
+{
+    struct segment *fixed = row_at(table, table->fixed_row[fixed_above(table, address)]);
+    if (fixed->limit <= address) fixed = nullptr;
+    if (fixed != nullptr && fixed->first < LAYOUT_MMAP_FIRST) return fixed;
+    if (address >= LAYOUT_MMAP_LIMIT) return fixed;
+    struct segment *mapped = mapped_above(table, address < LAYOUT_MMAP_FIRST ? LAYOUT_MMAP_FIRST : address);
+    return mapped != nullptr ? mapped : fixed;
 }
 
 struct segment *segment_find_kind(const struct segment_table *table, enum segment_kind kind)
 {
-    for (uint32_t i = 0; i < table->count; i++)
-        if (table->rows[i].kind == kind) return &table->rows[i];
-    return nullptr;
+    for (uint32_t i = 0; i < table->count_fixed; i++)
+        if (row_at(table, table->fixed_row[i])->kind == kind) return row_at(table, table->fixed_row[i]);
+    return kind == SEGMENT_MMAP ? mapped_above(table, LAYOUT_MMAP_FIRST) : nullptr;
 }
 
+/* For the line of a fault that ends a process: looks through all of them. */
 const struct segment *segment_nearest(const struct segment_table *table, uint64_t address)
 {
-    if (table->count == 0) return nullptr;
-    uint32_t index = segment_index_above(table, address);
-    if (index == table->count) return &table->rows[index - 1];
-    if (index == 0) return &table->rows[0];
-    const struct segment *above = &table->rows[index];
-    const struct segment *below = &table->rows[index - 1];
-    return address - below->limit < above->first - address ? below : above;
-}
-
-bool segment_find_free(const struct segment_table *table, uint64_t first, uint64_t limit, uint64_t bytes, uint64_t *address)
-{
-    assert(bytes > 0 && bytes % PAGE_BYTES == 0);
-    uint64_t candidate = first;
-    for (uint32_t i = segment_index_above(table, first); i < table->count && table->rows[i].first < limit; i++) {
-        const struct segment *row = &table->rows[i];
-        if (row->first > candidate && row->first - candidate >= bytes) break;
-        candidate = row->limit;
+    const struct segment *below = nullptr;
+    for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit)) {
+        if (row->limit <= address) below = row;
+        else return below != nullptr && address - below->limit < row->first - address ? below : row;
     }
-    if (candidate >= limit || limit - candidate < bytes) return false;
-    *address = candidate;
-    return true;
+    return below;
 }
 
-uint64_t segment_bytes(const struct segment_table *table, uint64_t first, uint64_t limit)
-{
-    uint64_t bytes = 0;
-    for (uint32_t i = segment_index_above(table, first); i < table->count && table->rows[i].first < limit; i++)
-        bytes += table->rows[i].limit - table->rows[i].first;
-    return bytes;
-}
+/* --- Rows --- */
 
 enum status segment_reserve(struct segment_table *table, uint32_t count)
 {
-    if (count > SEGMENT_LIMIT - table->count) return STATUS_LIMIT;
-    while (table->capacity < table->count + count) {
+    if (count >= SEGMENT_LIMIT - table->count) return STATUS_LIMIT;
+    while (table->capacity < 1 + table->count + count) {
+        struct segment *rows = (struct segment *)(table->slot->base + SLOT_ROWS);
         uint64_t used_bytes = layout_page_up(table->capacity * sizeof(struct segment));
-        enum status status = family_page_take(table->family, (char *)table->rows + used_bytes);
+        enum status status = slot_page_take(table->slot, (char *)rows + used_bytes);
         if (status != STATUS_OK) return status;
+        table->rows = rows;
+        if (table->used == 0) table->used = 1;
         table->capacity = (uint32_t)((used_bytes + PAGE_BYTES) / sizeof(struct segment));
     }
     return STATUS_OK;
 }
+
+static struct segment *row_take(struct segment_table *table, const struct segment *segment)
+{
+    assert(1 + table->count < table->capacity);
+    struct segment *row = row_at(table, table->free);
+    if (table->free != 0) table->free = (uint32_t)row->next;
+    else row = &table->rows[table->used++];
+    *row = *segment;
+    table->count++;
+    table->recent = nullptr;
+    return row;
+}
+
+static void row_give(struct segment_table *table, struct segment *row)
+{
+    *row = (struct segment){ .next = table->free };
+    table->free = row_offset(table, row);
+    table->count--;
+    table->recent = nullptr;
+}
+
+/* --- The ways to rows --- */
+
+static void fixed_insert(struct segment_table *table, const struct segment *row)
+{
+    assert(table->count_fixed < SEGMENT_FIXED);
+    uint32_t at = table->count_fixed++;
+    for (; at > 0 && table->fixed_limit[at - 1] > row->limit; at--) {
+        table->fixed_limit[at] = table->fixed_limit[at - 1];
+        table->fixed_row[at] = table->fixed_row[at - 1];
+    }
+    table->fixed_limit[at] = row->limit;
+    table->fixed_row[at] = row_offset(table, row);
+}
+
+static void fixed_remove(struct segment_table *table, const struct segment *row)
+{
+    uint32_t at = 0;
+    while (table->fixed_row[at] != row_offset(table, row)) at++;
+    table->count_fixed--;
+    for (; at < table->count_fixed; at++) {
+        table->fixed_limit[at] = table->fixed_limit[at + 1];
+        table->fixed_row[at] = table->fixed_row[at + 1];
+    }
+    table->fixed_limit[at] = UINT64_MAX;
+    table->fixed_row[at] = 0;
+}
+
+/* The pages of region `index` that lie in [first, limit). */
+struct part { uint32_t first, limit; };
+static struct part part_of(uint64_t index, uint64_t first, uint64_t limit)
+{
+    uint64_t begin = directory_address(index), end = directory_address(index + 1);
+    if (first > begin) begin = first < end ? first : end;
+    if (limit < end) end = limit > begin ? limit : begin;
+    return (struct part){ (uint32_t)layout_pages(directory_address(index), begin), (uint32_t)layout_pages(directory_address(index), end) };
+}
+
+/* Makes the pages of [first, limit), which were another segment's or nobody's, lead to a row; 0: to nobody. What was whoever's there has its new range. */
+static void mapped_set(struct segment_table *table, uint64_t first, uint64_t limit, uint32_t row)
+{
+    for (uint64_t index = directory_index(first); index <= directory_index(limit - 1); index++) {
+        struct region *region = directory_at(&table->directory, index);
+        struct part part = part_of(index, first, limit);
+        if (region->mask == 0 && region->single != 0 && region->single != row) {
+            const struct segment *other = row_at(table, region->single);
+            struct part rest = part_of(index, other->first, other->limit);
+            if (rest.first < rest.limit && (rest.first < part.first || rest.limit > part.limit)) {
+                if (row == 0) continue; /* who is left there knows its range */
+                directory_use_map(&table->directory, index, rest.first, rest.limit - rest.first);
+            }
+        }
+        if (region->mask == 0) region->single = row;
+        else for (uint32_t page = part.first; page < part.limit; page++) region->map[page] = row;
+    }
+}
+
+static void mapped_give(struct segment_table *table, uint64_t first, uint64_t limit)
+{
+    mapped_set(table, first, limit, 0);
+    area_give(&table->directory, first, limit);
+}
+
+static bool is_mapped(uint64_t address) { return directory_index(address) < DIRECTORY_REGIONS; }
+
+/* --- What follows from a row --- */
 
 uint64_t segment_tables_of(uint64_t first, uint64_t limit, unsigned level)
 {
@@ -104,38 +207,34 @@ static void segment_refresh(struct segment *segment)
     if (segment->fill->set != nullptr) segment->refuses |= FAULT_READ | FAULT_WRITE | FAULT_EXECUTE;
 }
 
-void segment_insert(struct segment_table *table, const struct segment *segment)
+/* --- Changing --- */
+
+struct segment *segment_insert(struct segment_table *table, const struct segment *segment)
 {
-    assert(table->count < table->capacity && segment->first < segment->limit);
-    uint32_t index = segment_index_above(table, segment->first);
-    assert(index == table->count || table->rows[index].first >= segment->limit);
-    memmove(&table->rows[index + 1], &table->rows[index], (table->count - index) * sizeof(struct segment));
-    table->rows[index] = *segment;
-    segment_refresh(&table->rows[index]);
-    table->count++;
-    table->recent = nullptr;
-    quota_add(&table->family->pages, segment_charge(segment));
+    assert(segment->first < segment->limit);
+    struct segment *row = row_take(table, segment);
+    segment_refresh(row);
+    if (is_mapped(row->first)) mapped_set(table, row->first, row->limit, row_offset(table, row));
+    else fixed_insert(table, row);
+    quota_add(&table->family->pages, segment_charge(row));
+    return row;
 }
 
-void segment_remove(struct segment_table *table, struct segment *segment)
+void segment_remove(struct segment_table *table, struct segment *row)
 {
-    uint32_t index = (uint32_t)(segment - table->rows);
-    assert(index < table->count);
-    quota_remove(&table->family->pages, segment_charge(segment));
-    table->count--;
-    table->recent = nullptr;
-    memmove(&table->rows[index], &table->rows[index + 1], (table->count - index) * sizeof(struct segment));
+    quota_remove(&table->family->pages, segment_charge(row));
+    uint64_t first = row->first, limit = row->limit;
+    if (!is_mapped(first)) fixed_remove(table, row);
+    row_give(table, row);
+    if (is_mapped(first)) mapped_give(table, first, limit);
 }
 
-void segment_split(struct segment_table *table, struct segment *lower, uint64_t at, uint64_t pages)
+void segment_shorten(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages)
 {
-    assert(lower->first < at && at < lower->limit && pages <= lower->pages);
-    struct segment upper = *lower;
-    upper.first = at;
-    upper.pages -= pages;
-    upper.frame += lower->fill->frame_step * (uint32_t)layout_pages(lower->first, at);
-    segment_resize(table, lower, lower->first, at, pages);
-    segment_insert(table, &upper);
+    assert(is_mapped(first) && (segment->first == first) != (segment->limit == limit));
+    if (segment->first == first) segment_resize(table, segment, limit, segment->limit, pages);
+    else segment_resize(table, segment, segment->first, first, pages);
+    mapped_give(table, first, limit);
 }
 
 static bool segment_joins(const struct segment *lower, const struct segment *upper)
@@ -144,39 +243,143 @@ static bool segment_joins(const struct segment *lower, const struct segment *upp
            && lower->protection == upper->protection && lower->frame + lower->fill->frame_step * layout_pages(lower->first, lower->limit) == upper->frame;
 }
 
-/* A dense segment and a sparse one are charged more together than apart; who cannot bear that keeps two rows. */
-void segment_merge(struct segment_table *table, uint64_t at)
+/* Both as one. A dense segment and a sparse one are charged more together than apart: false when the family cannot bear that. */
+static bool segment_join(const struct segment_table *table, const struct segment *lower, const struct segment *upper, struct segment *joined)
 {
-    struct segment *lower = segment_find(table, at - 1);
-    struct segment *upper = segment_find(table, at);
-    if (lower == nullptr || upper == nullptr || lower == upper || !segment_joins(lower, upper)) return;
-    struct segment joined = *lower;
-    joined.limit = upper->limit;
-    joined.pages += upper->pages;
+    if (!segment_joins(lower, upper)) return false;
+    *joined = *lower;
+    joined->limit = upper->limit;
+    joined->pages += upper->pages;
     uint64_t apart = segment_charge(lower) + segment_charge(upper);
-    uint64_t together = segment_charge(&joined);
-    if (together > apart && quota_check(&table->family->pages, together - apart) != STATUS_OK) return;
-    segment_remove(table, upper);
-    segment_resize(table, lower, joined.first, joined.limit, joined.pages);
+    uint64_t together = segment_charge(joined);
+    return together <= apart || quota_check(&table->family->pages, together - apart) == STATUS_OK;
 }
 
 void segment_resize(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages)
 {
     quota_remove(&table->family->pages, segment_charge(segment));
+    bool is_fixed = !is_mapped(segment->first);
+    if (is_fixed) fixed_remove(table, segment);
     segment->first = first;
     segment->limit = limit;
     segment->pages = pages;
     segment_refresh(segment);
+    if (is_fixed) fixed_insert(table, segment);
     quota_add(&table->family->pages, segment_charge(segment));
+}
+
+/* Gives a row the range of a joined one; `first` to `limit` is what it did not have. */
+static void segment_extend(struct segment_table *table, struct segment *row, const struct segment *joined, uint64_t first, uint64_t limit)
+{
+    row->frame = joined->frame;
+    segment_resize(table, row, joined->first, joined->limit, joined->pages);
+    mapped_set(table, first, limit, row_offset(table, row));
+    table->recent = nullptr;
+}
+
+void segment_split(struct segment_table *table, struct segment *lower, uint64_t at, uint64_t pages)
+{
+    assert(is_mapped(lower->first) && lower->first < at && at < lower->limit && pages <= lower->pages);
+    struct segment upper = *lower;
+    upper.first = at;
+    upper.pages -= pages;
+    upper.frame += lower->fill->frame_step * (uint32_t)layout_pages(lower->first, at);
+    segment_resize(table, lower, lower->first, at, pages);
+    segment_insert(table, &upper);
+}
+
+/* The longer row stays: what leads to the shorter one is changed. */
+void segment_merge(struct segment_table *table, uint64_t at)
+{
+    struct segment *lower = segment_find(table, at - 1);
+    struct segment *upper = segment_find(table, at);
+    struct segment joined;
+    if (lower == nullptr || upper == nullptr || lower == upper || !segment_join(table, lower, upper, &joined)) return;
+    struct segment *longer = lower->limit - lower->first >= upper->limit - upper->first ? lower : upper;
+    struct segment *shorter = longer == lower ? upper : lower;
+    quota_remove(&table->family->pages, segment_charge(shorter));
+    segment_extend(table, longer, &joined, shorter->first, shorter->limit);
+    row_give(table, shorter);
+}
+
+/* A neighbour with the new range as its own; false: there is none that differs in nothing. */
+static bool segment_extend_neighbour(struct segment_table *table, const struct segment *segment)
+{
+    struct segment joined;
+    struct segment *lower = segment_find(table, segment->first - 1);
+    struct segment *upper = segment_find(table, segment->limit);
+    struct segment *neighbour = nullptr;
+    if (lower != nullptr && segment_join(table, lower, segment, &joined)) neighbour = lower;
+    else if (upper != nullptr && segment_join(table, segment, upper, &joined)) neighbour = upper;
+    if (neighbour == nullptr) return false;
+    segment_extend(table, neighbour, &joined, segment->first, segment->limit);
+    segment_merge(table, segment->limit);
+    return true;
+}
+
+/* What a new segment at [first, limit) needs: a row, and maps for regions that have another one. */
+static enum status segment_reserve_at(struct segment_table *table, uint64_t first, uint64_t limit)
+{
+    enum status status = segment_reserve(table, 1);
+    const uint64_t ends[] = { first, limit - 1 };
+    for (unsigned i = 0; i < 2 && status == STATUS_OK; i++) {
+        const struct region *region = directory_at(&table->directory, directory_index(ends[i]));
+        if (region->single != 0) status = directory_add_map(&table->directory, directory_index(ends[i]));
+    }
+    return status;
+}
+
+enum status segment_place(struct segment_table *table, struct segment *segment, uint64_t bytes)
+{
+    enum status status = area_take(&table->directory, bytes >> PAGE_SHIFT, &segment->first);
+    if (status != STATUS_OK) return status;
+    segment->limit = segment->first + bytes;
+    if (segment_extend_neighbour(table, segment)) return STATUS_OK;
+    status = segment_reserve_at(table, segment->first, segment->limit);
+    if (status != STATUS_OK) {
+        area_give(&table->directory, segment->first, segment->limit);
+        return status;
+    }
+
+    // Commit: nothing below may fail.
+    segment_insert(table, segment);
+    return STATUS_OK;
+}
+
+enum status segment_reserve_cuts(struct segment_table *table, uint64_t first, uint64_t limit)
+{
+    const uint64_t ends[] = { first, limit };
+    uint32_t cuts = 0;
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < 2 && status == STATUS_OK; i++) {
+        const struct segment *segment = segment_find(table, ends[i]);
+        if (segment == nullptr || segment->first == ends[i]) continue;
+        cuts++;
+        status = area_reserve_cut(&table->directory, ends[i], true);
+    }
+    return status == STATUS_OK ? segment_reserve(table, cuts) : status;
+}
+
+enum status segment_reserve_hole(struct segment_table *table, uint64_t first, uint64_t limit)
+{
+    const struct segment *lower = segment_find(table, first);
+    const struct segment *upper = segment_find(table, limit);
+    if (lower == upper && lower != nullptr && lower->first < first) return segment_reserve_cuts(table, first, limit);
+    enum status status = lower != nullptr && lower->first < first ? area_reserve_cut(&table->directory, first, false) : STATUS_OK;
+    if (status == STATUS_OK && upper != nullptr && upper->first < limit) status = area_reserve_cut(&table->directory, limit, false);
+    return status;
 }
 
 void segment_table_release(struct segment_table *table)
 {
     assert(table->count == 0);
+    area_release(&table->directory);
     uint64_t bytes = layout_page_up(table->capacity * sizeof(struct segment));
-    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) family_page_give(table->family, (char *)table->rows + at);
-    table->capacity = 0;
+    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) slot_page_give(table->slot, (char *)table->rows + at);
+    segment_table_initialise(table, table->slot);
 }
+
+/* --- What it is charged, what its pages may --- */
 
 uint64_t segment_tables(uint64_t first, uint64_t limit, uint64_t pages)
 {
@@ -215,21 +418,48 @@ uint32_t segment_attributes(uint32_t protection)
     return attributes;
 }
 
+/* --- The check --- */
+
+static bool row_check(const struct segment *row)
+{
+    uint32_t allowed = segment_rules_of(row->kind)->protections & row->fill->protections;
+    if (row->first >= row->limit || row->first < USER_FIRST || row->limit > USER_LIMIT) return false; /* invariant 1 */
+    if ((row->first | row->limit) % PAGE_BYTES != 0) return false;
+    if (row->pages > layout_pages(row->first, row->limit)) return false; /* invariant 3 */
+    if ((row->protection & ~allowed) != 0) return false;                 /* invariant 4 */
+    struct segment anew = *row;
+    segment_refresh(&anew);
+    return anew.attributes == row->attributes && anew.refuses == row->refuses && anew.tables == row->tables; /* invariant 6 */
+}
+
+/* Every page of a segment leads to it, and is taken. Regions that it covers whole are looked at once. */
+static bool mapped_check(const struct segment_table *table, const struct segment *row)
+{
+    for (uint64_t at = row->first; at < row->limit;) {
+        uint64_t index = directory_index(at);
+        const struct region *region = directory_at(&table->directory, index);
+        if (region->descriptor.end == 0 || segment_find(table, at) != row) return false;
+        bool has_book = region_flags(&region->descriptor) & REGION_HAS_BOOK;
+        if (has_book && !region_page_is_used(&directory_page(&table->directory, index)->book, at >> PAGE_SHIFT & (REGION_PAGES - 1))) return false;
+        bool is_whole = row->first <= directory_address(index) && row->limit >= directory_address(index + 1);
+        if (!has_book && (!is_whole || region->mask != 0)) return false; /* directory.h: invariant 2 */
+        at = !has_book ? directory_address(index + 1) : at + PAGE_BYTES;
+    }
+    return true;
+}
+
 bool segment_table_check(const struct segment_table *table)
 {
-    for (uint32_t i = 0; i < table->count; i++) {
-        const struct segment *row = &table->rows[i];
-        const struct segment_rules *rules = segment_rules_of(row->kind);
-        uint32_t allowed = rules->protections & row->fill->protections;
-        if (row->first >= row->limit || row->first < USER_FIRST || row->limit > USER_LIMIT) return false; /* invariant 1 */
-        if ((row->first | row->limit) % PAGE_BYTES != 0) return false;
-        if (i > 0 && row[-1].limit > row->first) return false;
-        if (i > 0 && row[-1].kind > row->kind) return false;                 /* invariant 2 */
-        if (row->pages > layout_pages(row->first, row->limit)) return false; /* invariant 3 */
-        if ((row->protection & ~allowed) != 0) return false;                 /* invariant 4 */
-        struct segment anew = *row;
-        segment_refresh(&anew);
-        if (anew.attributes != row->attributes || anew.refuses != row->refuses || anew.tables != row->tables) return false; /* invariant 6 */
+    uint32_t count = 0;
+    uint64_t mapped = 0;
+    const struct segment *before = nullptr;
+    for (const struct segment *row = segment_above(table, 0); row != nullptr; before = row, row = segment_above(table, row->limit)) {
+        if (!row_check(row) || count++ == table->count) return false;
+        if (before != nullptr && (before->limit > row->first || before->kind > row->kind)) return false; /* invariants 1 and 2 */
+        if (is_mapped(row->first) && !mapped_check(table, row)) return false;
+        if (is_mapped(row->first)) mapped += layout_pages(row->first, row->limit);
+        else if (segment_find(table, row->first) != row || segment_find(table, row->limit - 1) != row) return false;
     }
-    return table->count <= table->capacity && table->capacity <= SEGMENT_LIMIT + PAGE_BYTES / sizeof(struct segment);
+    if (mapped != area_pages(&table->directory) || area_check(&table->directory) != nullptr) return false; /* invariant 5 */
+    return count == table->count && table->count < table->capacity && table->used <= table->capacity;
 }

@@ -1,18 +1,24 @@
 /* Segments: ranges of a process with one meaning each.
  *
  * What a kind of segment may do is one row of a table (kinds.c); how its pages come is one record of functions (fill.h). Code asks these and never tests
- * for a kind. The segments of a process are an array sorted by address, in pages of the process's slot that are taken when it grows.
+ * for a kind.
+ *
+ * The rows of a process's segments lie in pages of its slot and do not move. Those of the mmap area, of which there may be any number, are found through the
+ * directory of regions (directory.h); of the other kinds there are a few, in a sorted list of their limits. Either way an address finds its segment in a
+ * number of steps that does not depend on how many there are.
  *
  * Invariants (segment_table_check):
- *  1. first < limit, both whole pages within the user range; segments are sorted and disjoint.
+ *  1. first < limit, both whole pages within the user range; segments are disjoint, and every page of one leads to it.
  *  2. The kinds lie in the order of enum segment_kind.
  *  3. pages <= pages of the range. Exactly the pages mapped in the range are counted, whatever brought them.
  *  4. protection is within what the kind and the fill allow.
  *  5. The family is charged segment_charge() of every row, and the pages of the table itself.
+ *     What of the mmap area is taken is what its segments cover.
  *  6. attributes, refuses and tables follow from the rest of a row: segment_insert(), segment_resize() and segment_set_protection() set them. */
 #ifndef QUIRE_PAGER_SEGMENT_H
 #define QUIRE_PAGER_SEGMENT_H
 
+#include "area.h"
 #include "family.h"
 #include "kernel.h"
 #include "layout.h"
@@ -52,18 +58,29 @@ struct segment {
     uint8_t run;             /* faults in a row that came at `next` */
 };
 
-constexpr uint32_t SEGMENT_LIMIT = 512; /* of a process */
+constexpr uint32_t SEGMENT_LIMIT = 1 << 18; /* of a process */
+constexpr uint32_t SEGMENT_FIXED = 8;       /* outside of the mmap area */
 constexpr unsigned SEGMENT_LEVELS = sizeof(void *) == 8 ? 3 : 1; /* of page tables below the root */
 /* One table on each level may be counted for both parts. */
 constexpr uint64_t SEGMENT_CUT_CHARGE = SEGMENT_LEVELS;
 
 struct segment_table {
-    struct segment *rows; /* sorted; in the process's slot */
+    struct directory directory;
+    struct segment *rows;   /* in the slot; row 0 is nobody, who holds no address */
+    uint64_t fixed_limit[SEGMENT_FIXED]; /* sorted; UINT64_MAX where there is none */
+    uint32_t fixed_row[SEGMENT_FIXED];   /* rows, as their offset in bytes */
+    uint32_t count_fixed;
     struct segment *recent; /* where a fault was found last; nullptr after any change */
     uint32_t count;
-    uint32_t capacity;    /* rows whose pages are there */
+    uint32_t capacity;      /* rows whose pages are there, with row 0 */
+    uint32_t used;          /* rows that were ever used, with row 0 */
+    uint32_t free;          /* the first of those that are not now, as its offset; each names the next in `next` */
+    struct slot *slot;
     struct family *family;
 };
+
+/* A table without rows. */
+void segment_table_initialise(struct segment_table *table, struct slot *slot);
 
 /* The segment that holds an address, or nullptr. */
 struct segment *segment_find(const struct segment_table *table, uint64_t address);
@@ -73,19 +90,27 @@ struct segment *segment_above(const struct segment_table *table, uint64_t addres
 struct segment *segment_find_kind(const struct segment_table *table, enum segment_kind kind);
 /* The segment nearest to an address outside all of them; nullptr when there are none. */
 const struct segment *segment_nearest(const struct segment_table *table, uint64_t address);
-/* Lowest address in [first, limit) where `bytes` are free: first fit, from segment to segment. False when there is none. */
-bool segment_find_free(const struct segment_table *table, uint64_t first, uint64_t limit, uint64_t bytes, uint64_t *address);
-/* Bytes that the segments within [first, limit) take. */
-uint64_t segment_bytes(const struct segment_table *table, uint64_t first, uint64_t limit);
-
 /* Makes sure that there are rows for `count` insertions. What the segments are charged is checked by who inserts or cuts. NO_MEMORY, LIMIT. */
 enum status segment_reserve(struct segment_table *table, uint32_t count);
-/* Inserts into a reserved row; the range is free. Whatever inserts, removes, cuts or joins may move the rows of other segments. */
-void segment_insert(struct segment_table *table, const struct segment *segment);
+/* Inserts into a reserved row. The range is free; in the mmap area it was taken (area.h), and if its first or last region has a segment already,
+ * segment_reserve_cut() was called for both ends. Rows of other segments stay where they are. */
+struct segment *segment_insert(struct segment_table *table, const struct segment *segment);
+/* What it had of the mmap area is given back. */
 void segment_remove(struct segment_table *table, struct segment *segment);
-/* Cuts a segment at an address inside it, with `pages` mapped in the lower part; a row is reserved. SEGMENT_CUT_CHARGE more at most is charged. */
+/* Finds room in the mmap area for a segment of `bytes`, whole pages, that has everything but its place, and inserts it, or makes a neighbour longer that
+ * differs in nothing. NO_MEMORY, LIMIT. */
+enum status segment_place(struct segment_table *table, struct segment *segment, uint64_t bytes);
+/* Makes sure that segments that go across the ends of a range can be cut there: rows and what the directory needs. NO_MEMORY, LIMIT. */
+enum status segment_reserve_cuts(struct segment_table *table, uint64_t first, uint64_t limit);
+/* Makes sure that a range can go: a cut where it is a hole in one segment, else the ends of two become shorter. NO_MEMORY, LIMIT. */
+enum status segment_reserve_hole(struct segment_table *table, uint64_t first, uint64_t limit);
+/* Takes [first, limit), one end of a segment, off it; `pages` are left. The range is given back. */
+void segment_shorten(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages);
+/* Cuts a segment of the mmap area at an address inside it, with `pages` mapped in the lower part; segment_reserve_cuts() was called. SEGMENT_CUT_CHARGE
+ * more at most is charged. */
 void segment_split(struct segment_table *table, struct segment *segment, uint64_t at, uint64_t pages);
-/* Joins the segments that meet at an address, if there are two and they differ in nothing, and the family can bear the bound of their tables together. */
+/* Joins the segments that meet at an address of the mmap area, if there are two and they differ in nothing, and the family can bear the bound of their
+ * tables together. */
 void segment_merge(struct segment_table *table, uint64_t at);
 /* Gives the table's pages back; it is empty. */
 void segment_table_release(struct segment_table *table);

@@ -31,7 +31,7 @@ enum status service_create(struct process *process, uint32_t *slot)
     struct service_table *table = &process->services;
     if (table->count == SERVICE_LIMIT) return STATUS_LIMIT;
     if (!table->has_page) {
-        enum status status = family_page_take(process->family, table->rows);
+        enum status status = slot_page_take(&process->slot, table->rows);
         if (status != STATUS_OK) return status;
         table->has_page = true;
     }
@@ -85,7 +85,7 @@ void service_release(struct process *process)
 {
     struct service_table *table = &process->services;
     assert(table->count == 0);
-    if (table->has_page) family_page_give(process->family, table->rows);
+    if (table->has_page) slot_page_give(&process->slot, table->rows);
     table->has_page = false;
 }
 

@@ -16,7 +16,7 @@ enum status watch_begin(struct process *process, uint32_t service_slot, uint64_t
     struct watch *watch = &process->watch;
     if (watch->ring == nullptr) {
         struct watch_event *ring = (struct watch_event *)((char *)process + SLOT_WATCH);
-        enum status status = family_page_take(process->family, ring);
+        enum status status = slot_page_take(&process->slot, ring);
         if (status != STATUS_OK) return status;
         *watch = (struct watch){ .ring = ring };
     }
@@ -28,7 +28,7 @@ enum status watch_begin(struct process *process, uint32_t service_slot, uint64_t
 void watch_end(struct process *process)
 {
     if (process->watch.ring == nullptr) return;
-    family_page_give(process->family, process->watch.ring);
+    slot_page_give(&process->slot, process->watch.ring);
     process->watch = (struct watch){ 0 };
 }
 

@@ -1,7 +1,8 @@
 /* Random operations of one program against a naive model: an array with one row for each page. Seeds are fixed and logged. */
 #include "pager_fixture.h"
 
-constexpr uint32_t PAGES = 160;
+constexpr uint32_t PAGES = 2 * REGION_PAGES;
+constexpr uint32_t MOST_RESERVED = 300; /* of them, so that two regions are enough */
 constexpr unsigned STEPS = 2500;
 
 struct model_page {
@@ -15,6 +16,7 @@ static struct model_page pages[PAGES];
 static uint64_t break_bytes;
 static uint64_t autogen_bytes;
 static uint32_t number;
+static uint32_t count_reserved;
 static uint64_t state;
 
 static uint64_t draw(uint64_t limit)
@@ -30,7 +32,7 @@ static uint64_t page_address(uint64_t page) { return LAYOUT_MMAP_FIRST + page * 
 static void reset(void)
 {
     memset(pages, 0, sizeof(pages));
-    break_bytes = autogen_bytes = 0;
+    break_bytes = autogen_bytes = count_reserved = 0;
     fixture_child(&number);
 }
 
@@ -40,19 +42,32 @@ static uint32_t draw_protection(void)
     return choices[draw(4)];
 }
 
+/* Where is the pager's choice: anywhere free, aligned, not the first page of a region. */
 static void step_map(void)
 {
     uint64_t count = 1 + draw(20);
     uint32_t protection = draw_protection();
-    for (uint64_t first = 0; first + count <= PAGES; first++) {
-        bool is_free = true;
-        for (uint64_t i = 0; i < count; i++) is_free &= !pages[first + i].is_reserved;
-        if (!is_free) continue;
-        uint64_t bytes = count * PAGE_BYTES - draw(PAGE_BYTES);
-        cr_assert_eq(fixture_ok(sim_request(number, PROTOCOL_map, bytes, protection, 0)), page_address(first));
-        for (uint64_t i = 0; i < count; i++) pages[first + i] = (struct model_page){ .is_reserved = true, .protection = protection };
-        return;
+    if (count_reserved + count > MOST_RESERVED) return;
+    uint64_t bytes = count * PAGE_BYTES - draw(PAGE_BYTES);
+    uint64_t first = (fixture_ok(sim_request(number, PROTOCOL_map, bytes, protection, 0)) - LAYOUT_MMAP_FIRST) / PAGE_BYTES;
+    cr_assert(first % REGION_PAGES != 0 && first + count <= PAGES);
+    uint64_t aligned = 1;
+    while (aligned < count) aligned *= 2;
+    cr_assert_eq(first % aligned, 0);
+    for (uint64_t i = 0; i < count; i++) {
+        cr_assert_not(pages[first + i].is_reserved);
+        pages[first + i] = (struct model_page){ .is_reserved = true, .protection = protection };
     }
+    count_reserved += (uint32_t)count;
+}
+
+/* Three times out of four one that is reserved. */
+static uint64_t draw_page(void)
+{
+    uint64_t page = draw(PAGES);
+    bool is_wanted = count_reserved > 0 && draw(4) > 0;
+    while (is_wanted && !pages[page].is_reserved) page = draw(PAGES);
+    return page;
 }
 
 static bool all_reserved(uint64_t first, uint64_t count)
@@ -65,7 +80,8 @@ static bool all_reserved(uint64_t first, uint64_t count)
 static void step_change(bool is_unmap)
 {
     uint64_t count = 1 + draw(12);
-    uint64_t first = draw(PAGES - count);
+    uint64_t first = draw_page();
+    if (first + count > PAGES) first = PAGES - count;
     uint32_t protection = draw_protection();
     bool is_good = all_reserved(first, count);
     struct sim_reply reply =
@@ -76,12 +92,13 @@ static void step_change(bool is_unmap)
         if (is_unmap) pages[first + i] = (struct model_page){ 0 };
         else pages[first + i].protection = protection;
     }
+    if (is_unmap) count_reserved -= (uint32_t)count;
 }
 
 static void step_touch(void)
 {
     static const uint64_t accesses[] = { FAULT_READ, FAULT_READ, FAULT_READ, FAULT_WRITE, FAULT_WRITE, FAULT_WRITE, FAULT_WRITE, FAULT_EXECUTE };
-    uint64_t page = draw(PAGES);
+    uint64_t page = draw_page();
     uint64_t access = accesses[draw(8)];
     struct model_page *model = &pages[page];
     bool is_good = model->is_reserved && !(access == FAULT_WRITE && model->protection != PROTECTION_WRITE)

