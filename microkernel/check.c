@@ -38,7 +38,7 @@ bool check_next(enum frame_kind kind, frame_t *frame, void **object)
     return true;
 }
 
-uint32_t check_run(void)
+[[gnu::noinline]] uint32_t check_run(void) /* a function of its own: tests stop the machine here (tests/machine/test_twin.py) */
 {
     failed = 0;
     if (!frame_check_tiers()) check_fail(INVARIANT_TIERS, "bitmap, stock or free rows", 0, 0, 0);

@@ -52,6 +52,7 @@ class Machine:
     cpu: str = None             # default: everything that the accelerator has
     accelerator: str = 'tcg'
     display: bool = False
+    dump: Path = None           # a new file that holds the machine's memory, also when it has ended
     extra: list = field(default_factory=list)
 
     def command(self):
@@ -68,6 +69,10 @@ class Machine:
             command += ['-cdrom', str(self.iso), '-boot', 'd']
             if self.door == 'uefi':
                 command += ['-bios', OVMF]
+        if self.dump:
+            size = self.memory if self.memory[-1:].isalpha() else self.memory + 'M'
+            path = str(self.dump).replace(',', ',,')
+            command += ['-object', f'memory-backend-file,id=memory,size={size},mem-path={path},share=on', '-machine', 'memory-backend=memory']
         return command + self.extra
 
 

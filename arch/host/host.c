@@ -54,6 +54,7 @@ void host_initialise(uint64_t bytes)
     timer_nanoseconds = 0;
     host_on_flush = nullptr;
     host_on_idle = nullptr;
+    host_tlb_is_deaf = false;
     host_log_clear();
     host_activate((frame_t){ 0 });
     memset(events, 0, sizeof events);

@@ -67,6 +67,9 @@ bool host_walk(frame_t root, uint64_t address, struct host_translation *translat
  * nullptr: a page fault. */
 void *host_load(uint64_t address);
 
+/* While set, the buffer does not hear what the kernel asks of it: so a kernel looks that forgets to invalidate. host_initialise() clears it. */
+extern bool host_tlb_is_deaf;
+
 /* The first remembered translation that differs from a walk, or nullptr. Rights that have grown do not count. */
 const struct host_translation *host_tlb_stale(void);
 

@@ -10,6 +10,7 @@
 
 struct host_translation host_tlb[HOST_TLB_ROWS];
 void (*host_on_flush)(void);
+bool host_tlb_is_deaf;
 
 static unsigned next_row;
 static frame_t active_root;
@@ -100,6 +101,7 @@ void arch_tlb_invalidate(user_page_t page)
 {
     host_event_add(HOST_INVALIDATIONS);
     if (host_on_flush != nullptr) host_on_flush();
+    if (host_tlb_is_deaf) return;
     for (unsigned i = 0; i < HOST_TLB_ROWS; i++) {
         uint64_t size_bytes = (uint64_t)1 << pte_shift(host_tlb[i].level);
         if (host_tlb[i].is_used && (host_tlb[i].page & ~(size_bytes - 1)) == (page.address & ~(size_bytes - 1))) host_tlb[i].is_used = false;
@@ -110,5 +112,6 @@ void arch_tlb_flush(void)
 {
     host_event_add(HOST_FLUSHES);
     if (host_on_flush != nullptr) host_on_flush();
+    if (host_tlb_is_deaf) return;
     memset(host_tlb, 0, sizeof host_tlb);
 }

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import machine as qemu
+import memory_check
 import serial_log
 import words
 from bundle import bundle_bytes
@@ -103,20 +104,24 @@ def end_all():
 # --- Booting ---
 
 def boot(kernel='kernel-test', modules=(), append='', memory='128M', door='pvh', cpu=None, timeout=60, icount=False, pager='pager',
-         bundle=None, trace='', until=None):
+         bundle=None, trace='', until=None, extra=()):
     """Boots and waits for the end; returns a Boot.
 
     kernel, pager: names of built files (pager also a path or bytes). modules: [(path or bytes, command line)...] after the pager.
     append: further kernel arguments; debug-exit and end=exit are given unless append says end=... itself. trace: value of trace=.
     door: pvh (fast, the default), bios, uefi. icount: exactly repeatable, one instruction = 32 ns of the machine's time.
     bundle: bytes to hand over in place of the bundle of the modules (pvh only). until: end when the log holds this text.
-    timeout: seconds of real time."""
+    timeout: seconds of real time. extra: further options of QEMU.
+
+    When the kernel has ended the machine in order, its memory is checked by the twin (tools/memory_check.py): whatever a test does, it must find nothing."""
     running.folder.mkdir(parents=True, exist_ok=True)
     stem = running.folder / str(len(running.boots))
     assert built(kernel).exists(), f'the build made no {shown(built(kernel))}'
     pager = (pager if isinstance(pager, (bytes, Path)) else built(pager), 'pager')
     arguments = ' '.join(kernel_arguments(append, trace))
-    machine = qemu.Machine(door=door, kernel=built(kernel), arguments=arguments, memory=memory, cpu=cpu, extra=qemu.DETERMINISTIC if icount else [])
+    options = [*(qemu.DETERMINISTIC if icount else []), *extra]
+    machine = qemu.Machine(door=door, kernel=built(kernel), arguments=arguments, memory=memory, cpu=cpu, extra=options,
+                           dump=stem.with_suffix('.memory'))
     if door == 'pvh':
         machine.bundle = stem.with_suffix('.bundle')
         machine.bundle.write_bytes(bundle_bytes([(content_of(content), text) for content, text in [pager, *modules]]) if bundle is None else bundle)
@@ -127,7 +132,16 @@ def boot(kernel='kernel-test', modules=(), append='', memory='128M', door='pvh',
     outcome = qemu.run(machine, timeout, log=stem.with_suffix('.log'), until=until)
     result = Boot(machine, outcome, serial_log.parse(outcome.output), stem.with_suffix('.log'))
     running.boots.append(result)
+    check_memory(result, until)
     return result
+
+
+def check_memory(result, until):
+    """The twin's word about what the machine left, unless it was ended in the middle of something. The dump stays when it is broken."""
+    if result.outcome.ending in ('success', 'failed') and until is None:
+        result.memory = memory_check.check(result.machine.dump, result.machine.kernel)
+        assert not result.memory.findings, f'{result.memory.text()}\nmemory: {shown(result.machine.dump)}'
+    result.machine.dump.unlink(missing_ok=True)
 
 
 def kernel_arguments(append, trace):
@@ -159,6 +173,7 @@ class Boot:
     outcome: qemu.Outcome
     lines: list          # of serial_log.Line: seconds, subsystem, event, values, raw
     log: Path
+    memory: memory_check.Report = None # what the twin said
 
     @property
     def status(self):

@@ -311,3 +311,36 @@ Test(space_random, against_the_model)
     for (uint64_t seed = 1; seed <= SEEDS; seed++)
         run_seed(seed);
 }
+
+/* Twenty operations, every other one with a buffer that does not hear of it. How often a stale translation was seen. */
+static unsigned run_deaf(uint64_t seed, void (*take)(const struct target *))
+{
+    unsigned seen = 0;
+    model_begin(seed);
+    host_on_flush = nullptr; /* it would find the same, and end the test */
+    for (unsigned i = 0; i < 20; i++) {
+        struct target target = random_target(i);
+        target.s = 0;
+        try_fill(&target);
+        host_activate(model.spaces[0]->root);
+        for (unsigned load = 0; load < 3; load++) host_load(target.span.first.address + random_below(target.count) * PAGE_BYTES);
+        host_tlb_is_deaf = i % 2 == 1;
+        take(&target);
+        if (!host_tlb_is_deaf) cr_assert_null(host_tlb_stale());
+        else if (host_tlb_stale() != nullptr) seen++;
+        host_tlb_is_deaf = false;
+    }
+    model_end();
+    return seen;
+}
+
+/* A kernel that forgets to invalidate is seen (I11), whatever it was that took something away. */
+Test(space_random, a_forgotten_invalidation_is_seen)
+{
+    static void (*const taking[])(const struct target *) = { try_unmap, try_protect, try_move };
+    for (unsigned kind = 0; kind < sizeof taking / sizeof taking[0]; kind++) {
+        unsigned seen = 0;
+        for (unsigned round = 0; round < 10; round++) seen += run_deaf(100 * (kind + 1) + round, taking[kind]);
+        cr_assert_gt(seen, 10, "operation %u: seen %u times", kind, seen);
+    }
+}

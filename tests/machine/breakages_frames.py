@@ -1,0 +1,162 @@
+"""What is broken on purpose in the frame table, the bitmap, the stock and the stacks."""
+from breakages import Breakages
+from memory_check_bitmap import GROUP, LINE, WORD, Tiers
+from memory_image import ADDRESS, PAGE
+
+BREAKAGES = Breakages()
+breaks = BREAKAGES.breaks
+
+
+# --- 2: map counts ---
+
+@breaks(2)
+def one_reference_too_many(scene):
+    yield scene.row(scene.user, 'count', add=1)
+
+
+@breaks(2)
+def one_reference_too_few(scene):
+    yield scene.row(scene.user, 'count', add=-1)
+
+
+@breaks(2)
+def count_of_a_message_buffer(scene):
+    _, thread = scene.buffered_thread()
+    yield scene.row(scene.head[scene.image.field(thread, 'thread', 'buffer.number')], 'count', add=1)
+
+
+@breaks(2)
+def references_to_an_object(scene):
+    yield scene.row(scene.space_frame, 'count', 1)
+
+
+@breaks(2)
+def references_to_a_free_frame(scene):
+    yield scene.row(scene.first_of('FREE'), 'count', 1)
+
+
+@breaks(2)
+def two_leaves_name_one_page_that_counts_one(scene):
+    other = next(page[-1] for page in scene.pages[scene.space_frame] if page[-1] != scene.entry)
+    yield other, 8, scene.image.number(other, 8) & ~ADDRESS | scene.user << 12
+
+
+# --- 3: tiers of the bitmap, free frames ---
+
+def valid_word(scene):
+    """The number of a word that is partly free, so that it and all above it count."""
+    tiers = Tiers(scene)
+    for line in range(tiers.nodes(LINE)):
+        masks = tiers.groups[line // 64 * tiers.group_masks:]
+        if (masks[0] | masks[WORD]) >> line % 64 & 1:
+            for index in range(8):
+                if tiers.lines[line] >> index & 1:
+                    return line * 8 + index
+    raise AssertionError('no word is partly free')
+
+
+def tier(name, order, words):
+    """The lowest order's bit for the node that holds that word; in the lowest tier a frame's bit."""
+    def bit_of_a_tier(scene):
+        first = scene.image.physical_of(scene.image.variable('frame_state', f'bitmap.{name}'))
+        node = valid_word(scene) >> order - WORD
+        yield scene.change(first + 8 * (node if words == 0 else node // words * scene.layout.size(f'bitmap_{name[:-1]}') // 8), 8,
+                           flip=1 if words == 0 else 1 << node % 64)
+    bit_of_a_tier.__name__ += '_' + name
+    breaks(3)(bit_of_a_tier)
+
+
+tier('words', WORD, 0)
+tier('lines', LINE, 0)
+tier('groups', LINE, 64)
+tier('sections', GROUP, 64)
+
+
+@breaks(3)
+def bit_of_the_top(scene):
+    yield scene.variable('frame_state', 'bitmap.top[0]', flip=1)
+
+
+@breaks(3)
+def bit_beyond_the_end_of_the_top(scene):
+    yield scene.variable('frame_state', 'bitmap.top[5]', flip=1 << 63)
+
+
+@breaks(3)
+def count_of_the_bitmap(scene):
+    yield scene.variable('frame_state', 'bitmap.count_free', add=-1)
+
+
+@breaks(3)
+def a_frame_in_the_stock_is_not_zero(scene):
+    yield scene.stock() * PAGE + 4088, 8, 1
+
+
+@breaks(3)
+def a_frame_in_the_stock_twice(scene):
+    yield scene.variable('frame_state', 'stock[1].number', scene.stock())
+
+
+@breaks(3)
+def a_mapped_frame_in_the_stock(scene):
+    scene.stock()
+    yield scene.variable('frame_state', 'stock[0].number', scene.user)
+
+
+@breaks(3)
+def a_free_row_with_a_cookie(scene):
+    yield scene.row(scene.first_of('FREE'), 'cookie', 1)
+
+
+@breaks(3)
+def a_free_row_with_flags(scene):
+    yield scene.row(scene.first_of('FREE'), 'flags', scene.layout.constant('FRAME_DIRTY'))
+
+
+@breaks(3)
+def a_free_frame_is_held(scene):
+    yield scene.row(scene.first_of('FREE'), 'kind', scene.kind['KERNEL'])
+
+
+@breaks(3)
+def a_block_that_is_longer_than_it_can_be(scene):
+    yield scene.row(scene.space_frame, 'flags', 20 << scene.layout.constant('FRAME_ORDER_SHIFT'))
+
+
+@breaks(3)
+def flags_of_an_object(scene):
+    yield scene.row(scene.space_frame, 'flags', scene.layout.constant('FRAME_FILLED'))
+
+
+# --- 4: the sum of all frames ---
+
+@breaks(4)
+def total_of_frames(scene):
+    yield scene.variable('frame_state', 'count_total', add=1)
+
+
+@breaks(4)
+def a_reserved_frame_is_held(scene):
+    yield scene.row(0x100, 'kind', scene.kind['KERNEL'])
+
+
+@breaks(4)
+def a_frame_of_the_first_pages_is_held(scene):
+    yield scene.row(3, 'kind', scene.kind['KERNEL'])
+
+
+@breaks(4)
+def a_kind_that_does_not_exist(scene):
+    yield scene.row(scene.first_of('RESERVED'), 'kind', 0x77)
+
+
+# --- 12: stacks ---
+
+@breaks(12, twin_only=True)
+def a_word_deep_in_the_kernel_stack(scene):
+    yield scene.layout.physical(scene.layout.symbols['kernel_stack']), 8, 1
+
+
+@breaks(12, twin_only=True)
+def a_word_deep_in_a_stack_for_exceptions(scene):
+    yield scene.layout.physical(scene.layout.symbols['special_stacks'] + 2 * PAGE), 8, 1
