@@ -81,7 +81,7 @@ def boot_with_stops(on_check, **arguments):
     folder.mkdir(parents=True, exist_ok=True)
     stops = Stops(folder, on_check)
     stops.thread.start()
-    result = boot(extra=stops.extra(), timeout=240, **arguments)
+    result = boot(extra=stops.extra(), timeout=240, icount=True, **arguments)  # so that what is there at each check is always the same
     stops.thread.join()
     if stops.error:
         raise stops.error
@@ -111,11 +111,11 @@ def most(reports, what):
 
 def test_agree_beside_programs():
     reports = expect_agreement(1, modules=default_modules())
-    assert len(reports) >= 5 and most(reports, 'spaces') >= 4 and most(reports, 'threads') >= 4 and most(reports, 'leaves') > 200
+    assert len(reports) >= 5 and most(reports, 'spaces') >= 4 and most(reports, 'threads') >= 4 and most(reports, 'leaves') > 50
 
 
 def test_agree_beside_hostile_programs():
-    assert len(expect_agreement(7, modules=subject_modules('calls', 'protection'))) > 3
+    assert len(expect_agreement(7, modules=subject_modules('addresses', 'protection'))) > 3
 
 
 @cases(prefix=['messages', 'threads', 'spaces', 'frames'], memory=['24M', '512M'])
