@@ -135,8 +135,27 @@ Test(check, tiers_3)
     BREAK(frame_find(frame)->kind, FRAME_KIND_KERNEL, 3);
 }
 
+Test(check, tiers_3_bitmap)
+{
+    struct bitmap *bitmap = &frame_state.bitmap;
+    BREAK(bitmap->count_free, bitmap->count_free + 1, 3);
+    BREAK(bitmap->top[0], bitmap->top[0] ^ 1, 3);
+    BREAK(bitmap->top[BITMAP_SLOTS - 1], (uint64_t)1 << 63, 3);
+}
+
+Test(check, tiers_3_stock)
+{
+    cr_assert(frame_prepare() && frame_prepare());
+    expect_none();
+    uint64_t *content = arch_frame_pointer(frame_state.stock[0]);
+    BREAK(content[511], 1, 3);
+    BREAK(frame_state.stock[1].number, frame_state.stock[0].number, 3);
+    BREAK(frame_state.stock[0].number, user.number, 3);
+}
+
 Test(check, sum_4)
 {
+    BREAK(frame_state.count_total, frame_state.count_total + 1, 4);
     BREAK(frame_find((frame_t){ RESERVED - 1 })->kind, FRAME_KIND_KERNEL, 4);
     BREAK(frame_find((frame_t){ 0 })->kind, FRAME_KIND_KERNEL, 4);
 }
