@@ -219,7 +219,7 @@ bool pager_audit(const struct pager *pager)
 
 const char *pager_check(const struct pager *pager)
 {
-    uint32_t running = 0;
+    uint32_t running = 0, watchers = 0;
     check_count_references(pager);
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         const struct process *process = pager->process[i];
@@ -228,7 +228,9 @@ const char *pager_check(const struct pager *pager)
         const char *failed = check_process(pager, process);
         if (failed != nullptr) return failed;
         running += process->state == PROCESS_RUNNING;
+        watchers += process->watch.ring != nullptr;
     }
+    if (watchers != pager->count_watchers) return "count of watches";
     if (running != pager->count_running) return "count of running processes";
     const char *failed = check_families(pager);
     if (failed != nullptr) return failed;

@@ -170,9 +170,14 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
 static void fault_of_handle(struct pager *pager, struct process *process, const struct pager_message *message, struct pager_action *action)
 {
     struct fault_view view = { process, message, nullptr };
-    enum status status = holding_map(pager, process, message->word[1]);
+    struct holding_row row;
+    enum status status = holding_row(pager, process, message->word[1], &row);
     if (pager->trace & TRACE_FAULTS) report_handle(&view, status);
-    action_reply(action, message->token, status == STATUS_OK ? FAULT_RETRY : FAULT_REFUSE);
+    if (status == STATUS_OK) {
+        action_handle(action, message->token, &row);
+        return;
+    }
+    action_reply(action, message->token, FAULT_REFUSE);
     action->word[0] = status;
 }
 

@@ -146,6 +146,7 @@ void holding_close(struct pager *pager, struct process *process, struct holding 
 {
     if (holding_is_service(process, holding)) {
         uint32_t service = holding->service_slot;
+        if (process->watch.service_slot == service) watch_end(pager, process);
         service_end(process, service); /* first: so the kernel's rows and the calls that wait are gone in one go */
         holding_revoke(pager, holding);
         holding_drop(pager, process, holding);
@@ -179,21 +180,23 @@ void holding_sweep(struct pager *pager)
 
 /* --- The kernel's rows --- */
 
-static enum status holding_map_found(const struct pager *pager, const struct process *process, uint32_t handle, const struct holding *row)
+enum status holding_row(const struct pager *pager, const struct process *process, uint64_t handle, struct holding_row *row)
 {
-    const struct process *named = holding_process(pager, row);
-    if (row->kind == HOLDING_GROUP) return STATUS_BAD_OBJECT;
-    if (row->kind == HOLDING_PROCESS) return seam_handle_map(process->space, handle, pager->endpoint, row->rights, process_handle_badge(named, process));
-    uint64_t badge = row->badge != 0 ? row->badge : HOLDING_BADGE_USUAL | process->number;
-    return seam_handle_map(process->space, handle, named->services.rows[row->service_slot].endpoint, row->rights, badge);
-}
-
-enum status holding_map(struct pager *pager, struct process *process, uint64_t handle)
-{
-    if (handle == HANDLE_PAGER) return seam_handle_map(process->space, HANDLE_PAGER, pager->endpoint, RIGHT_CALL, process_badge(process));
+    *row = (struct holding_row){ pager->endpoint, process_badge(process), RIGHT_CALL };
+    if (handle == HANDLE_PAGER) return STATUS_OK;
     struct holding *holding;
     enum status status = holding_find(process, handle, &holding);
-    return status == STATUS_OK ? holding_map_found(pager, process, (uint32_t)handle, holding) : status;
+    if (status != STATUS_OK) return status;
+    if (holding->kind == HOLDING_GROUP) return STATUS_BAD_OBJECT;
+    const struct process *named = holding_process(pager, holding);
+    row->rights = holding->rights;
+    if (holding->kind == HOLDING_PROCESS) {
+        row->badge = process_handle_badge(named, process);
+    } else {
+        row->endpoint = named->services.rows[holding->service_slot].endpoint;
+        row->badge = holding->badge != 0 ? holding->badge : HOLDING_BADGE_USUAL | process->number;
+    }
+    return STATUS_OK;
 }
 
 void holding_release_all(struct pager *pager, struct process *process)

@@ -87,8 +87,13 @@ void holding_close(struct pager *pager, struct process *process, struct holding 
 uint32_t holding_revoke(struct pager *pager, struct holding *holding);
 /* Closes every handle that does not hold any more: who holds it has no group in common with whom it leads to, or its group has no member. */
 void holding_sweep(struct pager *pager);
-/* Fills the kernel's row of a handle, HANDLE_PAGER included. BAD_HANDLE, STALE; BAD_OBJECT (a group's: nobody to call). */
-enum status holding_map(struct pager *pager, struct process *process, uint64_t handle);
+/* What the kernel's row of a handle, HANDLE_PAGER included, has to say. BAD_HANDLE, STALE; BAD_OBJECT (a group's: nobody to call). */
+struct holding_row {
+    endpoint_id_t endpoint;
+    uint64_t badge;
+    uint64_t rights;
+};
+enum status holding_row(const struct pager *pager, const struct process *process, uint64_t handle, struct holding_row *row);
 /* Drops rights. */
 void holding_narrow(struct process *process, struct holding *holding, uint32_t rights);
 /* Closes everything, gives the table's pages back. */

@@ -44,6 +44,15 @@ enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *fra
 enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t buffer, uint32_t priority, uint64_t flags, thread_id_t *thread);
 enum status seam_thread_destroy(thread_id_t thread);
 enum status seam_thread_start(thread_id_t thread, uint64_t instruction, uint64_t stack, uint64_t argument);
+/* What a thread is at: its request, if any, and to whom it went. `cycles`: for how long at least, as far as this was asked. */
+struct seam_thread_info {
+    enum thread_state state;
+    enum thread_request request;
+    uint64_t endpoint;
+    uint64_t server; /* the space that owes the answer */
+    uint64_t cycles;
+};
+enum status seam_thread_info(thread_id_t thread, struct seam_thread_info *info);
 enum status seam_thread_cancel(thread_id_t thread, uint32_t handle);
 
 enum status seam_endpoint_create(endpoint_id_t *endpoint);

@@ -89,6 +89,14 @@ enum status seam_thread_start(thread_id_t thread, uint64_t instruction, uint64_t
     return kernel_thread_start(thread.number, instruction, stack, argument);
 }
 
+enum status seam_thread_info(thread_id_t thread, struct seam_thread_info *info)
+{
+    struct thread_info seen;
+    enum status status = kernel_thread_info(thread.number, &seen);
+    if (status == STATUS_OK) *info = (struct seam_thread_info){ seen.state, seen.request, seen.endpoint, seen.server, seen.cycles };
+    return status;
+}
+
 enum status seam_thread_cancel(thread_id_t thread, uint32_t handle) { return kernel_thread_cancel(thread.number, handle); }
 
 enum status seam_endpoint_create(endpoint_id_t *endpoint) { return kernel_endpoint_create(&endpoint->number); }

@@ -19,6 +19,9 @@ static enum status loop_step(const struct pager_action *action, struct message *
     case ACTION_RESOLVE:
         message->token = action->token;
         return kernel_resolve(HANDLE_PAGER, action->page, action->frame, action->count_pages, message);
+    case ACTION_HANDLE:
+        message->token = action->token;
+        return kernel_handle_resolve(HANDLE_PAGER, action->row.endpoint.number, action->row.badge, action->row.rights, message);
     case ACTION_REPLY:
         *message = (struct message){ .tag = action->tag, .token = action->token };
         __builtin_memcpy(message->word, action->word, sizeof(message->word));

@@ -4,6 +4,7 @@
  * kernel.h only. The same messages give the same actions and the same calls, on the machine and on the host.
  *
  *   message --> pager_handle --> ACTION_RESOLVE  map a page for a stopped thread, then wait      (resolve: the only kernel entry of a fault)
+ *                            --> ACTION_HANDLE   fill the row that a call misses, then wait       (handle_resolve, likewise)
  *                            --> ACTION_REPLY    answer a caller, then wait                      (reply_receive)
  *                            --> ACTION_WAIT     nobody to answer now                            (receive)
  *                            --> ACTION_END      the last program has ended and the machine ends with it
@@ -25,13 +26,14 @@ struct pager_message {
     uint64_t token;
 };
 
-enum pager_action_kind : uint8_t { ACTION_WAIT, ACTION_REPLY, ACTION_RESOLVE, ACTION_END };
+enum pager_action_kind : uint8_t { ACTION_WAIT, ACTION_REPLY, ACTION_RESOLVE, ACTION_HANDLE, ACTION_END };
 
 /* What a field's comment does not name among its kinds is not set: a fault pays for no field that it does not need. */
 struct pager_action {
     enum pager_action_kind kind;
     uint32_t code;                /* END: 0 is success */
-    uint64_t token;               /* REPLY, RESOLVE: whom */
+    uint64_t token;               /* REPLY, RESOLVE, HANDLE: whom */
+    struct holding_row row;       /* HANDLE */
     uint64_t page;                /* RESOLVE: page address | attributes */
     uint64_t frame;               /* RESOLVE: frame or FRAME_FRESH */
     uint64_t count_pages;         /* RESOLVE */
@@ -64,6 +66,13 @@ static inline void action_resolve(struct pager_action *action, uint64_t token, c
     action->page = answer->page;
     action->frame = answer->frame;
     action->count_pages = answer->count_pages;
+}
+
+static inline void action_handle(struct pager_action *action, uint64_t token, const struct holding_row *row)
+{
+    action->kind = ACTION_HANDLE;
+    action->token = token;
+    action->row = *row;
 }
 
 static inline void action_end(struct pager_action *action, uint32_t code)
@@ -102,6 +111,7 @@ struct pager {
     uint32_t count_boot_groups;
     uint32_t next_number;
     uint32_t count_running;
+    uint32_t count_watchers;
     struct process *ready_first;  /* WAIT_READY, in order */
     struct process *ready_last;
     bool is_waking;               /* a notification of our own is on its way */

@@ -114,7 +114,7 @@ void process_undo(struct pager *pager, struct process *process)
         assert(status == STATUS_OK);
     }
     process->thread = (thread_id_t){ 0 };
-    watch_end(process);
+    watch_end(pager, process);
     holding_release_all(pager, process);
     service_release(process);
     bool has_emptied = group_leave_all(pager, process);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "request.h"
+#include "waits.h"
 
 /* Text of process_start: name and arguments, each with its NUL, none empty as a name. */
 static enum status request_start_text(const struct request *request, struct text_span *name)
@@ -53,11 +54,11 @@ enum status request_process_wait([[maybe_unused]] struct pager *pager, const str
     return STATUS_OK;
 }
 
-enum status request_process_watch([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+enum status request_process_watch(struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
 {
     struct process *process = request->caller;
     if (request->word[0] == 0) {
-        watch_end(process);
+        watch_end(pager, process);
         return STATUS_OK;
     }
     struct holding *holding;
@@ -65,7 +66,7 @@ enum status request_process_watch([[maybe_unused]] struct pager *pager, const st
     if (status != STATUS_OK) return status;
     if (holding->kind != HOLDING_SERVICE || !(holding->rights & RIGHT_RECEIVE)) return STATUS_NO_RIGHT;
     if (request->word[1] == 0) return STATUS_BAD_ARGUMENT;
-    return watch_begin(process, holding->service_slot, request->word[1]);
+    return watch_begin(pager, process, holding->service_slot, request->word[1]);
 }
 
 enum status request_process_next_event(struct pager *pager, const struct request *request, struct answer *answer)
@@ -79,5 +80,13 @@ enum status request_process_next_event(struct pager *pager, const struct request
     memcpy(answer->word, words, sizeof(words));
     answer->text_bytes = event.name_bytes;
     memcpy(pager->text, event.name, event.name_bytes);
+    return STATUS_OK;
+}
+
+enum status request_wait_report(struct pager *pager, const struct request *request, struct answer *answer)
+{
+    struct waits waits = waits_report(pager, &request->caller->groups);
+    answer->word[0] = waits.count;
+    answer->word[1] = waits.deadlocks;
     return STATUS_OK;
 }

@@ -58,7 +58,6 @@ void service_end(struct process *process, uint32_t slot)
     while (status == STATUS_AGAIN);
     assert(status == STATUS_OK);
     *service = (struct service){ 0 };
-    if (process->watch.service_slot == slot) watch_end(process);
     process->services.count--;
     quota_remove(&process->family->pages, SERVICE_CHARGE);
 }

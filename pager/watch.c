@@ -1,6 +1,7 @@
 /* Watches. See watch.h.
  *
- * When the ring is full the newest event is the one that is lost: those that are there stay true, in order, and the count says that more happened since. */
+ * When the ring is full the newest event is the one that is lost: those that are there stay true, in order, and the count says that more happened
+ * since. */
 #include "watch.h"
 
 #include <assert.h>
@@ -11,7 +12,7 @@
 
 static_assert(WATCH_EVENTS * sizeof(struct watch_event) <= PAGE_BYTES && WATCH_NAME_BYTES == PROCESS_NAME_BYTES);
 
-enum status watch_begin(struct process *process, uint32_t service_slot, uint64_t bits)
+enum status watch_begin(struct pager *pager, struct process *process, uint32_t service_slot, uint64_t bits)
 {
     struct watch *watch = &process->watch;
     if (watch->ring == nullptr) {
@@ -19,17 +20,19 @@ enum status watch_begin(struct process *process, uint32_t service_slot, uint64_t
         enum status status = slot_page_take(&process->slot, ring);
         if (status != STATUS_OK) return status;
         *watch = (struct watch){ .ring = ring };
+        pager->count_watchers++;
     }
     watch->service_slot = service_slot;
     watch->bits = bits;
     return STATUS_OK;
 }
 
-void watch_end(struct process *process)
+void watch_end(struct pager *pager, struct process *process)
 {
     if (process->watch.ring == nullptr) return;
     slot_page_give(&process->slot, process->watch.ring);
     process->watch = (struct watch){ 0 };
+    pager->count_watchers--;
 }
 
 /* The group of the lowest number that two are in, or GROUP_NONE. */
@@ -59,7 +62,7 @@ static void watch_add(struct watch *watch, const struct process *process, enum p
 
 void watch_tell(struct pager *pager, const struct process *process, enum process_event kind)
 {
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < PROCESS_LIMIT && pager->count_watchers > 0; i++) {
         struct process *watcher = pager->process[i];
         if (watcher == nullptr || watcher == process || watcher->watch.ring == nullptr) continue;
         uint32_t group = watch_group(watcher, process);

@@ -38,9 +38,9 @@ struct watch {
 };
 
 /* Begins to watch, or changes where the bits go. NO_MEMORY, LIMIT. */
-enum status watch_begin(struct process *process, uint32_t service_slot, uint64_t bits);
+enum status watch_begin(struct pager *pager, struct process *process, uint32_t service_slot, uint64_t bits);
 /* Ends the watch, if there is one. */
-void watch_end(struct process *process);
+void watch_end(struct pager *pager, struct process *process);
 /* Tells everybody who watches about a process that has started, or is about to end. */
 void watch_tell(struct pager *pager, const struct process *process, enum process_event kind);
 /* Takes the oldest event; `lost`: how many there was no room for before it. False: there is none. */

@@ -6,8 +6,6 @@
 
 #include <assert.h>
 
-#include <quire/endpoint.h>
-
 static enum status serve(uint32_t handle, const struct server *server, void *context)
 {
     struct message message;
@@ -37,15 +35,11 @@ enum status server_run(uint32_t handle, const struct server *server, void *conte
     return status;
 }
 
-/* The kernel answers and waits in one call. So this waits where something has come already: at an endpoint of its own, bits set before. */
+/* An answer alone: without a handle the kernel does not wait. */
 enum status server_reply(const struct message *message)
 {
-    static uint32_t at_once;
-    enum status status = at_once == HANDLE_NONE ? endpoint_create(&at_once) : STATUS_OK;
-    if (status == STATUS_OK)
-        status = notify(at_once, 1);
-    if (status != STATUS_OK)
-        return status;
+    if (message->token == 0)
+        return STATUS_STALE;
     struct message reply = *message;
-    return reply_receive(at_once, &reply);
+    return reply_receive(HANDLE_NONE, &reply);
 }

@@ -17,3 +17,12 @@ enum status system_info(struct system_info *info)
     }
     return status;
 }
+
+enum status system_report_waits(struct system_waits *waits)
+{
+    struct message message = {};
+    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_wait_report, 0, &message);
+    if (status == STATUS_OK)
+        *waits = (struct system_waits){ .processes = message.word[0], .deadlocks = message.word[1] };
+    return status;
+}

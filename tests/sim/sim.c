@@ -94,6 +94,13 @@ static void do_action(void)
         memcpy(&argument[2], action.word, sizeof(action.word));
         argument[8] = action.token;
         break;
+    case ACTION_HANDLE:
+        number = CALL_handle_resolve;
+        argument[1] = action.row.endpoint.number;
+        argument[2] = action.row.badge;
+        argument[3] = action.row.rights;
+        argument[8] = action.token;
+        break;
     case ACTION_RESOLVE:
         number = CALL_resolve;
         argument[1] = action.page;

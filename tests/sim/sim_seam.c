@@ -144,6 +144,18 @@ enum status seam_thread_start(thread_id_t thread, uint64_t instruction, uint64_t
     return sim_pager_call(CALL_thread_start, argument);
 }
 
+enum status seam_thread_info(thread_id_t thread, struct seam_thread_info *info)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { thread.number };
+    enum status status = sim_pager_call(CALL_thread_info, argument);
+    if (status != STATUS_OK) return status;
+    *info = (struct seam_thread_info){
+        .state = (enum thread_state)(argument[0] & 0xff), .request = (enum thread_request)(argument[0] >> 8 & 0xff),
+        .endpoint = argument[1], .server = argument[2], .cycles = argument[4],
+    };
+    return STATUS_OK;
+}
+
 enum status seam_thread_cancel(thread_id_t thread, uint32_t handle)
 {
     uint64_t argument[CALL_ARGUMENTS] = { thread.number, handle };

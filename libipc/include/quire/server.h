@@ -28,8 +28,7 @@ struct server {
 enum status server_run(uint32_t handle, const struct server *server, void *context);
 
 /* Answers a message that was left for later, in any order, from any of the functions: tag and words are the reply, the token says whose. The message
- * buffer is sent along as far as the tag says. STATUS_STALE: who asked has ended, or was answered already. STATUS_NO_MEMORY, STATUS_LIMIT: the first
- * answer makes an endpoint of its own, at which it does not have to wait. */
+ * buffer is sent along as far as the tag says. STATUS_STALE: who asked has ended, or was answered already. */
 enum status server_reply(const struct message *message);
 
 #endif

@@ -16,4 +16,13 @@ struct system_info {
 /* Describes the machine. STATUS_OK, or what the call itself was refused with (call, in syscall.h). */
 enum status system_info(struct system_info *info);
 
+struct system_waits {
+    uint64_t processes; /* that wait for others */
+    uint64_t deadlocks; /* circles among them */
+};
+
+/* Writes to the log who waits for whom among the processes of the caller's groups, and which of them wait in a circle (docs/log-format.md).
+ * STATUS_OK, or what the call itself was refused with (call, in syscall.h). */
+enum status system_report_waits(struct system_waits *waits);
+
 #endif
