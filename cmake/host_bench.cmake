@@ -15,3 +15,12 @@ target_include_directories(frame_bench PRIVATE microkernel arch/host ${CMAKE_SOU
 target_compile_options(frame_bench PRIVATE -g0 -idirafter${CMAKE_SOURCE_DIR}/libc-min/include)
 target_compile_definitions(frame_bench PRIVATE QUIRE_ON_HOST=1 _DEFAULT_SOURCE)
 target_link_options(frame_bench PRIVATE -fuse-ld=lld)
+
+# Regions and segments: the pager's sources, of which only what is asked for is linked.
+quire_sources(region_bench_sources tests/bench/host_region/*.c pager/region.c pager/directory.c pager/area.c pager/slot.c pager/segment.c pager/family.c)
+add_executable(region_bench ${region_bench_sources})
+target_link_libraries(region_bench PRIVATE quire_warnings)
+target_include_directories(region_bench PRIVATE pager microkernel libimage ${CMAKE_SOURCE_DIR})
+target_compile_options(region_bench PRIVATE -g0 -ffunction-sections -idirafter${CMAKE_SOURCE_DIR}/libc-min/include)
+target_compile_definitions(region_bench PRIVATE QUIRE_ON_HOST=1 _DEFAULT_SOURCE)
+target_link_options(region_bench PRIVATE -fuse-ld=lld -Wl,--gc-sections)

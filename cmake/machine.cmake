@@ -130,7 +130,7 @@ endfunction()
 quire_each_program(tests/machine/programs quire_add_test_program)
 
 function(quire_add_bench_program name)
-    if(NOT name STREQUAL "host") # cmake/host_bench.cmake
+    if(NOT name MATCHES "^host") # cmake/host_bench.cmake
         quire_add_for_tests(bench bench ${name} ${ARGN})
     endif()
 endfunction()

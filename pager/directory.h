@@ -4,7 +4,7 @@
  * of it is there for any address: words without a leaf lead to one leaf of empty regions, an empty region has the segment "nobody" at all of its pages. So
  * finding a segment is loads and no decisions, the same number whatever there is.
  *
- *   leaf[a >> 30] --> region of 8 MiB --> map[a >> 12 & mask] --> row of a segment, as its offset in bytes; 0 is nobody
+ *   leaf[a >> 30] --> region of 8 MiB --> map[a >> 12 & mask] --> row of a segment, as its distance from the table; 0 is nobody
  *
  * While one segment is all there is in a region, mask is 0 and map leads to the word beside it; with a second one it gets a map of its own, two pages.
  *
@@ -61,7 +61,7 @@ static inline struct region *directory_at(const struct directory *directory, uin
 {
     return &directory->leaf[index / LEAF_REGIONS][index % LEAF_REGIONS];
 }
-/* The row of a segment for an address of region `index`: the one that holds the address if any does. */
+/* The row of a segment for an address of region `index`: of the one that holds the address if any does. */
 static inline uint32_t directory_row(const struct directory *directory, uint64_t index, uint64_t address)
 {
     const struct region *region = directory_at(directory, index);

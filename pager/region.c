@@ -88,14 +88,18 @@ static void range_add(struct region_book *book, uint32_t first, uint32_t limit)
     }
 }
 
-/* Makes pages free, and joins them with what is free beside them. */
-static inline void range_join(struct region_book *book, uint32_t first, uint32_t limit)
+/* Makes a block free, and joins it with its free buddy, and that with its own: ends by invariant 2. */
+static inline void block_join(struct region_book *book, uint32_t node)
+{
+    for (; node_is_set(book, node ^ 1); node /= 2) node_clear(book, node ^ 1);
+    node_set(book, node);
+}
+
+static void range_join(struct region_book *book, uint32_t first, uint32_t limit)
 {
     while (first < limit) {
         unsigned order = block_order(first, limit);
-        uint32_t node = node_of(first, order);
-        for (; node_is_set(book, node ^ 1); node /= 2) node_clear(book, node ^ 1); /* ends by invariant 2 */
-        node_set(book, node);
+        block_join(book, node_of(first, order));
         first += 1u << order;
     }
 }
@@ -108,9 +112,12 @@ static inline uint64_t range_mask(uint32_t first, uint32_t limit, uint32_t word)
     return low_bits(end - begin) << begin;
 }
 
+static inline bool range_is_in_word(uint32_t first, uint32_t limit) { return first / 64 == (limit - 1) / 64; }
+
 /* Whether all of a range is in use (or, with `inverted` all ones, whether nothing is). */
 static inline bool range_is(const struct region_book *book, uint32_t first, uint32_t limit, uint64_t inverted)
 {
+    if (range_is_in_word(first, limit)) return (~(book->used[first / 64] ^ inverted) & low_bits(limit - first) << first % 64) == 0;
     for (uint32_t word = first / 64; word <= (limit - 1) / 64; word++)
         if (~(book->used[word] ^ inverted) & range_mask(first, limit, word)) return false;
     return true;
@@ -118,6 +125,10 @@ static inline bool range_is(const struct region_book *book, uint32_t first, uint
 
 static inline void range_flip(struct region_book *book, uint32_t first, uint32_t limit)
 {
+    if (range_is_in_word(first, limit)) {
+        book->used[first / 64] ^= low_bits(limit - first) << first % 64;
+        return;
+    }
     for (uint32_t word = first / 64; word <= (limit - 1) / 64; word++) book->used[word] ^= range_mask(first, limit, word);
 }
 
@@ -183,7 +194,8 @@ bool region_reserve(struct region_descriptor *descriptor, struct region_book *bo
     return true;
 }
 
-bool region_free(struct region_descriptor *descriptor, struct region_book *book, uint32_t first, uint32_t count)
+/* What is no block within one word of `used`. */
+__attribute__((noinline)) static bool region_free_range(struct region_descriptor *descriptor, struct region_book *book, uint32_t first, uint32_t count)
 {
     if (count == 0 || first >= REGION_PAGES || count > REGION_PAGES - first) return false;
     uint32_t limit = first + count;
@@ -195,6 +207,21 @@ bool region_free(struct region_descriptor *descriptor, struct region_book *book,
     range_flip(book, first, limit);
     range_join(book, first, limit);
     region_set_free(descriptor, region_free_pages(descriptor) + (limit - first), book_orders(book));
+    return true;
+}
+
+bool region_free(struct region_descriptor *descriptor, struct region_book *book, uint32_t first, uint32_t count)
+{
+    bool is_block = (count & (count - 1)) == 0 && (first & (count - 1)) == 0 && count - 1 < 64;
+    if (!is_block || first - 1 >= REGION_PAGES - 1) return region_free_range(descriptor, book, first, count);
+    uint64_t pages = low_bits(count) << first % 64;
+    uint64_t used = book->used[first / 64];
+    if (pages & ~used) return false;
+
+    // Commit: nothing below may fail.
+    book->used[first / 64] = used ^ pages;
+    block_join(book, (REGION_PAGES + first) >> __builtin_ctz(count));
+    region_set_free(descriptor, region_free_pages(descriptor) + count, book_orders(book));
     return true;
 }
 

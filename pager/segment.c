@@ -7,23 +7,18 @@
 #include "abi/message.h"
 #include "fill.h"
 
-/* The rows of a table that has none: nobody. */
-static struct segment no_rows[1];
-
 void segment_table_initialise(struct segment_table *table, struct slot *slot)
 {
-    *table = (struct segment_table){ .rows = no_rows, .slot = slot, .family = slot->family };
+    *table = (struct segment_table){ .rows = (struct segment *)(slot->base + SLOT_ROWS), .slot = slot, .family = slot->family };
+    assert((uintptr_t)table < (uintptr_t)table->rows && (uintptr_t)table->rows + SLOT_ROWS_BYTES - (uintptr_t)table <= UINT32_MAX);
     for (uint32_t i = 0; i < SEGMENT_FIXED; i++) table->fixed_limit[i] = UINT64_MAX;
     directory_initialise(&table->directory, slot);
 }
 
 /* --- Finding --- */
 
-static inline struct segment *row_at(const struct segment_table *table, uint32_t offset) { return (struct segment *)((char *)table->rows + offset); }
-static inline uint32_t row_offset(const struct segment_table *table, const struct segment *row)
-{
-    return (uint32_t)((const char *)row - (const char *)table->rows);
-}
+static inline struct segment *row_at(const struct segment_table *table, uint32_t distance) { return (struct segment *)((uintptr_t)table + distance); }
+static inline uint32_t row_distance(const struct segment_table *table, const struct segment *row) { return (uint32_t)((uintptr_t)row - (uintptr_t)table); }
 
 /* The first of the fixed ones that ends above an address, or the last place. Three comparisons, whatever there is. */
 static inline uint32_t fixed_above(const struct segment_table *table, uint64_t address)
@@ -35,12 +30,19 @@ static inline uint32_t fixed_above(const struct segment_table *table, uint64_t a
     return at + (limit[at] <= address);
 }
 
+__attribute__((noinline)) static struct segment *fixed_find(const struct segment_table *table, uint64_t address)
+{
+    struct segment *row = row_at(table, table->fixed_row[fixed_above(table, address)]);
+    return address >= row->first && address < row->limit ? row : nullptr;
+}
+
 struct segment *segment_find(const struct segment_table *table, uint64_t address)
 {
     uint64_t index = directory_index(address);
-    uint32_t offset = index < DIRECTORY_REGIONS ? directory_row(&table->directory, index, address) : table->fixed_row[fixed_above(table, address)];
-    struct segment *row = row_at(table, offset);
-    return address >= row->first && address < row->limit ? row : nullptr;
+    if (__builtin_expect(index >= DIRECTORY_REGIONS, false)) return fixed_find(table, address);
+    struct segment *row = row_at(table, directory_row(&table->directory, index, address));
+    bool is_in = address < row->limit && address >= row->first;
+    return __builtin_expect(is_in, true) ? row : nullptr;
 }
 
 /* The first segment of the mmap area that ends above an address in it. */
@@ -90,14 +92,11 @@ const struct segment *segment_nearest(const struct segment_table *table, uint64_
 
 enum status segment_reserve(struct segment_table *table, uint32_t count)
 {
-    if (count >= SEGMENT_LIMIT - table->count) return STATUS_LIMIT;
-    while (table->capacity < 1 + table->count + count) {
-        struct segment *rows = (struct segment *)(table->slot->base + SLOT_ROWS);
+    if (count > SEGMENT_LIMIT - table->count) return STATUS_LIMIT;
+    while (table->capacity < table->count + count) {
         uint64_t used_bytes = layout_page_up(table->capacity * sizeof(struct segment));
-        enum status status = slot_page_take(table->slot, (char *)rows + used_bytes);
+        enum status status = slot_page_take(table->slot, (char *)table->rows + used_bytes);
         if (status != STATUS_OK) return status;
-        table->rows = rows;
-        if (table->used == 0) table->used = 1;
         table->capacity = (uint32_t)((used_bytes + PAGE_BYTES) / sizeof(struct segment));
     }
     return STATUS_OK;
@@ -105,7 +104,7 @@ enum status segment_reserve(struct segment_table *table, uint32_t count)
 
 static struct segment *row_take(struct segment_table *table, const struct segment *segment)
 {
-    assert(1 + table->count < table->capacity);
+    assert(table->count < table->capacity);
     struct segment *row = row_at(table, table->free);
     if (table->free != 0) table->free = (uint32_t)row->next;
     else row = &table->rows[table->used++];
@@ -118,7 +117,7 @@ static struct segment *row_take(struct segment_table *table, const struct segmen
 static void row_give(struct segment_table *table, struct segment *row)
 {
     *row = (struct segment){ .next = table->free };
-    table->free = row_offset(table, row);
+    table->free = row_distance(table, row);
     table->count--;
     table->recent = nullptr;
 }
@@ -134,13 +133,13 @@ static void fixed_insert(struct segment_table *table, const struct segment *row)
         table->fixed_row[at] = table->fixed_row[at - 1];
     }
     table->fixed_limit[at] = row->limit;
-    table->fixed_row[at] = row_offset(table, row);
+    table->fixed_row[at] = row_distance(table, row);
 }
 
 static void fixed_remove(struct segment_table *table, const struct segment *row)
 {
     uint32_t at = 0;
-    while (table->fixed_row[at] != row_offset(table, row)) at++;
+    while (table->fixed_row[at] != row_distance(table, row)) at++;
     table->count_fixed--;
     for (; at < table->count_fixed; at++) {
         table->fixed_limit[at] = table->fixed_limit[at + 1];
@@ -214,7 +213,7 @@ struct segment *segment_insert(struct segment_table *table, const struct segment
     assert(segment->first < segment->limit);
     struct segment *row = row_take(table, segment);
     segment_refresh(row);
-    if (is_mapped(row->first)) mapped_set(table, row->first, row->limit, row_offset(table, row));
+    if (is_mapped(row->first)) mapped_set(table, row->first, row->limit, row_distance(table, row));
     else fixed_insert(table, row);
     quota_add(&table->family->pages, segment_charge(row));
     return row;
@@ -273,7 +272,7 @@ static void segment_extend(struct segment_table *table, struct segment *row, con
 {
     row->frame = joined->frame;
     segment_resize(table, row, joined->first, joined->limit, joined->pages);
-    mapped_set(table, first, limit, row_offset(table, row));
+    mapped_set(table, first, limit, row_distance(table, row));
     table->recent = nullptr;
 }
 
@@ -461,5 +460,5 @@ bool segment_table_check(const struct segment_table *table)
         else if (segment_find(table, row->first) != row || segment_find(table, row->limit - 1) != row) return false;
     }
     if (mapped != area_pages(&table->directory) || area_check(&table->directory) != nullptr) return false; /* invariant 5 */
-    return count == table->count && table->count < table->capacity && table->used <= table->capacity;
+    return count == table->count && table->count <= table->capacity && table->used <= table->capacity;
 }

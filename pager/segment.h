@@ -64,17 +64,19 @@ constexpr unsigned SEGMENT_LEVELS = sizeof(void *) == 8 ? 3 : 1; /* of page tabl
 /* One table on each level may be counted for both parts. */
 constexpr uint64_t SEGMENT_CUT_CHARGE = SEGMENT_LEVELS;
 
+/* Lies in the slot itself, in front of its rows: a row is named by its distance from the table, and what is at distance 0 holds no address. */
 struct segment_table {
+    struct segment nobody;
     struct directory directory;
-    struct segment *rows;   /* in the slot; row 0 is nobody, who holds no address */
+    struct segment *rows;   /* in the slot */
     uint64_t fixed_limit[SEGMENT_FIXED]; /* sorted; UINT64_MAX where there is none */
-    uint32_t fixed_row[SEGMENT_FIXED];   /* rows, as their offset in bytes */
+    uint32_t fixed_row[SEGMENT_FIXED];   /* rows, as their distance in bytes */
     uint32_t count_fixed;
     struct segment *recent; /* where a fault was found last; nullptr after any change */
     uint32_t count;
-    uint32_t capacity;      /* rows whose pages are there, with row 0 */
-    uint32_t used;          /* rows that were ever used, with row 0 */
-    uint32_t free;          /* the first of those that are not now, as its offset; each names the next in `next` */
+    uint32_t capacity;      /* rows whose pages are there */
+    uint32_t used;          /* rows that were ever used */
+    uint32_t free;          /* the first of those that are not now, as its distance; each names the next in `next` */
     struct slot *slot;
     struct family *family;
 };

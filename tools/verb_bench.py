@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import host_bench
+import region_bench
 import serial_log
 from build import build
 from bundle import write_bundle
@@ -96,7 +97,7 @@ def main(options):
     results = measure(folder)
     size = text_bytes(folder / 'kernel')
     results['kernel_text'] = (size, size, 'bytes', 1)
-    on_host = host_bench.results(host_bench.measure_or_say())
+    on_host = host_bench.results(host_bench.measure_or_say()) | region_bench.results(region_bench.measure())
     results.update(on_host)
     anchors = json.loads((TOP / 'tools' / 'anchors.json').read_text())
     known = {row['name'] for row in anchors}
@@ -119,6 +120,7 @@ def host_details():
         raise Failure(f'nothing can be measured: {why}')
     say('counting instructions of six allocators; this takes a few minutes')
     host_bench.print_details(host_bench.measure(host_bench.SUBJECTS))
+    region_bench.print_details(region_bench.measure())
     return 0
 
 

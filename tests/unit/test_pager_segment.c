@@ -259,7 +259,7 @@ Test(pager_segment, the_checker_sees_what_is_broken)
         default: region_set_flags(&region->descriptor, 0); break;
         }
         cr_assert_not(segment_table_check(table), "damage %u", damage);
-        if (damage == 14) region->map[2] = (uint32_t)((char *)two - (char *)table->rows);
+        if (damage == 14) region->map[2] = (uint32_t)((uintptr_t)two - (uintptr_t)table);
         *table = kept_table;
         *one = kept_one;
         *two = kept_two;
