@@ -66,8 +66,8 @@ static inline void take_receiver(struct endpoint *endpoint, struct thread *recei
     }
 }
 
-/* Copies the part in the message buffer: whole words, then the bytes that are left. False: it does not fit, and nothing has happened. In assembler, with no call,
- * no operand that is not in a register already and no clobbered one: else the message words are saved on the way without a part too. */
+/* Copies the part in the message buffer: whole words, then the bytes that are left. False: it does not fit, and nothing has happened. In assembler, with no
+ * call, no operand that is not in a register already and no clobbered one: else the message words are saved on the way without a part too. */
 [[gnu::always_inline]] static inline bool part_copy(uint64_t tag, const struct thread *from, struct thread *to)
 {
     __asm__("" : "+r"(tag)); /* what the caller knows of it is not kept for here */

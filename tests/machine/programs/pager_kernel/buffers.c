@@ -71,6 +71,59 @@ void case_buffers_lengths(void)
     client_end(&client, buffer);
 }
 
+enum wish : uint64_t { INVERT, LEAVE, ANSWER_TOO_LONG };
+
+/* A server whose buffer is at THEIRS: it answers a part with the same part, each bit turned round if that is wished. */
+static void serve_parts(uint64_t handle)
+{
+    struct message message = {};
+    while (reply_receive((uint32_t)handle, &message) == STATUS_OK) {
+        uint32_t length = tag_length(message.tag);
+        for (uint32_t i = 0; message.word[0] == INVERT && i < length; i++) ((uint8_t *)THEIRS)[i] ^= 0xff;
+        message.tag = tag_make(4, message.word[0] == ANSWER_TOO_LONG ? 4097 : length);
+        if (message.word[0] != ANSWER_TOO_LONG) continue;
+        message.word[0] = reply(&message); /* refused, and the caller waits still */
+        message.tag = tag_make(5, 0);
+    }
+}
+
+/* The same between a caller and a server that wait for each other: the fast path. A buffer is a frame: that it is mapped nowhere is nothing to the kernel. */
+void case_buffers_waiting(void)
+{
+    uint64_t buffer, endpoint, done, unmapped, freed;
+    struct worker server = client_make(&buffer);
+    kit_must(kernel_endpoint_create(&endpoint), "endpoint_create");
+    kit_must(kernel_space_map(server.space, THEIRS, buffer, 1, ATTRIBUTE_WRITE, &done), "space_map");
+    kit_must(kernel_handle_map(server.space, SERVER, endpoint, RIGHT_RECEIVE, 0), "handle_map");
+    kit_must(kernel_handle_map(kit_info->space, SERVER, endpoint, RIGHT_CALL, 0), "handle_map");
+    worker_start(&server, serve_parts, SERVER);
+    uint8_t *ours = (uint8_t *)kit_info->buffer_address, *theirs = (uint8_t *)THEIRS;
+    for (uint32_t length = 0; length <= 4100; length += length < 20 || length > 4085 ? 1 : 813) {
+        fill_pattern(ours, length);
+        memset(theirs, UNTOUCHED, MESSAGE_BUFFER_BYTES);
+        struct message message = { .tag = tag_make(3, length) };
+        enum status status = call(SERVER, &message);
+        if (!expect_status(status, length <= MESSAGE_BUFFER_BYTES ? STATUS_OK : STATUS_BAD_BUFFER)) break;
+        if (status != STATUS_OK) continue;
+        expect_equal(message.tag, tag_make(4, length));
+        for (uint32_t i = 0; i < MESSAGE_BUFFER_BYTES; i++) {
+            if (!expect_equal(ours[i], pattern(i, length) ^ (i < length ? 0xff : 0)) || !expect_equal(theirs[i], i < length ? ours[i] : UNTOUCHED)) break;
+        }
+    }
+    struct message message = { .tag = tag_make(3, 8), .word = { ANSWER_TOO_LONG } };
+    expect_status(call(SERVER, &message), STATUS_OK);
+    expect_equal(message.word[0], STATUS_BAD_BUFFER);
+    expect_equal(message.tag, tag_make(5, 0));
+    kit_must(kernel_space_unmap(server.space, THEIRS, 1, UNMAP_KEEP, &done, &unmapped, &freed), "space_unmap");
+    message = (struct message){ .tag = tag_make(3, PAGE_BYTES), .word = { LEAVE } };
+    fill_pattern(ours, 77);
+    expect_status(call(SERVER, &message), STATUS_OK);
+    expect_pattern(theirs, PAGE_BYTES, 77);
+    expect_pattern(ours, PAGE_BYTES, 77);
+    client_end(&server, buffer);
+    kit_must(kernel_endpoint_destroy(endpoint), "endpoint_destroy");
+}
+
 /* Too long, in both directions; the caller still gets the good answer after a bad one. */
 void case_buffers_too_long(void)
 {
