@@ -13,20 +13,21 @@ static void answer(struct thread *caller, enum status status)
     caller->context.call.number = status;
 }
 
-/* The row of a handle with the right, or nullptr with the status set or the handle fault under way. */
-static struct handle_row *row_with_right(struct thread *caller, uint64_t handle, uint64_t right)
+/* There is no row with the right: the caller has its status, or the handle fault is under way. */
+[[gnu::noinline, gnu::cold]] static void row_refuse(struct thread *caller, uint64_t handle)
 {
-    struct handle_row *row = handle_find(caller->space, handle);
-    if (row == nullptr) {
-        if (caller->space->pager.endpoint == nullptr || handle == HANDLE_NONE || handle > UINT32_MAX) answer(caller, STATUS_BAD_HANDLE);
-        else kernel_on_fault(caller, FAULT_HANDLE, 0, 0, 0, handle);
-        return nullptr;
-    }
-    if ((row->rights & right) == 0) {
-        answer(caller, STATUS_NO_RIGHT);
-        return nullptr;
-    }
-    return row;
+    if (handle_find(caller->space, handle) != nullptr) answer(caller, STATUS_NO_RIGHT);
+    else if (caller->space->pager.endpoint == nullptr || handle == HANDLE_NONE || handle > UINT32_MAX) answer(caller, STATUS_BAD_HANDLE);
+    else kernel_on_fault(caller, FAULT_HANDLE, 0, 0, 0, handle);
+}
+
+/* The row of a handle with the right, or nullptr with the status set or the handle fault under way. An empty row has no rights. */
+static inline struct handle_row *row_with_right(struct thread *caller, uint64_t handle, uint32_t right)
+{
+    struct handle_row *row = &caller->space->rows[handle % HANDLE_ROWS];
+    if (row->handle == handle && (row->rights & right) != 0) return row;
+    row_refuse(caller, handle);
+    return nullptr;
 }
 
 /* The part in the message buffer fits and there is one. */
@@ -53,14 +54,12 @@ static void give_reply(struct thread *from, struct thread *to)
 {
     uint64_t *argument = to->context.call.argument;
     const uint64_t *source = from->context.call.argument;
-    uint64_t tag = source[1] & TAG_SENDER_MASK;
-    uint32_t length = tag_length(tag);
-    if (length != 0) __builtin_memcpy(to->buffer_pointer, from->buffer_pointer, length);
     argument[0] = 0;
-    argument[1] = tag;
+    argument[1] = source[1] & TAG_SENDER_MASK;
     for (unsigned i = 2; i < 2 + MESSAGE_WORDS; i++) argument[i] = source[i];
     argument[8] = 0;
     to->context.call.number = STATUS_OK;
+    message_copy_part(from, to);
 }
 
 /* Lets a faulted thread go on as the reply says; false: it stays stopped. */

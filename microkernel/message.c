@@ -18,6 +18,17 @@ constexpr unsigned ARGUMENT_WORDS = 2;
 constexpr unsigned ARGUMENT_TOKEN = 8;
 constexpr unsigned END_STEP = 32;
 
+[[gnu::noinline]] static void part_copy(const struct thread *from, struct thread *to, uint32_t length)
+{
+    memcpy(to->buffer_pointer, from->buffer_pointer, length);
+}
+
+void message_copy_part(const struct thread *from, struct thread *to)
+{
+    uint32_t length = tag_length(from->context.call.argument[ARGUMENT_TAG]);
+    if (length != 0) part_copy(from, to, length);
+}
+
 static void deliver_fault(const struct thread *sender, struct thread *receiver)
 {
     uint64_t *argument = receiver->context.call.argument;
@@ -29,10 +40,7 @@ static void deliver_call(const struct thread *sender, struct thread *receiver)
 {
     const uint64_t *from = sender->context.call.argument;
     uint64_t *argument = receiver->context.call.argument;
-    uint64_t tag = from[ARGUMENT_TAG] & TAG_SENDER_MASK;
-    uint32_t length = tag_length(tag);
-    if (length != 0) memcpy(receiver->buffer_pointer, sender->buffer_pointer, length);
-    argument[ARGUMENT_TAG] = tag | receiver->space->incarnation_tag;
+    argument[ARGUMENT_TAG] = (from[ARGUMENT_TAG] & TAG_SENDER_MASK) | receiver->space->incarnation_tag;
     for (unsigned i = 0; i < MESSAGE_WORDS; i++) argument[ARGUMENT_WORDS + i] = from[ARGUMENT_WORDS + i];
 }
 
@@ -56,6 +64,7 @@ static void deliver(struct thread *sender, struct thread *receiver)
     sender->server = server;
     caller_insert(&server->callers, &sender->caller);
     assert(thread_check(sender));
+    if (sender->request == REQUEST_CALL) message_copy_part(sender, receiver);
 }
 
 static void deliver_bits(struct thread *receiver, struct endpoint *endpoint)
@@ -132,7 +141,10 @@ bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wa
 void message_release(struct thread *caller)
 {
     assert(caller->state == THREAD_WAITING);
-    thread_stop(caller);
+    caller_remove(&caller->caller);
+    caller->state = THREAD_STOPPED;
+    caller->request = REQUEST_NONE;
+    assert(thread_check(caller));
 }
 
 enum status message_end_callers(struct space *server)

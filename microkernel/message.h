@@ -28,7 +28,10 @@ static inline struct thread *message_find_caller(const struct thread *receiver, 
     return caller->server == receiver->space ? caller : nullptr;
 }
 
-/* Takes a caller out of its server's list; it is STOPPED afterwards, its request answered. */
+/* Copies the part in the message buffer that the tag in the saved registers of `from` says. Both have a buffer, and it fits. */
+void message_copy_part(const struct thread *from, struct thread *to);
+
+/* Takes a caller out of its server's ring; it is STOPPED afterwards, its request answered. */
 void message_release(struct thread *caller);
 
 /* Answers every caller that waits for a reply from the space with PEER_ENDED, in bounded steps. AGAIN until done. */

@@ -96,6 +96,7 @@ void schedule_remove(struct thread *thread)
 
 void schedule_switch(struct thread *heir)
 {
+    if (heir != nullptr && schedule_is_best(heir)) return run(heir);
     bool is_slice_over = (schedule_ready_priorities & SLICE_OVER) != 0;
     schedule_ready_priorities &= ~SLICE_OVER;
     int best = best_priority();

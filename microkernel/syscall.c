@@ -1,6 +1,7 @@
 /* System calls: from a number to a handler.
  *
- * The rows of abi/syscall.def make this dispatcher. Who may call is checked here, once, before any argument is looked at. */
+ * The rows of abi/syscall.def make this table. Who may call is checked here, once, before any argument is looked at. A table and not a switch: handlers stay
+ * functions of their own, where a switch has each of them copied into one large function. */
 #include "calls.h"
 #include "counter.h"
 #include "kernel.h"
@@ -8,41 +9,41 @@
 #include "schedule.h"
 #include "space.h"
 
-#define ALLOWED_ANY(caller) true
-#define ALLOWED_PAGER(caller) ((caller)->space->is_pager)
-#ifdef QUIRE_TEST
-#define ALLOWED_TEST(caller) true
-#else
-#define ALLOWED_TEST(caller) false
-#endif
-
-#define RUN_RETURNS(name, caller) (caller)->context.call.number = sys_##name(caller, (caller)->context.call.argument)
-#define RUN_SWITCHES(name, caller) sys_##name(caller)
-
 #ifndef QUIRE_TEST
 /* Rows marked TEST have no handler in other kernels: who asks is told that there is no such call. */
-#define sys_test_space(caller, argument) STATUS_BAD_CALL
-#define sys_test_check(caller, argument) STATUS_BAD_CALL
-#define sys_test_counter(caller, argument) STATUS_BAD_CALL
+#define sys_test_space nullptr
+#define sys_test_check nullptr
+#define sys_test_counter nullptr
 #endif
 
-static void dispatch(struct thread *caller)
-{
-    switch (caller->context.call.number) {
-#define SYSCALL(row, name, who, how, in, out, text)                                                                                                  \
-    case row:                                                                                                                                           \
-        if (ALLOWED_##who(caller)) RUN_##how(name, caller);                                                                                              \
-        else caller->context.call.number = STATUS_DENIED;                                                                                               \
-        break;
+enum who : uint8_t { ANY, PAGER, TEST };
+
+struct call_row {
+    union {
+        enum status (*returns)(struct thread *caller, uint64_t argument[CALL_ARGUMENTS]);
+        void (*switches)(struct thread *caller);
+    };
+    enum who who;
+    bool is_switching;
+};
+
+constexpr unsigned NO_CALL = CALL_LIMIT; /* a row without a handler */
+static const struct call_row rows[CALL_LIMIT + 1] = {
+#define ROW_RETURNS(name) .returns = sys_##name, .is_switching = false
+#define ROW_SWITCHES(name) .switches = sys_##name, .is_switching = true
+#define SYSCALL(number, name, may_call, how, in, out, text) [number] = { .who = may_call, ROW_##how(name) },
 #include "abi/syscall.def"
 #undef SYSCALL
-    default: caller->context.call.number = STATUS_BAD_CALL; break;
-    }
-}
+};
 
 void kernel_on_call(struct thread *caller)
 {
     counter_add(COUNTER_ENTRIES, 1);
-    dispatch(caller);
+    struct call_registers *call = &caller->context.call;
+    const struct call_row *row = &rows[call->number < CALL_LIMIT ? call->number : NO_CALL];
+    if (row->returns == nullptr) call->number = STATUS_BAD_CALL;
+    else if (row->who == PAGER && !caller->space->is_pager) call->number = STATUS_DENIED;
+    else if (row->is_switching) row->switches(caller);
+    else call->number = row->returns(caller, call->argument);
     kernel_leave(caller);
 }

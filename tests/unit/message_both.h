@@ -52,14 +52,14 @@ static void model_call(uint64_t number, const uint64_t argument[CALL_ARGUMENTS])
     }
 }
 
-static void model_fault(uint64_t address)
+[[maybe_unused]] static void model_fault(uint64_t address)
 {
     unsigned at = model.current;
     world_fault(model.thread[at].real, address);
     fault_model(at, FAULT_PAGE, FAULT_WRITE | 14 << 8 | (uint64_t)6 << 32, address);
 }
 
-static void model_tick(void)
+[[maybe_unused]] static void model_tick(void)
 {
     world_tick();
     if (best_waiting() == 0) return;
@@ -72,7 +72,7 @@ static void model_tick(void)
 }
 
 /* Of threads that do not run. */
-static void model_stop(unsigned at)
+[[maybe_unused]] static void model_stop(unsigned at)
 {
     thread_stop(model.thread[at].real);
     stop_model(at);
@@ -133,7 +133,7 @@ static void ended_apply(const struct ended *ended)
 }
 
 /* Ends an endpoint and makes another in its place. */
-static void model_renew(unsigned endpoint)
+[[maybe_unused]] static void model_renew(unsigned endpoint)
 {
     struct ended ended = {};
     for (const struct thread *client = model.endpoint[endpoint]->clients; client != nullptr; client = client->client_next)
@@ -152,7 +152,7 @@ static void model_renew(unsigned endpoint)
     kernel_switch(nullptr);
 }
 
-static void model_end_callers(unsigned space)
+[[maybe_unused]] static void model_end_callers(unsigned space)
 {
     struct ended ended = {};
     const struct caller_link *callers = &model.space[space]->callers;
