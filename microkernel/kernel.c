@@ -13,11 +13,18 @@
 #include "schedule.h"
 #include "space.h"
 
+/* Apart, so that a switch to another thread needs no stack. */
+[[gnu::noinline]] static void wait_and_switch(const struct thread *entered)
+{
+    schedule_idle();
+    if (processor.current != entered) arch_thread_switch(processor.current);
+}
+
 void kernel_switch(const struct thread *entered)
 {
-    if (processor.current == nullptr) schedule_idle();
-    assert(processor.current->state == THREAD_RUNNING);
-    if (processor.current != entered) arch_thread_switch(processor.current);
+    if (processor.current == nullptr) return wait_and_switch(entered);
+    assert(processor.current->state == THREAD_RUNNING && processor.current != entered);
+    arch_thread_switch(processor.current);
 }
 
 /* The first pager broke: nobody can answer its faults. */

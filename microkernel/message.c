@@ -70,10 +70,7 @@ static void deliver(struct thread *sender, struct thread *receiver)
 static void deliver_bits(struct thread *receiver, struct endpoint *endpoint)
 {
     struct call_registers *call = &receiver->context.call;
-    memset(call->argument, 0, sizeof call->argument);
-    call->number = STATUS_OK;
-    call->argument[ARGUMENT_TAG] = TAG_NOTIFICATION | receiver->space->incarnation_tag;
-    call->argument[ARGUMENT_WORDS] = endpoint->bits;
+    *call = (struct call_registers){ STATUS_OK, { 0, TAG_NOTIFICATION | receiver->space->incarnation_tag, endpoint->bits } };
     endpoint->bits = 0;
 }
 

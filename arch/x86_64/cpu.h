@@ -56,6 +56,11 @@ static inline uint64_t cpu_read_cr2(void)
     __asm__ volatile("mov %%cr2, %0" : "=r"(value));
     return value;
 }
+/* Null in every selector that user code can load: what one thread put there is not for the next. Base addresses are 0 in any case. */
+static inline void cpu_clear_selectors(void)
+{
+    __asm__ volatile("mov %0, %%ds\n\tmov %0, %%es\n\tmov %0, %%fs\n\tmov %0, %%gs" ::"r"(0));
+}
 static inline uint64_t cpu_read_cr3(void)
 {
     uint64_t value;

@@ -84,6 +84,7 @@ void switch_vectors(struct thread *to)
 void arch_thread_switch(struct thread *to)
 {
     switch_to(to, to->space);
+    cpu_clear_selectors();
     if (!switch_vectors_are_right(to)) switch_vectors(to);
 }
 

@@ -165,3 +165,20 @@ void case_registers_flags(void)
     }
     worker_end(&worker);
 }
+
+static void load_selectors([[maybe_unused]] uint64_t argument)
+{
+    __asm__ volatile("mov %0, %%ds\n\tmov %0, %%es\n\tmov %0, %%fs\n\tmov %0, %%gs" ::"r"(0x23)); /* the user's data segment: layout.h */
+}
+
+/* What a thread loads into its segment registers is not there for the next. On the ordinary way; docs/adr/0006-entry.md says what is left. */
+void case_registers_selectors(void)
+{
+    struct worker worker = worker_make(BADGE, PRIORITY_FIRST, THREAD_PLAIN);
+    uint64_t ds, es, fs, gs;
+    worker_start(&worker, load_selectors, 0); /* runs, and its fault is queued: nobody waits for it */
+    __asm__ volatile("mov %%ds, %0\n\tmov %%es, %1\n\tmov %%fs, %2\n\tmov %%gs, %3" : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+    expect((ds | es | fs | gs) == 0);
+    worker_take_done(&worker);
+    worker_end(&worker);
+}
