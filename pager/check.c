@@ -12,11 +12,22 @@ static bool check_segments(const struct process *process)
     const struct segment_table *table = &process->segments;
     if (!segment_table_check(table)) return false;
     for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit)) {
-        if (row->fill->set != nullptr && row->pages != layout_pages(row->first, row->limit)) return false; /* what comes at once is there */
+        if (row->fill->set != nullptr && !row->is_going && row->pages != layout_pages(row->first, row->limit)) return false; /* what comes at once is there */
         uint32_t both = PROTECTION_WRITE | PROTECTION_EXECUTE;
         if ((row->protection & both) == both && !(process->is_write_execute && row->kind == SEGMENT_AUTOGEN)) return false;
     }
     return true;
+}
+
+/* Who has a segment that is going waits for the end of that, and is in the list of work. */
+static bool check_work(const struct pager *pager, const struct process *process)
+{
+    bool has_going = false;
+    const struct segment_table *table = &process->segments;
+    for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit)) has_going |= row->is_going;
+    const struct process *listed = pager->work_first;
+    while (listed != nullptr && listed != process) listed = listed->next_work;
+    return has_going == (process->wait.kind == WAIT_WORK) && has_going == (listed == process);
 }
 
 /* The ends of what moves agree with the segments. */
@@ -181,6 +192,7 @@ static const char *check_process(const struct pager *pager, const struct process
     }
     if (process->space.number == 0 || process->thread.number == 0) return "a running process without space or thread";
     if (!check_segments(process)) return "segments of a process";
+    if (!check_work(pager, process)) return "work of a process";
     if (!check_ends(process)) return "ends of brk or autogen";
     if (!group_set_check(&process->groups)) return "groups of a process";
     if (!check_holdings(pager, process)) return "handles of a process";

@@ -132,7 +132,7 @@ static void fault_page(struct pager *pager, struct process *process, const struc
     struct segment *segment = segment_find(&process->segments, address);
     struct fault_view view = { process, message, segment };
     process->segments.recent = segment;
-    if (segment == nullptr) {
+    if (segment == nullptr || segment->is_going) {
         fault_end(pager, process, &view, fault_outside(process, address));
     } else if (!fault_is_allowed(segment, message->word[0])) {
         fault_end(pager, process, &view, PROCESS_PROTECTION);

@@ -28,6 +28,8 @@ static enum status loop_step(const struct pager_action *action, struct message *
         return reply_receive(HANDLE_PAGER, message);
     case ACTION_WAIT:
         return receive(HANDLE_PAGER, RECEIVE_WAIT, message);
+    case ACTION_POLL:
+        return receive(HANDLE_PAGER, RECEIVE_DO_NOT_WAIT, message);
     case ACTION_END:
         return kernel_machine_end(action->code);
     }
@@ -72,6 +74,7 @@ void _start(const struct boot_info *boot)
         }
         if (status == STATUS_OK) pager_handle(&pager, &received, &action);
         else if (action.kind == ACTION_RESOLVE) pager_resolve_failed(&pager, &received, status, &action);
+        else if (action.kind == ACTION_POLL) pager_work(&pager, &action);
         else action_wait(&action); /* whom it answered has ended meanwhile */
     }
 }

@@ -8,6 +8,7 @@
 #include "fault.h"
 #include "report.h"
 #include "request.h"
+#include "work.h"
 
 /* --- The start --- */
 
@@ -148,7 +149,7 @@ static void pager_answer_ready(struct pager *pager, struct pager_action *action)
         if (pager->ready_first == nullptr) pager->ready_last = nullptr;
         *wait = (struct wait){ 0 };
     }
-    if (pager->ready_first == nullptr || pager->is_waking) return;
+    if ((pager->ready_first == nullptr && pager->work_first == nullptr) || pager->is_waking || action->kind == ACTION_POLL) return;
     pager->is_waking = true;
     seam_wake_self();
 }
@@ -156,9 +157,15 @@ static void pager_answer_ready(struct pager *pager, struct pager_action *action)
 /* What every message ends with. */
 static void pager_finish(struct pager *pager, uint32_t were_running, struct pager_action *action)
 {
-    if (pager->ready_first != nullptr) pager_answer_ready(pager, action);
+    if (pager->ready_first != nullptr || pager->work_first != nullptr) pager_answer_ready(pager, action);
     if (pager->count_running < were_running && pager->audits && !pager_audit(pager)) pager->has_failed = true;
     if (were_running > 0 && pager->count_running == 0) pager_idle(pager, action);
+}
+
+static void pager_woken(struct pager *pager, struct pager_action *action)
+{
+    pager->is_waking = false;
+    if (pager->work_first != nullptr) work_turn(pager, action);
 }
 
 void pager_resolve_failed(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action)
@@ -168,12 +175,20 @@ void pager_resolve_failed(struct pager *pager, const struct pager_message *messa
     pager_finish(pager, were_running, action);
 }
 
+void pager_work(struct pager *pager, struct pager_action *action)
+{
+    action_wait(action);
+    work_step(pager);
+    pager->is_step_next = false;
+    pager_finish(pager, pager->count_running, action);
+}
+
 void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
 {
     action_wait(action);
     uint32_t were_running = pager->count_running;
     if (message->tag & TAG_FAULT) fault_handle(pager, message, action);
-    else if (message->tag & TAG_NOTIFICATION) pager->is_waking = false;
+    else if (message->tag & TAG_NOTIFICATION) pager_woken(pager, action);
     else request_handle(pager, message, action);
     pager_finish(pager, were_running, action);
 }

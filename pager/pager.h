@@ -7,6 +7,7 @@
  *                            --> ACTION_HANDLE   fill the row that a call misses, then wait       (handle_resolve, likewise)
  *                            --> ACTION_REPLY    answer a caller, then wait                      (reply_receive)
  *                            --> ACTION_WAIT     nobody to answer now                            (receive)
+ *                            --> ACTION_POLL     a message if one waits, else pager_work()       (receive)
  *                            --> ACTION_END      the last program has ended and the machine ends with it
  *
  * A resolve that the kernel refuses comes back through pager_resolve_failed(), which says what to do instead. */
@@ -26,7 +27,7 @@ struct pager_message {
     uint64_t token;
 };
 
-enum pager_action_kind : uint8_t { ACTION_WAIT, ACTION_REPLY, ACTION_RESOLVE, ACTION_HANDLE, ACTION_END };
+enum pager_action_kind : uint8_t { ACTION_WAIT, ACTION_REPLY, ACTION_RESOLVE, ACTION_HANDLE, ACTION_POLL, ACTION_END };
 
 /* What a field's comment does not name among its kinds is not set: a fault pays for no field that it does not need. */
 struct pager_action {
@@ -114,6 +115,8 @@ struct pager {
     uint32_t count_watchers;
     struct process *ready_first;  /* WAIT_READY, in order */
     struct process *ready_last;
+    struct process *work_first;   /* processes whose memory is being taken away, in turn (work.h) */
+    bool is_step_next;            /* the next notification of our own brings a step; else a look at what waits */
     bool is_waking;               /* a notification of our own is on its way */
 
     uint64_t count_faults;        /* resolved */
@@ -134,6 +137,8 @@ enum status pager_initialise(struct pager *pager, const struct boot_info *boot);
 void pager_start(struct pager *pager, struct pager_action *action);
 
 void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action);
+/* ACTION_POLL found nothing waiting. */
+void pager_work(struct pager *pager, struct pager_action *action);
 /* The kernel refused, with `status`, the ACTION_RESOLVE that was the answer to this message. */
 void pager_resolve_failed(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action);
 

@@ -11,6 +11,7 @@
 #include "pager.h"
 #include "process_start.h"
 #include "report.h"
+#include "work.h"
 
 /* Badge: slot of the process in bits 0-11, slot of the handle's holder in 12-23, type in 24, number of the process in 32-63. */
 constexpr unsigned BADGE_HOLDER_SHIFT = 12;
@@ -164,6 +165,7 @@ void process_end(struct pager *pager, struct process *process, enum process_end 
         report("process: ended pid=%u name=%s reason=%s value=0x%llx pages=%llu", process->number, process->name, process_end_name(reason),
                (unsigned long long)value, (unsigned long long)process_charge(process));
     if (process->wait.kind == WAIT_READY) process_unready(pager, process);
+    if (process->wait.kind == WAIT_WORK) work_forget(pager, process);
     if (process->wait.kind == WAIT_PROCESS) pager->process[process->wait.process_index]->waiters--;
     process->wait = (struct wait){ 0 };
     process->reason = reason;
@@ -187,7 +189,7 @@ void process_release(struct pager *pager, struct process *process)
 void process_wake(struct pager *pager, struct process *process, enum status status, uint64_t word0, uint64_t word1)
 {
     struct wait *wait = &process->wait;
-    assert(wait->kind == WAIT_NAME || wait->kind == WAIT_PROCESS);
+    assert(wait->kind == WAIT_NAME || wait->kind == WAIT_PROCESS || wait->kind == WAIT_WORK);
     wait->kind = WAIT_READY;
     wait->status = status;
     wait->word[0] = word0;

@@ -26,7 +26,7 @@
 struct pager;
 
 enum process_state : uint8_t { PROCESS_RUNNING, PROCESS_ENDED };
-enum wait_kind : uint8_t { WAIT_NOTHING, WAIT_NAME, WAIT_PROCESS, WAIT_READY };
+enum wait_kind : uint8_t { WAIT_NOTHING, WAIT_NAME, WAIT_PROCESS, WAIT_WORK, WAIT_READY };
 
 constexpr uint32_t PROCESS_LIMIT = 1024;  /* at a time */
 constexpr size_t PROCESS_NAME_BYTES = 64;
@@ -67,6 +67,7 @@ struct process {
     struct service_table services;
     struct watch watch;
     struct wait wait;
+    struct process *next_work; /* in the pager's list of work */
 
     uint64_t fault_address; /* of the latest fault that mapped nothing */
     uint32_t fault_repeats;

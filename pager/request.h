@@ -30,6 +30,9 @@ struct answer {
 /* The group that a message word names for a process: one of its own, or for 0 the one of the lowest number. BAD_ARGUMENT, NOT_MEMBER. */
 enum status request_group(const struct process *process, uint64_t word, uint32_t *group);
 
+/* A protection that memory of the mmap area may have: BAD_ARGUMENT, WRITE_EXECUTE. */
+enum status request_check_protection(uint64_t asked);
+
 /* Handles a message that is not a fault. */
 void request_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action);
 

@@ -203,7 +203,7 @@ static void segment_refresh(struct segment *segment)
     segment->refuses = FAULT_PRESENT;
     if (!(segment->protection & PROTECTION_WRITE)) segment->refuses |= FAULT_WRITE;
     if (!(segment->protection & PROTECTION_EXECUTE)) segment->refuses |= FAULT_EXECUTE;
-    if (segment->fill->set != nullptr) segment->refuses |= FAULT_READ | FAULT_WRITE | FAULT_EXECUTE;
+    if (segment->fill->set != nullptr || segment->is_going) segment->refuses |= FAULT_READ | FAULT_WRITE | FAULT_EXECUTE;
 }
 
 /* --- Changing --- */
@@ -238,8 +238,10 @@ void segment_shorten(struct segment_table *table, struct segment *segment, uint6
 
 static bool segment_joins(const struct segment *lower, const struct segment *upper)
 {
-    return lower->limit == upper->first && lower->kind == upper->kind && segment_rules_of(lower->kind)->merges && lower->fill == upper->fill
-           && lower->protection == upper->protection && lower->frame + lower->fill->frame_step * layout_pages(lower->first, lower->limit) == upper->frame;
+    if (lower->limit != upper->first || lower->kind != upper->kind || !segment_rules_of(lower->kind)->merges) return false;
+    if (lower->is_sealed != upper->is_sealed || lower->is_going || upper->is_going) return false;
+    return lower->fill == upper->fill && lower->protection == upper->protection
+           && lower->frame + lower->fill->frame_step * layout_pages(lower->first, lower->limit) == upper->frame;
 }
 
 /* Both as one. A dense segment and a sparse one are charged more together than apart: false when the family cannot bear that. */
@@ -400,6 +402,12 @@ uint64_t segment_charge_more(const struct segment *segment, uint64_t count)
     uint64_t charge = count * segment->fill->page_charge;
     if (segment->pages >= segment->tables) return charge;
     return charge + segment_tables(segment->first, segment->limit, segment->pages + count) - segment_tables(segment->first, segment->limit, segment->pages);
+}
+
+void segment_set_going(struct segment *segment)
+{
+    segment->is_going = true;
+    segment_refresh(segment);
 }
 
 void segment_set_protection(struct segment *segment, uint32_t protection)

@@ -56,6 +56,8 @@ struct segment {
     uint8_t attributes;      /* ATTRIBUTE_... of its pages, from the protection */
     uint8_t refuses;         /* FAULT_... accesses that fault_quick() leaves to fault_page() */
     uint8_t run;             /* faults in a row that came at `next` */
+    bool is_sealed;          /* refuses every change until the process ends */
+    bool is_going;           /* removed: nobody may use it any more, its pages are being taken out */
 };
 
 constexpr uint32_t SEGMENT_LIMIT = 1 << 18; /* of a process */
@@ -129,6 +131,9 @@ uint64_t segment_charge_more(const struct segment *segment, uint64_t count);
 /* Sets a segment's range and pages, and moves the family's charge from what it was to what it is. */
 void segment_resize(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages);
 
+/* Marks a segment as removed: see work.h. */
+void segment_set_going(struct segment *segment);
+/* Sets what its pages may be used for; those that are mapped stay as they are. */
 void segment_set_protection(struct segment *segment, uint32_t protection);
 /* The attributes of pages of a protection. */
 uint32_t segment_attributes(uint32_t protection);

@@ -88,6 +88,9 @@ static void do_action(void)
     case ACTION_WAIT:
         argument[1] = RECEIVE_WAIT;
         break;
+    case ACTION_POLL:
+        argument[1] = RECEIVE_DO_NOT_WAIT;
+        break;
     case ACTION_REPLY:
         number = CALL_reply_receive;
         argument[1] = action.tag;
@@ -136,6 +139,8 @@ void sim_run(void)
             else pager_handle(&sim_pager, &received, &action);
         } else if (action.kind == ACTION_RESOLVE) {
             pager_resolve_failed(&sim_pager, &received, status, &action);
+        } else if (action.kind == ACTION_POLL) {
+            pager_work(&sim_pager, &action);
         } else {
             action_wait(&action);
         }

@@ -1,0 +1,22 @@
+/* Ranges: what is done to a run of a process's pages, whatever segments it goes through.
+ *
+ * Who changes a range checks it, reserves what its ends may cost, and then cuts: from there on the range is whole segments. */
+#ifndef QUIRE_PAGER_RANGE_H
+#define QUIRE_PAGER_RANGE_H
+
+#include "process.h"
+
+/* The whole pages of [address, address + bytes). BAD_LENGTH, BAD_ALIGNMENT, BAD_ADDRESS. */
+enum status range_decode(uint64_t address, uint64_t bytes, uint64_t *limit);
+/* The same, and all of them lie in segments that may change. NOT_MAPPED, IMMUTABLE. */
+enum status range_check(const struct process *process, uint64_t address, uint64_t bytes, uint64_t *limit);
+
+/* Segments that begin or end inside [first, limit) because they are cut at its ends: 0 to 2. */
+uint32_t range_count_cuts(const struct process *process, uint64_t first, uint64_t limit);
+/* Cuts the segment that goes over an address, if there is one; a row is reserved, and SEGMENT_CUT_CHARGE is to be had. */
+void range_cut(struct process *process, uint64_t at);
+
+/* Sets the protection of a segment and of the pages that it has. */
+void range_set_protection(const struct process *process, struct segment *segment, uint32_t protection);
+
+#endif

@@ -1,0 +1,117 @@
+/* Requests for parts of the mmap area: unmap, protect, seal, and what the segments are.
+ *
+ * Each checks all of its range, reserves what cutting its ends may cost, and then cannot fail. */
+#include <assert.h>
+
+#include "fill.h"
+#include "range.h"
+#include "request.h"
+#include "work.h"
+
+/* Takes [first, limit) of a segment away: all of it, or one end. */
+static void segment_take_away(struct process *process, struct segment *segment, uint64_t first, uint64_t limit)
+{
+    uint64_t gone = 0;
+    enum status status = fill_unmap(process->space, first, limit, segment->fill->unmap_flags, segment->pages, &gone);
+    assert(status == STATUS_OK && gone <= segment->pages);
+    (void)status;
+    if (segment->first == first && segment->limit == limit) segment_remove(&process->segments, segment);
+    else segment_shorten(&process->segments, segment, first, limit, segment->pages - gone);
+}
+
+/* Leaves a range that is too long for one step to work.h. False: it is not long, or there is no room to cut it off; then it goes at once. */
+static bool segment_unmap_later(struct pager *pager, const struct request *request, uint64_t first, uint64_t limit)
+{
+    struct process *process = request->caller;
+    struct segment_table *table = &process->segments;
+    uint64_t pages = 0;
+    for (const struct segment *segment = segment_find(table, first); segment != nullptr && segment->first < limit;
+         segment = segment_find(table, segment->limit))
+        pages += segment->pages;
+    if (pages == 0 || layout_pages(first, limit) <= STEP_PAGES) return false;
+    if (segment_reserve_cuts(table, first, limit) != STATUS_OK) return false;
+    if (quota_check(&process->family->pages, range_count_cuts(process, first, limit) * SEGMENT_CUT_CHARGE) != STATUS_OK) return false;
+
+    // Commit: nothing below may fail.
+    range_cut(process, first);
+    range_cut(process, limit);
+    for (struct segment *segment = segment_find(table, first); segment != nullptr && segment->first < limit; segment = segment_find(table, segment->limit))
+        segment_set_going(segment);
+    process->wait = (struct wait){ .kind = WAIT_WORK, .token = request->token };
+    work_add(pager, process);
+    return true;
+}
+
+enum status request_unmap(struct pager *pager, const struct request *request, struct answer *answer)
+{
+    struct process *process = request->caller;
+    struct segment_table *table = &process->segments;
+    uint64_t first = request->word[0];
+    uint64_t limit;
+    enum status status = range_check(process, first, request->word[1], &limit);
+    if (status != STATUS_OK) return status;
+    const struct segment *lower = segment_find(table, first);
+    bool is_hole = lower->first < first && lower->limit > limit;
+    status = segment_reserve_hole(table, first, limit);
+    /* Taking off one end makes a segment's charge smaller; a hole may need a table more on each level, where the pages that go do not make up for it. */
+    if (status == STATUS_OK && is_hole) status = quota_check(&process->family->pages, SEGMENT_CUT_CHARGE);
+    if (status != STATUS_OK) return status;
+    answer->is_deferred = segment_unmap_later(pager, request, first, limit);
+    if (answer->is_deferred) return STATUS_OK;
+
+    // Commit: nothing below may fail. Giving back takes no memory, whatever size the pages have.
+    if (is_hole) range_cut(process, limit);
+    for (uint64_t at = first; at < limit;) {
+        struct segment *segment = segment_find(table, at);
+        uint64_t end = segment->limit < limit ? segment->limit : limit;
+        segment_take_away(process, segment, at, end);
+        at = end;
+    }
+    return STATUS_OK;
+}
+
+enum status request_protect([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+{
+    struct process *process = request->caller;
+    struct segment_table *table = &process->segments;
+    uint64_t first = request->word[0];
+    uint64_t limit;
+    enum status status = request_check_protection(request->word[2]);
+    if (status == STATUS_OK) status = range_check(process, first, request->word[1], &limit);
+    if (status != STATUS_OK) return status;
+    uint32_t cuts = range_count_cuts(process, first, limit);
+    status = segment_reserve_cuts(table, first, limit);
+    if (status == STATUS_OK) status = quota_check(&process->family->pages, cuts * SEGMENT_CUT_CHARGE);
+    if (status != STATUS_OK) return status;
+    uint32_t protection = (uint32_t)request->word[2];
+    for (const struct segment *segment = segment_find(table, first); segment != nullptr && segment->first < limit;
+         segment = segment_find(table, segment->limit))
+        if (protection & ~(uint32_t)segment->fill->protections) return STATUS_IMMUTABLE;
+
+    // Commit: nothing below may fail, see request_unmap.
+    range_cut(process, first);
+    range_cut(process, limit);
+    uint64_t at = first;
+    while (at < limit) {
+        struct segment *segment = segment_find(table, at);
+        range_set_protection(process, segment, protection);
+        segment_merge(table, at);
+        at = segment_find(table, at)->limit;
+    }
+    segment_merge(table, limit);
+    return STATUS_OK;
+}
+
+enum status request_segment_info([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
+{
+    const struct segment_table *table = &request->caller->segments;
+    if (request->word[0] >= table->count) return STATUS_NOT_FOUND;
+    const struct segment *segment = segment_above(table, 0);
+    for (uint64_t i = 0; i < request->word[0]; i++) segment = segment_above(table, segment->limit);
+    answer->word[0] = segment->kind;
+    answer->word[1] = segment->first;
+    answer->word[2] = segment->limit;
+    answer->word[3] = segment->protection;
+    answer->word[4] = segment->pages;
+    return STATUS_OK;
+}
