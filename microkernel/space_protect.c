@@ -27,7 +27,8 @@ static inline bool protect_alike(pte_t *entries, unsigned count, uint32_t attrib
 {
     struct common common = entries_common(entries, count);
     constexpr pte_t own = PTE_ADDRESS | PTE_ACCESSED | PTE_DIRTY; /* what may differ */
-    if (!pte_is_memory(common.all) || ((common.any ^ common.all) & ~own) != 0) return false;
+    constexpr pte_t memory = ~PTE_DEVICE;                         /* a device's differs from what is asked for */
+    if (!pte_is_present(common.all) || ((common.any ^ (common.all & memory)) & ~own) != 0) return false;
     pte_t change = pte_protect(common.all, attributes, 0) ^ common.all;
     if (change == 0) return true;
     entries_flip(entries, count, change);

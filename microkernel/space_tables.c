@@ -35,7 +35,7 @@ static inline void entry_done(void) { atomic_signal_fence(memory_order_seq_cst);
 
 [[gnu::noinline]] void entries_flip(pte_t *entries, unsigned count, pte_t change)
 {
-#pragma clang loop unroll_count(64)
+#pragma clang loop unroll_count(128)
     for (unsigned i = 0; i < count; i++) {
         entries[i] ^= change;
         entry_done();
