@@ -2,14 +2,17 @@
  *
  * The arena is reserved, not filled: the host gives a page when it is touched, so a machine of many gigabytes costs a test only what it uses.
  * A machine is made anew by each test; the arena of the former one is unmapped, so a pointer kept too long faults. */
+#define _GNU_SOURCE 1 /* memfd_create */
 #include "host.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 unsigned char *host_arena;
 
@@ -19,8 +22,12 @@ static unsigned leaf_levels;
 static bool has_write_combining;
 static uint64_t events[HOST_EVENTS];
 
-static void *windows[2];
+/* Two pages of address space: where memory beyond the direct map is seen through, a frame at a time. */
+constexpr unsigned WINDOWS = 2;
+static unsigned char *window_slots;
+static void *windows[WINDOWS];
 static unsigned count_windows;
+static int arena_file = -1;
 
 static char log_text[HOST_LOG_BYTES];
 static size_t log_length;
@@ -35,16 +42,28 @@ void (*host_on_idle)(void);
 
 /* --- For tests --- */
 
+[[noreturn]] static void host_fail(const char *what)
+{
+    fprintf(stderr, "host: %s: %s\n", what, strerror(errno));
+    abort();
+}
+
+static void *host_map(void *address, size_t bytes, int protection, int flags, int file, off_t offset)
+{
+    void *mapped = mmap(address, bytes, protection, flags, file, offset);
+    if (mapped == MAP_FAILED) host_fail("mmap");
+    return mapped;
+}
+
 void host_initialise(uint64_t bytes)
 {
     assert(bytes != 0 && bytes % PAGE_BYTES == 0);
     if (host_arena != nullptr) munmap(host_arena, arena_bytes);
-    void *arena = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (arena == MAP_FAILED) {
-        perror("host: no arena");
-        abort();
-    }
-    host_arena = arena;
+    if (arena_file >= 0) close(arena_file);
+    arena_file = memfd_create("arena", 0); /* a file, so that a frame can be seen in two places */
+    if (arena_file < 0 || ftruncate(arena_file, (off_t)bytes) != 0) host_fail("no arena");
+    host_arena = host_map(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, arena_file, 0);
+    if (window_slots == nullptr) window_slots = host_map(nullptr, WINDOWS * PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     arena_bytes = bytes;
     direct_frames = (uint32_t)(bytes >> PAGE_SHIFT);
     leaf_levels = PTE_LEAF_LEVELS;
@@ -144,16 +163,23 @@ unsigned arch_leaf_levels(void)
 
 void *arch_window_open(frame_t frame)
 {
-    assert(count_windows < sizeof windows / sizeof windows[0]);
+    assert(count_windows < WINDOWS);
     assert(frame.number < arena_bytes >> PAGE_SHIFT);
     host_event_add(HOST_WINDOWS);
-    return windows[count_windows++] = arch_frame_pointer(frame);
+    void *window = arch_frame_pointer(frame);
+    if (frame.number >= direct_frames) {
+        window = window_slots + count_windows * PAGE_BYTES;
+        (void)host_map(window, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, arena_file, (off_t)frame.number << PAGE_SHIFT);
+    }
+    return windows[count_windows++] = window;
 }
 
 void arch_window_close([[maybe_unused]] void *window)
 {
     assert(count_windows > 0 && windows[count_windows - 1] == window);
     windows[--count_windows] = nullptr;
+    void *slot = window_slots + count_windows * PAGE_BYTES;
+    if (window == slot) (void)host_map(slot, PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0); /* a pointer kept too long faults */
 }
 
 uint64_t arch_frames_limit(void)

@@ -1,0 +1,126 @@
+/* What operations cost, in entries read and written, tables, flushes: counted, over each table format. */
+#include "space_fixture.h"
+
+constexpr unsigned PAGES = 512;
+
+TestSuite(space_counts, .init = begin);
+
+static uint64_t forgotten(void) { return count_of(COUNTER_FLUSHES) + count_of(COUNTER_INVALIDATIONS); }
+
+/* A block that no large leaf fits: it begins one page behind its alignment. */
+static frame_t crooked(void) { return (frame_t){ take(FORMAT_TABLE_ORDER + 1).number + 1 }; }
+
+Test(space_counts, many_pages_are_one_walk_and_a_write_each)
+{
+    map(MIDDLE + PAGES * PAGE_BYTES, 1, take(0), ATTRIBUTE_WRITE); /* the tables are there */
+    host_activate(space->root);
+    frame_t first = crooked();
+    count_begin();
+    map(MIDDLE, PAGES, first, ATTRIBUTE_WRITE);
+    unsigned tables = FORMAT_TABLE_PAGES == PAGES ? 1 : 0; /* 512 pages are a table of their own where tables have 512 entries */
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), PAGES + tables);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), tables);
+    cr_assert_leq(count_of(COUNTER_ENTRIES_READ), PAGES + PTE_LEVELS + 1, "each place is looked at once, and one walk leads there");
+    cr_assert_eq(forgotten(), 0, "absent entries are remembered by nobody");
+    uint64_t done, changed;
+    count_begin();
+    cr_assert_eq(space_protect(space, span_of(MIDDLE, PAGES), ATTRIBUTE_READ, &done, &changed), STATUS_OK);
+    cr_assert(changed == PAGES && count_of(COUNTER_ENTRIES_WRITTEN) == PAGES && count_of(COUNTER_FLUSHES) == 1 && count_of(COUNTER_INVALIDATIONS) == 0);
+    cr_assert_leq(count_of(COUNTER_ENTRIES_READ), PAGES + PTE_LEVELS);
+    count_begin();
+    cr_assert_eq(unmap(MIDDLE, PAGES, UNMAP_KEEP).unmapped_pages, PAGES);
+    cr_assert(count_of(COUNTER_ENTRIES_WRITTEN) == PAGES + tables && count_of(COUNTER_FLUSHES) == 1 && count_of(COUNTER_TABLES_FREED) == tables);
+    cr_assert_leq(count_of(COUNTER_ENTRIES_READ), PAGES + PTE_LEVELS);
+    host_activate((frame_t){ 0 });
+    end();
+}
+
+/* Growing and shrinking touch the difference alone, whatever else is there. */
+Test(space_counts, only_the_difference_is_written)
+{
+    frame_t first = crooked();
+    map(MIDDLE, 300, first, ATTRIBUTE_WRITE);
+    for (unsigned pages = 1; pages < 100; pages += 7) {
+        count_begin();
+        map(MIDDLE + 300 * PAGE_BYTES, pages, (frame_t){ first.number + 300 }, ATTRIBUTE_WRITE);
+        cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), pages);
+        cr_assert_leq(count_of(COUNTER_ENTRIES_READ), pages + 2 * PTE_LEVELS + 1, "a walk, and before it one for the short way of one page");
+        count_begin();
+        unmap(MIDDLE + 300 * PAGE_BYTES, pages, UNMAP_KEEP);
+        cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), pages);
+        cr_assert_leq(count_of(COUNTER_ENTRIES_READ), 2 * pages + 3 * PTE_LEVELS);
+    }
+    end();
+}
+
+/* The last pages take whole tables with them, known to be empty by their counts: no entry is read to find out. */
+Test(space_counts, large_ranges_go_by_large_leaves_and_counts)
+{
+    constexpr unsigned leaves = 4;
+    frame_t block = take(FORMAT_TABLE_ORDER + 2);
+    host_activate(space->root);
+    count_begin();
+    map(MIDDLE, leaves * FORMAT_TABLE_PAGES, block, ATTRIBUTE_WRITE);
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), leaves + BELOW_ROOT - 1);
+    count_begin();
+    cr_assert_eq(unmap(MIDDLE, leaves * FORMAT_TABLE_PAGES, UNMAP_KEEP).unmapped_pages, leaves * FORMAT_TABLE_PAGES);
+    cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), leaves + BELOW_ROOT - 1);
+    cr_assert_leq(count_of(COUNTER_ENTRIES_READ), leaves * PTE_LEVELS, "a walk for each leaf");
+    cr_assert_eq(count_of(COUNTER_TABLES_FREED), BELOW_ROOT - 1);
+    cr_assert_leq(count_of(COUNTER_FLUSHES) + (count_of(COUNTER_INVALIDATIONS) > 0), 1);
+    host_activate((frame_t){ 0 });
+    end();
+}
+
+/* A hole costs a walk for each table that is not there, not for each page. */
+Test(space_counts, empty_ranges_are_skipped_a_table_at_a_time)
+{
+    uint64_t pages = (uint64_t)1 << (FORMAT_ROOT_SHIFT - PAGE_SHIFT); /* what an entry of the root stands for */
+    struct unmap_result result;
+    count_begin();
+    cr_assert_eq(space_unmap(space, span_of((uint64_t)1 << FORMAT_ROOT_SHIFT, pages), UNMAP_FREE, &result), STATUS_OK);
+    cr_assert_eq(result.done_pages, pages);
+    cr_assert_leq(count_of(COUNTER_ENTRIES_READ), 8);
+}
+
+/* A new space: two frames, nothing of anybody's user half, the kernel's half as everywhere. */
+Test(space_counts, a_new_space_costs_two_frames)
+{
+    map(USER_FIRST, 1, take(0), ATTRIBUTE_WRITE);
+    uint64_t free = frame_count_free();
+    struct space *second;
+    count_begin();
+    cr_assert_eq(space_create(&second), STATUS_OK);
+    cr_assert(frame_count_free() == free - 2 && count_of(COUNTER_TABLES_ALLOCATED) == 1);
+    const pte_t *ours = arch_frame_pointer(second->root), *theirs = arch_frame_pointer(space->root);
+    for (unsigned i = 0; i < pte_entries(PTE_LEVELS - 1); i++) {
+        if (i < PTE_ROOT_USER_ENTRIES) cr_assert_eq(ours[i], 0);
+        else cr_assert(ours[i] == theirs[i] && (ours[i] & PTE_USER) == 0);
+    }
+    cr_assert_eq(space_destroy(second), STATUS_OK);
+    cr_assert_eq(frame_count_free(), free);
+    end();
+}
+
+/* The walk as a call of its own: looking never makes a table, mapping makes the missing ones alone, and once. */
+Test(space_counts, looking_changes_nothing_mapping_adds_what_is_missing)
+{
+    for (unsigned below = BELOW_ROOT; below > 0; below--) {
+        uint64_t address = MIDDLE + ((uint64_t)1 << pte_shift(below)); /* shares the tables above `below` with the last one */
+        uint64_t free = frame_count_free();
+        unsigned level;
+        count_begin();
+        (void)space_locate(space, page_of(address), &level);
+        cr_assert_eq(count_of(COUNTER_ENTRIES_READ), PTE_LEVELS - level);
+        cr_assert(count_of(COUNTER_ENTRIES_WRITTEN) == 0 && frame_count_free() == free && level <= BELOW_ROOT);
+        frame_t frame = take(0);
+        count_begin();
+        map(address, 1, frame, ATTRIBUTE_WRITE);
+        cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), level, "as many tables as are missing below the one where the walk ended");
+        cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), level + 1);
+        count_begin();
+        map(address + PAGE_BYTES, 1, frame, ATTRIBUTE_WRITE);
+        cr_assert(count_of(COUNTER_TABLES_ALLOCATED) == 0 && count_of(COUNTER_ENTRIES_WRITTEN) == 1);
+        end();
+    }
+}
