@@ -113,3 +113,20 @@ def no_if_on_the_architecture(tree):
         for number, line in tree.lines(path):
             if ARCHITECTURE_IF.match(line):
                 yield Problem(path, number, '#if on the architecture outside arch/')
+
+
+HEAP = re.compile(r'\b(malloc|calloc|realloc|reallocarray|aligned_alloc|free|alloca|strdup)\s*\(')
+KERNEL_FOLDERS = ('microkernel/', 'arch/x86/', 'arch/x86_64/', 'arch/i386/', 'arch/i386_pae/', 'libimage/')
+
+
+@rule(bad={'microkernel/a.c': 'void f(void)\n{\n    void *p = malloc(8);\n}\n'}, at='microkernel/a.c:3',
+      good={'microkernel/a.c': '/* no malloc() */\nvoid f(void)\n{\n    frame_free(1);\n    map->free(2);\n}\n', 'pager/a.c': 'void *p = malloc(8);\n'})
+def the_kernel_has_no_heap(tree):
+    """Every kernel object is a frame or a slot of one. Take a frame (frame.h); what is large and temporary does not belong into the kernel."""
+    for path in tree.paths('.c', '.h', under=''):
+        if not path.startswith(KERNEL_FOLDERS):
+            continue
+        for number, line in enumerate(without_comments(tree.files[path]).splitlines(), 1):
+            match = HEAP.search(line)
+            if match and not line[:match.start()].endswith(('->', '.')):
+                yield Problem(path, number, f'calls {match[1]}()')

@@ -23,16 +23,17 @@ DAMAGE = {
 }
 
 
-def boot_with_gdb(command):
+def boot_with_gdb(*commands, extra=()):
+    """Boots hello, stops at the first call, gives gdb the commands, goes on. `extra`: arguments of QEMU."""
     if shutil.which('gdb') is None:
         raise Skip('gdb is not installed: ./quire doctor')
     harness.running.folder.mkdir(parents=True, exist_ok=True)
     stem = harness.running.folder / '0'
     socket = harness.running.folder / 'gdb'
     machine = qemu.Machine(door='pvh', kernel=built('kernel-test'), arguments=harness.BASIC_ARGUMENTS, memory='128M', bundle=stem.with_suffix('.bundle'),
-                           extra=['-S', '-chardev', f'socket,path={socket},server=on,wait=off,id=gdb', '-gdb', 'chardev:gdb'])
+                           extra=['-S', '-chardev', f'socket,path={socket},server=on,wait=off,id=gdb', '-gdb', 'chardev:gdb', *extra])
     machine.bundle.write_bytes(bundle_bytes([(built('pager').read_bytes(), 'pager'), (program('hello')[0].read_bytes(), 'hello')]))
-    debugger = threading.Thread(target=drive, args=(machine.kernel, socket, command, stem.with_suffix('.gdb')))
+    debugger = threading.Thread(target=drive, args=(machine.kernel, socket, commands, stem.with_suffix('.gdb')))
     debugger.start()
     outcome = qemu.run(machine, 60, log=stem.with_suffix('.log'))
     debugger.join()
@@ -41,8 +42,8 @@ def boot_with_gdb(command):
     return result
 
 
-def drive(kernel, socket, command, log):
-    commands = ['set confirm off', 'set tcp connect-timeout 30', f'target remote {socket}', 'hbreak kernel_on_call', 'continue', 'delete', command, 'continue']
+def drive(kernel, socket, given, log):
+    commands = ['set confirm off', 'set tcp connect-timeout 30', f'target remote {socket}', 'hbreak kernel_on_call', 'continue', 'delete', *given, 'continue']
     with open(log, 'w') as file:
         subprocess.run(['gdb', '-nx', '-batch', *(part for text in commands for part in ('-ex', text)), str(kernel)], stdin=subprocess.DEVNULL,
                        stdout=file, stderr=subprocess.STDOUT, timeout=60, check=False)
