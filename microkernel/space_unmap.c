@@ -191,7 +191,7 @@ enum status space_destroy(struct space *space)
 {
     assert(space->count_threads == 0 && space->callers.next == &space->callers && !arch_root_is_active(space->root));
     uint64_t address;
-    if (space->count_tables != 0 && mapped_find(space, &address)) {
+    if (space->count_mapped != 0 && mapped_find(space, &address)) { /* a large leaf may stand in the root: no table */
         struct gather gather;
         gather_begin(&gather);
         struct visit visit;
