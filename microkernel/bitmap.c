@@ -1,412 +1,358 @@
-/* The tiered bitmap: search, marking, and what a change of one node means for the tiers above.
+/* The tiered bitmap: search, marking, and what a change means for the tiers above.
  *
- * Large blocks cost what small ones do, because a block is marked in the tier whose children it is made of and nowhere below: the nodes below a
- * child that became wholly free or wholly used keep old content, and are written anew (line_open, group_open) when a part of them changes first.
- * Which of them are valid is decided from above, so a whole memory of zeroes is a valid bitmap without a free frame.
+ * Three numbers say where something is: the tier, the first frame of the node, and the unit's place in it; node_units() and node_place() are the description of
+ * the tiers from which one text serves them all. Single frames alone have a short way of their own: one word is read, changed, and written.
  *
  * Invariants (bitmap_check):
- *  1  Section masks are valid. Group content is valid when its section has it as partly free, line content when its (valid) group has it so, word
- *     content when its (valid) line has it so.
- *  2  An invalid group or line still is uniform: all children wholly free, or none. So a line with a partly free word is valid, whoever looks.
- *  3  A node's bits in its parent are exactly its order set (bitmap_tiers.h).
- *  4  The open word is wholly used for the tiers; open_mask is its truth.
- *  5  count_free = the bits of all words. */
+ *  1  No node has all its units set: it is one unit of the tier above then, and its own units are clear. Nothing below a unit that is clear and has no free
+ *     part is set either: so words tell the truth about a frame unless its line or gigabyte is wholly free.
+ *  2  A node with a free run of order k has its hint k; with a hint above the lowest one it has all between; what is set in a gigabyte is set in the top,
+ *     and what is set in the top has its bit in `orders`.
+ *  3  The lowest hint of a line is right: it has a free frame and is not wholly free - unless it is the line of the open word, which may be used up.
+ *  4  count_free = the bits of all words, lines and gigabytes. */
 #include "bitmap.h"
 
 #include <assert.h>
 
 #include "bitmap_tiers.h"
 
-/* --- Upwards: the order set of a node has changed --- */
+/* --- The tiers --- */
 
-/* Order sets that a child or a node has lost and gained: what its parent must learn. */
-struct change {
-    uint32_t lost;
-    uint32_t gained;
-};
-
-/* What follows for a node when wholly free children come or go; `whole` is their order. */
-static struct change runs_change(uint64_t before, uint64_t after, unsigned whole)
+/* The bits of the node of a tier that holds a frame. */
+static inline uint64_t *node_units(struct bitmap *bitmap, unsigned tier, uint32_t frame)
 {
-    if (runs_are_same(before | after, before & after)) return (struct change){ 0, 0 };
-    uint32_t orders_before = runs_orders(before) << whole, orders_after = runs_orders(after) << whole;
-    return (struct change){ orders_before & ~orders_after, orders_after & ~orders_before };
+    if (tier == 0) return bitmap->words + (frame / NODE_UNITS) * BITMAP_NODE_WORDS;
+    return tier == 1 ? bitmap->gigabytes[frame >> GIGABYTE_ORDER].masks[NODE_ORDER] : bitmap->top[GIGABYTE_ORDER];
 }
 
-/* Children `bits` of a node lost and gained orders; `whole` is their own order, the node's last mask. */
-[[gnu::noinline]] static struct change masks_change(uint64_t *masks, unsigned whole, uint64_t bits, struct change child)
+/* The place of the unit that holds a frame in its node. */
+static inline unsigned node_place(unsigned tier, uint32_t frame)
 {
-    struct change up = { 0, 0 };
-    uint64_t before = masks[whole];
-    for (uint32_t set = child.lost; set != 0; set &= set - 1) {
-        unsigned k = (unsigned)__builtin_ctz(set);
-        masks[k] &= ~bits;
-        if (masks[k] == 0) up.lost |= 1u << k;
+    return frame >> tier * NODE_ORDER & (NODE_UNITS - 1);
+}
+
+static inline bool unit_is_set(const uint64_t *units, unsigned place)
+{
+    return (units[place / 64] >> place % 64 & 1) != 0;
+}
+
+/* The first unit that is set at or behind a place, itself below NODE_UNITS or NODE_UNITS; the answer NODE_UNITS: none. */
+static inline unsigned unit_next(const uint64_t *units, unsigned from)
+{
+    unsigned at = from / 64;
+    if (at == BITMAP_NODE_WORDS) return NODE_UNITS;
+    uint64_t word = units[at] & ALL << from % 64;
+#pragma clang loop unroll(disable)
+    while (word == 0) {
+        if (++at == BITMAP_NODE_WORDS) return NODE_UNITS;
+        word = units[at];
     }
-    for (uint32_t set = child.gained; set != 0; set &= set - 1) {
-        unsigned k = (unsigned)__builtin_ctz(set);
-        if (masks[k] == 0) up.gained |= 1u << k;
-        masks[k] |= bits;
+    return at * 64 + (unsigned)__builtin_ctzll(word);
+}
+
+/* The same of the runs of an order. */
+[[gnu::noinline]] static unsigned run_next(const uint64_t *units, unsigned order, unsigned from)
+{
+    while ((from = unit_next(units, from)) < NODE_UNITS) {
+        uint64_t runs = runs_find(units[from / 64], order < 6 ? order : 6) & ALL << from % 64;
+        unsigned at = from / 64 * 64;
+        if (runs != 0 && (order < 7 || (at / 64 % run_words(order) == 0 && run_is_set(units, at, order)))) return at + (unsigned)__builtin_ctzll(runs);
+        from = at + 64;
     }
-    uint64_t after = masks[whole];
-    if (after == before) return up;
-    struct change runs = runs_change(before, after, whole);
-    up.lost |= runs.lost;
-    up.gained |= runs.gained;
-    return up;
+    return NODE_UNITS;
 }
 
-/* A section tells the top. */
-[[gnu::noinline]] static void section_tell(struct bitmap *bitmap, uint32_t section, struct change change)
+static bool node_is_empty(const uint64_t *units)
 {
-    struct change slots = { orders_to_slots(change.lost), orders_to_slots(change.gained) };
-    if ((slots.lost | slots.gained) != 0) masks_change(bitmap->top, SLOT_SECTION, (uint64_t)1 << section, slots);
+    uint64_t seen = 0;
+    for (unsigned i = 0; i < BITMAP_NODE_WORDS; i++) seen |= units[i];
+    return seen == 0;
 }
 
-/* A group tells its section. */
-[[gnu::noinline]] static void group_tell(struct bitmap *bitmap, uint32_t group, struct change change)
+static void node_fill(uint64_t *units, uint64_t value)
 {
-    struct change up = masks_change(bitmap->sections[group / 64].groups, ORDER_GROUP, (uint64_t)1 << group % 64, change);
-    if ((up.lost | up.gained) != 0) section_tell(bitmap, group / 64, up);
+#pragma clang loop unroll(disable)
+    for (unsigned i = 0; i < BITMAP_NODE_WORDS; i++) units[i] = value;
 }
 
-/* A line tells its group, unless its order set is what it was. */
-[[gnu::noinline]] static void line_tell(struct bitmap *bitmap, uint32_t line, uint64_t before, uint64_t after)
+/* --- Hints --- */
+
+/* The node of a tier that holds a frame has something free: its lowest hint. */
+static void node_announce(struct bitmap *bitmap, unsigned tier, uint32_t frame)
 {
-    uint32_t orders_before = line_orders(before), orders_after = line_orders(after);
-    if (orders_before == orders_after) return;
-    struct change change = { orders_before & ~orders_after, orders_after & ~orders_before };
-    struct change up = masks_change(bitmap->groups[line / 64].lines, ORDER_LINE, (uint64_t)1 << line % 64, change);
-    if ((up.lost | up.gained) != 0) group_tell(bitmap, line / 64, up);
+    unsigned order = tier * NODE_ORDER;
+    uint32_t gigabyte = frame >> GIGABYTE_ORDER;
+    if (tier == 0) bitmap->gigabytes[gigabyte].masks[0][frame >> 15 & 7] |= (uint64_t)1 << frame / NODE_UNITS % 64;
+    bitmap->top[order][gigabyte / 64] |= (uint64_t)1 << gigabyte % 64;
+    bitmap->orders |= 1u << order;
 }
 
-static inline void line_store(struct bitmap *bitmap, uint32_t line, uint64_t after)
+/* It has a run of `order`, at least a pair: sets that hint and all lower ones but the lowest, up to the first that is there (invariant 2). */
+[[gnu::noinline]] static void hints_set(struct bitmap *bitmap, uint32_t frame, unsigned order)
 {
-    uint64_t before = bitmap->lines[line];
-    assert(before != after);
-    bitmap->lines[line] = after;
-    unsigned order = (63 - (unsigned)__builtin_clzll(before ^ after)) / 8; /* the highest that changed */
-    /* Most often: another word has that order still, and with it all lower ones, so the line has them too. */
-    if (order < ORDER_WORD && ((before & after) >> 8 * order & 0xff) != 0) return;
-    line_tell(bitmap, line, before, after);
-}
-
-/* The line is open (valid). */
-static void word_store(struct bitmap *bitmap, uint32_t word, uint64_t before, uint64_t after)
-{
-    bitmap->words[word] = after;
-    if (runs_are_same(before | after, before & after)) return;
-    uint32_t orders_after = runs_orders(after);
-    uint64_t others = bitmap->lines[word / 8] & ~(LINE_COLUMN << word % 8);
-    line_store(bitmap, word / 8, others | line_column(orders_after, word % 8));
-}
-
-/* --- Downwards: a node becomes valid before a part of it changes --- */
-
-static inline void group_open(struct bitmap *bitmap, uint32_t group)
-{
-    const struct bitmap_section *section = &bitmap->sections[group / 64];
-    uint64_t bit = (uint64_t)1 << group % 64;
-    if ((section_partly(section) & bit) != 0) return;
-    bitmap->groups[group].lines[ORDER_LINE] = (section->groups[ORDER_GROUP] & bit) != 0 ? ALL : 0; /* the other masks are zero: invariant 2 */
-}
-
-static inline void line_open(struct bitmap *bitmap, uint32_t line)
-{
-    group_open(bitmap, line / 64);
-    const struct bitmap_group *group = &bitmap->groups[line / 64];
-    uint64_t bit = (uint64_t)1 << line % 64;
-    if ((group_partly(group) & bit) != 0) return;
-    bitmap->lines[line] = (group->lines[ORDER_LINE] & bit) != 0 ? LINE_WHOLE : 0;
-}
-
-/* Opens the line and answers the word's content. */
-static inline uint64_t word_open(struct bitmap *bitmap, uint32_t word)
-{
-    line_open(bitmap, word / 8);
-    uint64_t masks = bitmap->lines[word / 8] >> word % 8;
-    return masks & 1 ? bitmap->words[word] : masks >> 48 & 1 ? ALL : 0;
-}
-
-/* --- Marking a block in its tier --- */
-
-/* Bits for 2^order units at `first`; at most 32 of them. */
-static inline uint64_t block_bits(uint32_t first, unsigned order)
-{
-    return (((uint64_t)1 << (1u << order)) - 1) << first;
-}
-
-/* Each of these marks a block of one class of orders: free when `insert`, which fails when a part of it is free already; else used. */
-[[gnu::noinline]] static bool word_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
-{
-    uint32_t word = first / 64;
-    uint64_t bits = block_bits(first % 64, order);
-    if (insert && word == bitmap->open_word) {
-        if ((bitmap->open_mask & bits) != 0) return false;
-        bitmap->open_mask |= bits;
-        return true;
+    uint32_t gigabyte = frame >> GIGABYTE_ORDER;
+    uint64_t bit = (uint64_t)1 << gigabyte % 64, line_bit = (uint64_t)1 << frame / NODE_UNITS % 64;
+    for (unsigned k = order; k % NODE_ORDER != 0; k--) {
+        uint64_t *top = &bitmap->top[k][gigabyte / 64];
+        if (order >= NODE_ORDER) {
+            if ((*top & bit) != 0) return;
+        } else {
+            uint64_t *lines = &bitmap->gigabytes[gigabyte].masks[k][frame >> 15 & 7];
+            if ((*lines & line_bit) != 0) return;
+            *lines |= line_bit;
+        }
+        *top |= bit;
+        bitmap->orders |= 1u << k;
     }
-    uint64_t before = word_open(bitmap, word);
-    if ((before & bits) != (insert ? 0 : bits)) return false;
-    word_store(bitmap, word, before, before ^ bits);
-    return true;
 }
 
-[[gnu::noinline]] static bool line_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
+/* One child has no run of `order`, nor any larger one of that tier; with the lowest, only that is dropped. */
+static void hints_clear(uint64_t (*masks)[BITMAP_NODE_WORDS], unsigned child, unsigned order)
 {
-    uint32_t line = first >> ORDER_LINE;
-    uint64_t words = block_bits(first >> ORDER_WORD & 7, order - ORDER_WORD);
-    line_open(bitmap, line);
-    uint64_t masks = bitmap->lines[line];
-    if (insert && (line_filled(masks) & words) != 0) return false;
-    line_store(bitmap, line, masks ^ words << 48);
-    return true;
+    uint64_t bit = (uint64_t)1 << child % 64;
+    do masks[order][child / 64] &= ~bit;
+    while (order_run(order) != 0 && order_run(++order) != 0 && (masks[order][child / 64] & bit) != 0);
 }
 
-static bool group_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
+/* A line has no free frame, or is wholly free. */
+static inline void line_dismiss(struct bitmap *bitmap, uint32_t frame)
 {
-    uint32_t group = first >> ORDER_GROUP;
-    uint64_t lines = block_bits(first >> ORDER_LINE & 63, order - ORDER_LINE);
-    group_open(bitmap, group);
-    struct bitmap_group *masks = &bitmap->groups[group];
-    uint64_t before = masks->lines[ORDER_LINE];
-    if (insert && ((group_partly(masks) | before) & lines) != 0) return false;
-    masks->lines[ORDER_LINE] = before ^ lines;
-    struct change change = runs_change(before, before ^ lines, ORDER_LINE);
-    if ((change.lost | change.gained) != 0) group_tell(bitmap, group, change);
-    return true;
-}
-
-[[gnu::noinline]] static bool section_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
-{
-    uint32_t section = first >> ORDER_SECTION;
-    uint64_t groups = block_bits(first >> ORDER_GROUP & 63, order - ORDER_GROUP);
-    struct bitmap_section *masks = &bitmap->sections[section];
-    uint64_t before = masks->groups[ORDER_GROUP];
-    if (insert && ((section_partly(masks) | before) & groups) != 0) return false;
-    masks->groups[ORDER_GROUP] = before ^ groups;
-    struct change change = runs_change(before, before ^ groups, ORDER_GROUP);
-    if ((change.lost | change.gained) != 0) section_tell(bitmap, section, change);
-    return true;
-}
-
-[[gnu::always_inline]] static inline bool block_mark(struct bitmap *bitmap, uint32_t first, unsigned order, bool insert)
-{
-    if (order < ORDER_WORD) return word_mark(bitmap, first, order, insert);
-    if (insert && bitmap->open_word >> (order - ORDER_WORD) == first >> order) { /* the open word lies in the block */
-        if (bitmap->open_mask != 0) return false;
-        bitmap->open_word = BITMAP_NO_WORD;
-    }
-    if (order < ORDER_LINE) return line_mark(bitmap, first, order, insert);
-    if (order < ORDER_GROUP) return group_mark(bitmap, first, order, insert);
-    return section_mark(bitmap, first, order, insert);
+    bitmap->gigabytes[frame >> GIGABYTE_ORDER].masks[0][frame >> 15 & 7] &= ~((uint64_t)1 << frame / NODE_UNITS % 64);
 }
 
 /* --- Search --- */
 
-/* The limit of a search that has none: known when the code is compiled, so that nothing is asked about it. */
-constexpr uint32_t ANYWHERE = UINT32_MAX;
+/* What is looked for: a run of `order`, not before frame `low` (a multiple of a line), nor behind frame `last`. */
+struct search {
+    unsigned order;
+    unsigned misses;
+    uint32_t low;
+    uint32_t last;
+    uint32_t first; /* found */
+};
 
-static inline uint64_t units_below(uint32_t count)
+static enum bitmap_answer search_end(struct search *search, uint32_t first)
 {
-    return count >= 64 ? ALL : ((uint64_t)1 << count) - 1;
+    search->first = first;
+    return first <= search->last ? BITMAP_FOUND : BITMAP_NONE;
 }
 
-/* The child with a block, by the masks of a node that begins at frame *base: one wholly below the limit, else the one that the limit cuts. */
-static inline bool child_choose(uint64_t mask, unsigned shift, uint32_t limit, uint32_t *base)
+/* A hint was wrong. */
+static bool search_is_over(struct search *search)
 {
-    if (limit != ANYWHERE) {
-        uint32_t count_below = (limit - *base) >> shift;
-        uint64_t below = mask & units_below(count_below);
-        if (below == 0) below = mask & units_below(count_below + 1);
-        mask = below;
+    return order_run(search->order) != 0 && ++search->misses == BITMAP_MISSES;
+}
+
+/* In the lines of one gigabyte. */
+static enum bitmap_answer lines_search(struct bitmap *bitmap, struct search *search, uint32_t base, unsigned from)
+{
+    struct bitmap_gigabyte *gigabyte = &bitmap->gigabytes[base >> GIGABYTE_ORDER];
+    const uint64_t *hints = gigabyte->masks[search->order];
+    for (unsigned line = from; (line = unit_next(hints, line)) < NODE_UNITS; line++) {
+        uint32_t first = base + line * NODE_UNITS;
+        if (first > search->last) return BITMAP_NONE;
+        unsigned at = run_next(node_units(bitmap, 0, first), search->order, 0);
+        if (at < NODE_UNITS) return search_end(search, first + at);
+        hints_clear(gigabyte->masks, line, search->order);
+        if (search_is_over(search)) return BITMAP_AGAIN;
     }
-    if (mask == 0) return false;
-    *base += (uint32_t)__builtin_ctzll(mask) << shift;
-    return true;
+    if (from == 0) hints_clear(bitmap->top, base >> GIGABYTE_ORDER, search->order);
+    return BITMAP_NONE;
 }
 
-/* The first run of 2^run children, if its first 2^order frames lie below the limit. */
-static inline bool run_choose(uint64_t mask, unsigned shift, unsigned run, unsigned order, uint32_t limit, uint32_t *base)
+/* Addresses go up, so the first run that is seen decides about the limit. */
+static enum bitmap_answer run_search(struct bitmap *bitmap, struct search *search)
 {
-    uint64_t runs = run == 0 ? mask : runs_find(mask, run);
-    assert(limit != ANYWHERE || runs != 0);
-    if (runs == 0) return false;
-    uint32_t first = *base + ((uint32_t)__builtin_ctzll(runs) << shift);
-    if (limit != ANYWHERE && (first >= limit || limit - first < 1u << order)) return false;
-    *base = first;
-    return true;
+    const uint64_t *hints = bitmap->top[search->order];
+    if (search->order == GIGABYTE_ORDER) {
+        unsigned at = unit_next(hints, (search->low + ((1u << GIGABYTE_ORDER) - 1)) >> GIGABYTE_ORDER);
+        return at < NODE_UNITS ? search_end(search, at << GIGABYTE_ORDER) : BITMAP_NONE;
+    }
+    for (unsigned gigabyte = search->low >> GIGABYTE_ORDER; (gigabyte = unit_next(hints, gigabyte)) < NODE_UNITS; gigabyte++) {
+        uint32_t base = gigabyte << GIGABYTE_ORDER;
+        if (base > search->last) return BITMAP_NONE;
+        unsigned from = search->low > base ? (search->low - base) / NODE_UNITS : 0;
+        if (search->order < NODE_ORDER) {
+            enum bitmap_answer answer = lines_search(bitmap, search, base, from);
+            if (answer != BITMAP_NONE) return answer;
+            continue;
+        }
+        unsigned at = run_next(node_units(bitmap, 1, base), search->order - NODE_ORDER, from);
+        if (at < NODE_UNITS) return search_end(search, base + at * NODE_UNITS);
+        if (from != 0) continue;
+        hints_clear(bitmap->top, gigabyte, search->order);
+        if (search_is_over(search)) return BITMAP_AGAIN;
+    }
+    return BITMAP_NONE;
 }
 
-/* Follows mask `slot` from the top down to the children whose runs make its blocks, and there to a block of at least 2^order frames. */
-[[gnu::always_inline]] static inline bool slot_search(const struct bitmap *bitmap, unsigned slot, unsigned order, uint32_t limit, uint32_t *base)
+/* A unit of a tier becomes a node of the tier below with all its units. */
+static void unit_break(struct bitmap *bitmap, unsigned tier, uint32_t frame)
 {
-    if (slot == SLOT_SECTION) return run_choose(bitmap->top[SLOT_SECTION], ORDER_SECTION, 0, order, limit, base);
-    if (!child_choose(bitmap->top[slot], ORDER_SECTION, limit, base)) return false;
-    const struct bitmap_section *section = &bitmap->sections[*base >> ORDER_SECTION];
-    if (slot >= ORDER_GROUP) return run_choose(section->groups[ORDER_GROUP], ORDER_GROUP, slot - ORDER_GROUP, order, limit, base);
-    if (!child_choose(section->groups[slot], ORDER_GROUP, limit, base)) return false;
-    const struct bitmap_group *group = &bitmap->groups[*base >> ORDER_GROUP];
-    if (slot >= ORDER_LINE) return run_choose(group->lines[ORDER_LINE], ORDER_LINE, slot - ORDER_LINE, order, limit, base);
-    if (!child_choose(group->lines[slot], ORDER_LINE, limit, base)) return false;
-    uint64_t line = bitmap->lines[*base >> ORDER_LINE];
-    if (slot >= ORDER_WORD) return run_choose(line >> 48, ORDER_WORD, slot - ORDER_WORD, order, limit, base);
-    if (!child_choose(line >> 8 * slot & 0xff, ORDER_WORD, limit, base)) return false;
-    return run_choose(bitmap->words[*base >> ORDER_WORD], 0, slot, order, limit, base);
+    run_flip(node_units(bitmap, tier, frame), node_place(tier, frame), 0);
+    node_fill(node_units(bitmap, tier - 1, frame), ALL);
+    node_announce(bitmap, tier - 1, frame);
+    hints_set(bitmap, frame, tier * NODE_ORDER - 1);
 }
 
-/* The masks that may hold a block of an order: its own, then those of units wholly free, small ones first. */
-static inline unsigned slot_next(unsigned slot)
+/* Finds a block, and breaks whole units around it: then its bits are set in its own tier. */
+[[gnu::noinline]] static enum bitmap_answer block_find(struct bitmap *bitmap, unsigned order, uint32_t low, uint32_t last, uint32_t *first)
 {
-    return slot < ORDER_WORD ? ORDER_WORD : slot < ORDER_LINE ? ORDER_LINE : slot < ORDER_GROUP ? ORDER_GROUP : SLOT_SECTION;
+    struct search search = { .low = low, .last = last };
+    enum bitmap_answer answer = BITMAP_NONE, none = BITMAP_NONE;
+    uint32_t orders = bitmap->orders & (1u << order | (order < NODE_ORDER ? 1u << NODE_ORDER : 0) | 1u << GIGABYTE_ORDER);
+    for (; orders != 0; orders &= orders - 1) {
+        search.order = (unsigned)__builtin_ctz(orders);
+        answer = run_search(bitmap, &search);
+        if (answer == BITMAP_FOUND) break;
+        if (answer == BITMAP_AGAIN) none = BITMAP_AGAIN;
+        else if (node_is_empty(bitmap->top[search.order])) bitmap->orders &= ~(1u << search.order);
+    }
+    if (answer != BITMAP_FOUND) return none;
+    *first = search.first;
+    for (unsigned tier = order_tier(search.order); tier > order_tier(order); tier--) unit_break(bitmap, tier, *first);
+    return BITMAP_FOUND;
 }
 
-[[gnu::always_inline]] static inline bool block_search(const struct bitmap *bitmap, unsigned order, uint32_t limit, uint32_t *first)
+/* --- Taking --- */
+
+/* In the line of the open one, in its gigabyte, or where the search finds it. */
+bool bitmap_open(struct bitmap *bitmap, uint32_t low)
 {
-    for (unsigned slot = order;; slot = slot_next(slot)) {
-        uint32_t base = 0;
-        if (bitmap->top[slot] != 0 && slot_search(bitmap, slot, order, limit, &base)) {
-            *first = base;
+    uint32_t word = bitmap->open_word, line = word / 8 * 8, first;
+    if (word * 64 >= low) {
+        while (++word % 8 != 0) {
+            if (bitmap->words[word] == 0) continue;
+            bitmap->open_word = word;
             return true;
         }
-        if (slot == SLOT_SECTION) return false;
     }
-}
-
-[[gnu::noinline]] static bool block_search_anywhere(const struct bitmap *bitmap, unsigned order, uint32_t *first)
-{
-    return block_search(bitmap, order, ANYWHERE, first);
-}
-
-/* --- The open word --- */
-
-/* Gives the open word back to the tiers. False: there was nothing to give. */
-[[gnu::noinline]] static bool open_word_close(struct bitmap *bitmap)
-{
-    uint32_t word = bitmap->open_word;
-    uint64_t mask = bitmap->open_mask;
-    if (mask == 0) return false;
-    bitmap->open_word = BITMAP_NO_WORD;
-    bitmap->open_mask = 0;
-    [[maybe_unused]] uint64_t before = word_open(bitmap, word);
-    assert(before == 0);
-    word_store(bitmap, word, 0, mask);
-    return true;
-}
-
-/* Takes the best word for single frames out of the tiers: a partly free one of the same line, or else what the search finds. */
-[[gnu::noinline]] static bool open_word_choose(struct bitmap *bitmap)
-{
-    assert(bitmap->open_mask == 0);
-    uint32_t word;
-    uint32_t line = bitmap->open_word / 8;
-    uint64_t partly = bitmap->open_word == BITMAP_NO_WORD ? 0 : bitmap->lines[line] & 0xff; /* invariant 2 */
-    if (partly != 0) {
-        word = line * 8 + (uint32_t)__builtin_ctzll(partly);
+    /* Away from this line (invariant 3); words in front of the open one may have got frames back. */
+    if (node_is_empty(bitmap->words + line)) line_dismiss(bitmap, line * 64);
+    uint32_t base = line * 64 >> GIGABYTE_ORDER << GIGABYTE_ORDER;
+    unsigned next = unit_next(bitmap->gigabytes[base >> GIGABYTE_ORDER].masks[0], 0);
+    if (next < NODE_UNITS && base + next * NODE_UNITS >= low) {
+        first = base + next * NODE_UNITS;
+        first += unit_next(node_units(bitmap, 0, first), 0);
     } else {
-        uint32_t first;
-        if (!block_search_anywhere(bitmap, 0, &first)) return false;
-        word = first / 64;
-        line = word / 8;
-        line_open(bitmap, line);
+        bool is_found = low != 0 && block_find(bitmap, 0, low, BITMAP_FRAMES_LIMIT, &first) == BITMAP_FOUND;
+        if (!is_found && block_find(bitmap, 0, 0, BITMAP_FRAMES_LIMIT, &first) != BITMAP_FOUND) return false;
     }
-    uint64_t masks = bitmap->lines[line];
-    bitmap->open_word = word;
-    bitmap->open_mask = (masks >> word % 8 & 1) != 0 ? bitmap->words[word] : ALL;
-    line_store(bitmap, line, masks & ~(LINE_COLUMN << word % 8));
+    bitmap->open_word = first / 64;
     return true;
 }
 
-/* --- Public --- */
-
-[[gnu::always_inline]] static inline bool block_allocate(struct bitmap *bitmap, unsigned order, uint32_t limit, uint32_t *first)
+[[gnu::noinline]] enum bitmap_answer bitmap_allocate_within(struct bitmap *bitmap, unsigned order, uint32_t low, uint32_t limit, uint32_t *first)
 {
-    uint32_t base;
-    while (!block_search(bitmap, order, limit, &base)) {
-        if (!open_word_close(bitmap)) return false;
-    }
-    [[maybe_unused]] bool marked = block_mark(bitmap, base, order, false);
-    assert(marked);
+    if (order >= BITMAP_ORDERS || limit < 1u << order) return BITMAP_NONE;
+    uint32_t found;
+    enum bitmap_answer answer = block_find(bitmap, order, (low + (NODE_UNITS - 1)) & ~(NODE_UNITS - 1), limit - (1u << order), &found);
+    if (answer != BITMAP_FOUND) return answer;
+    unsigned tier = order_tier(order);
+    uint64_t *units = node_units(bitmap, tier, found);
+    run_flip(units, node_place(tier, found), order_run(order));
     bitmap->count_free -= 1u << order;
-    *first = base;
+    if (tier == 0 && node_is_empty(units)) line_dismiss(bitmap, found); /* invariant 3 */
+    *first = found;
+    return BITMAP_FOUND;
+}
+
+enum bitmap_answer bitmap_allocate(struct bitmap *bitmap, unsigned order, uint32_t *first)
+{
+    if (order != 0) return bitmap_allocate_within(bitmap, order, 0, BITMAP_FRAMES_LIMIT, first);
+    while (!bitmap_take_frame(bitmap, first))
+        if (!bitmap_open(bitmap, 0)) return BITMAP_NONE;
+    return BITMAP_FOUND;
+}
+
+/* --- Giving back --- */
+
+/* A run has become free: what it makes together with its neighbours, its parents must know. A node that is wholly free becomes a unit, and so on. */
+[[gnu::noinline]] static void run_tell(struct bitmap *bitmap, uint32_t first, unsigned order)
+{
+    for (unsigned tier = order_tier(order); tier < 2; tier++) {
+        uint64_t *units = node_units(bitmap, tier, first);
+        unsigned place = node_place(tier, first), run = order_run(order);
+        while (run < NODE_ORDER && run_is_set(units, (place >> run ^ 1) << run, run)) run++;
+        if (run < NODE_ORDER) {
+            node_announce(bitmap, tier, first);
+            hints_set(bitmap, first, tier * NODE_ORDER + run);
+            return;
+        }
+        node_fill(units, 0);
+        if (tier == 0) line_dismiss(bitmap, first); /* invariant 3 */
+        order = (tier + 1) * NODE_ORDER;
+        run_flip(node_units(bitmap, tier + 1, first), node_place(tier + 1, first), 0);
+    }
+    bitmap->orders |= 1u << GIGABYTE_ORDER;
+}
+
+/* A frame lies in a line or gigabyte that is wholly free. */
+static bool unit_is_whole(const struct bitmap *bitmap, uint32_t frame)
+{
+    return unit_is_set(bitmap->gigabytes[frame >> GIGABYTE_ORDER].masks[NODE_ORDER], node_place(1, frame))
+        || unit_is_set(bitmap->top[GIGABYTE_ORDER], node_place(2, frame));
+}
+
+/* No frame of some lines of one gigabyte is free: 64 lines at a look, and their words where they may have any. */
+static bool lines_are_used(const struct bitmap *bitmap, uint32_t first, unsigned order)
+{
+    const struct bitmap_gigabyte *gigabyte = &bitmap->gigabytes[first >> GIGABYTE_ORDER];
+    unsigned place = node_place(1, first);
+    if (!run_is_clear(gigabyte->masks[NODE_ORDER], place, order)) return false;
+    for (unsigned i = place / 64; i < place / 64 + run_words(order); i++) {
+        for (uint64_t hints = gigabyte->masks[0][i] & run_bits(order) << place % 64; hints != 0; hints &= hints - 1) {
+            uint32_t line = (first >> GIGABYTE_ORDER << NODE_ORDER) + i * 64 + (uint32_t)__builtin_ctzll(hints);
+            if (!node_is_empty(bitmap->words + (size_t)line * BITMAP_NODE_WORDS)) return false;
+        }
+    }
     return true;
-}
-
-/* Not a part of bitmap_allocate(), so that single frames do not pay for its registers. */
-[[gnu::noinline]] static bool block_allocate_anywhere(struct bitmap *bitmap, unsigned order, uint32_t *first)
-{
-    return order < BITMAP_ORDERS && block_allocate(bitmap, order, ANYWHERE, first);
-}
-
-[[gnu::noinline]] static bool frame_allocate_chosen(struct bitmap *bitmap, uint32_t *first)
-{
-    return open_word_choose(bitmap) && bitmap_allocate(bitmap, 0, first);
-}
-
-bool bitmap_allocate(struct bitmap *bitmap, unsigned order, uint32_t *first)
-{
-    if (order != 0) return block_allocate_anywhere(bitmap, order, first);
-    uint64_t mask = bitmap->open_mask;
-    if (mask == 0) return frame_allocate_chosen(bitmap, first);
-    *first = bitmap->open_word * 64 + (uint32_t)__builtin_ctzll(mask);
-    bitmap->open_mask = mask & (mask - 1);
-    bitmap->count_free--;
-    return true;
-}
-
-bool bitmap_allocate_below(struct bitmap *bitmap, unsigned order, uint32_t limit, uint32_t *first)
-{
-    return order < BITMAP_ORDERS && block_allocate(bitmap, order, limit < BITMAP_FRAMES_LIMIT ? limit : BITMAP_FRAMES_LIMIT, first);
-}
-
-bool bitmap_allocate_word(struct bitmap *bitmap, uint32_t *base, uint64_t *mask)
-{
-    if (bitmap->open_mask == 0 && !open_word_choose(bitmap)) return false;
-    *base = bitmap->open_word * 64;
-    *mask = bitmap->open_mask;
-    bitmap->count_free -= (uint32_t)__builtin_popcountll(*mask);
-    bitmap->open_mask = 0;
-    return true;
-}
-
-/* A frame of a partly free word has become free, and its buddy was: the word may have a block of a higher order now. */
-[[gnu::noinline]] static bool frame_merge(struct bitmap *bitmap, uint32_t word, unsigned at)
-{
-    uint64_t masks = bitmap->lines[word / 8], others = masks & ~(LINE_COLUMN << word % 8);
-    unsigned order = pair_grow(bitmap->words[word], at);
-    if (order == ORDER_WORD) line_store(bitmap, word / 8, others | line_column(1u << ORDER_WORD, word % 8));
-    else if ((masks >> (8 * order + word % 8) & 1) == 0) line_store(bitmap, word / 8, others | line_column((2u << order) - 1, word % 8));
-    return true; /* else it has another block of that order, and so of all lower ones */
 }
 
 [[gnu::noinline]] static bool block_free(struct bitmap *bitmap, uint32_t first, unsigned order)
 {
     if (order >= BITMAP_ORDERS || first >= bitmap->count) return false;
     uint32_t size = 1u << order;
-    if ((first & (size - 1)) != 0 || size > bitmap->count - first) return false;
-    if (!block_mark(bitmap, first, order, true)) return false;
+    if ((first & (size - 1)) != 0 || size > bitmap->count - first || unit_is_whole(bitmap, first)) return false;
+    unsigned tier = order_tier(order), run = order_run(order), place = node_place(tier, first);
+    uint64_t *units = node_units(bitmap, tier, first);
+    if (tier == 0 ? !run_is_clear(units, place, run) : !lines_are_used(bitmap, first, order - NODE_ORDER)) return false;
+    run_flip(units, place, run);
     bitmap->count_free += size;
+    run_tell(bitmap, first, order);
+    return true;
+}
+
+/* The same for a single frame whose buddy was free; its word is `word` now. Most often the line has that hint. */
+[[gnu::noinline]] static void word_tell(struct bitmap *bitmap, uint32_t frame, uint64_t word)
+{
+    unsigned order = 1;
+    while (order < 6 && (~word & run_bits(order + 1) << (frame & 63 & ~((2u << order) - 1))) == 0) order++;
+    if (order == 6) run_tell(bitmap, frame / 64 * 64, 6);
+    else if (!unit_is_set(bitmap->gigabytes[frame >> GIGABYTE_ORDER].masks[order], node_place(1, frame))) hints_set(bitmap, frame, order);
+}
+
+/* Nothing of the frame's word is free, or all of its line. */
+[[gnu::noinline]] static bool word_free_first(struct bitmap *bitmap, uint32_t frame)
+{
+    if (unit_is_whole(bitmap, frame)) return false;
+    bitmap->words[frame / 64] = (uint64_t)1 << frame % 64;
+    bitmap->count_free++;
+    node_announce(bitmap, 0, frame);
     return true;
 }
 
 bool bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order)
 {
     if (order != 0 || first >= bitmap->count) return block_free(bitmap, first, order);
-    uint32_t word = first / 64, at = first % 64;
-    uint64_t bit = (uint64_t)1 << at;
-    if (word == bitmap->open_word) {
-        if ((bitmap->open_mask & bit) != 0) return false;
-        bitmap->open_mask |= bit;
-        bitmap->count_free++;
-        return true;
-    }
-    /* A partly free word (invariant 2) is the common case; block_free looks at the others. */
-    if ((bitmap->lines[word / 8] >> word % 8 & 1) == 0) return block_free(bitmap, first, 0);
-    uint64_t before = bitmap->words[word];
+    uint64_t *word = &bitmap->words[first / 64];
+    uint64_t before = *word, bit = (uint64_t)1 << first % 64;
+    if (before == 0) return word_free_first(bitmap, first);
     if ((before & bit) != 0) return false;
-    bitmap->words[word] = before | bit;
+    *word = before | bit;
     bitmap->count_free++;
-    return (before >> (at ^ 1) & 1) == 0 || frame_merge(bitmap, word, at);
+    if ((before >> (first ^ 1) % 64 & 1) != 0) word_tell(bitmap, first, before | bit); /* else its buddy is used: no larger run */
+    return true;
 }
 
 bool bitmap_insert_range(struct bitmap *bitmap, uint32_t first, uint32_t limit)
@@ -423,18 +369,13 @@ bool bitmap_insert_range(struct bitmap *bitmap, uint32_t first, uint32_t limit)
     return true;
 }
 
+/* --- Looking --- */
+
 uint64_t bitmap_word(const struct bitmap *bitmap, uint32_t word)
 {
     assert(word <= (bitmap->count - 1) / 64);
-    if (word == bitmap->open_word) return bitmap->open_mask;
-    const struct bitmap_section *section = &bitmap->sections[word >> (ORDER_SECTION - ORDER_WORD)];
-    uint64_t bit = (uint64_t)1 << (word >> (ORDER_GROUP - ORDER_WORD)) % 64;
-    if ((section_partly(section) & bit) == 0) return (section->groups[ORDER_GROUP] & bit) != 0 ? ALL : 0;
-    const struct bitmap_group *group = &bitmap->groups[word >> (ORDER_GROUP - ORDER_WORD)];
-    bit = (uint64_t)1 << word / 8 % 64;
-    if ((group_partly(group) & bit) == 0) return (group->lines[ORDER_LINE] & bit) != 0 ? ALL : 0;
-    uint64_t masks = bitmap->lines[word / 8] >> word % 8;
-    return masks & 1 ? bitmap->words[word] : masks >> 48 & 1 ? ALL : 0;
+    uint64_t mask = bitmap->words[word];
+    return mask == 0 && unit_is_whole(bitmap, word * 64) ? ALL : mask;
 }
 
 bool bitmap_is_free(const struct bitmap *bitmap, uint32_t first, uint32_t limit)
@@ -449,25 +390,22 @@ bool bitmap_is_free(const struct bitmap *bitmap, uint32_t first, uint32_t limit)
     return true;
 }
 
-/* Nodes of a tier for `count` frames. */
+/* Nodes of 2^order frames for `count` frames; at least one, so that there always is an open word. */
 static uint64_t nodes_count(uint32_t count, unsigned order)
 {
-    return ((uint64_t)count + ((1u << order) - 1)) >> order;
+    return count == 0 ? 1 : ((uint64_t)count + ((1u << order) - 1)) >> order;
 }
 
 uint64_t bitmap_storage_bytes(uint32_t count)
 {
     assert(count <= BITMAP_FRAMES_LIMIT);
-    return nodes_count(count, ORDER_SECTION) * sizeof(struct bitmap_section) + nodes_count(count, ORDER_GROUP) * sizeof(struct bitmap_group)
-         + (nodes_count(count, ORDER_LINE) + nodes_count(count, ORDER_WORD)) * sizeof(uint64_t);
+    return nodes_count(count, GIGABYTE_ORDER) * sizeof(struct bitmap_gigabyte) + nodes_count(count, NODE_ORDER) * BITMAP_NODE_WORDS * sizeof(uint64_t);
 }
 
 void bitmap_initialise(struct bitmap *bitmap, void *storage, uint32_t count)
 {
     assert(count <= BITMAP_FRAMES_LIMIT && (uintptr_t)storage % 8 == 0);
-    *bitmap = (struct bitmap){ .open_word = BITMAP_NO_WORD, .count = count };
-    bitmap->sections = storage;
-    bitmap->groups = (struct bitmap_group *)(bitmap->sections + nodes_count(count, ORDER_SECTION));
-    bitmap->lines = (uint64_t *)(bitmap->groups + nodes_count(count, ORDER_GROUP));
-    bitmap->words = bitmap->lines + nodes_count(count, ORDER_LINE);
+    *bitmap = (struct bitmap){ .count = count };
+    bitmap->gigabytes = storage;
+    bitmap->words = (uint64_t *)(bitmap->gigabytes + nodes_count(count, GIGABYTE_ORDER));
 }

@@ -1,116 +1,105 @@
 /* The recount of the tiered bitmap: every tier from the one below, by reading only, and not with the code that keeps it up to date.
  *
- * A node that its parent calls partly free is read and must hold exactly what the parent says; one that the parent calls wholly free or used is not
- * valid, but must be uniform (bitmap.c, invariants 1-5). */
+ * What is wholly free above has nothing set below; what is set below is announced above (bitmap.c, invariants 1-4). */
 #include "bitmap.h"
 #include "bitmap_tiers.h"
 
-/* The orders that a node's parent has for its child: one bit of each mask. */
-static uint32_t masks_column(const uint64_t *masks, unsigned count, unsigned child)
+/* Orders of the runs in 512 units, by looking at each run unit by unit; bit 9: all units are set. */
+static uint32_t units_orders(const uint64_t *units)
 {
+    bool is_run[NODE_UNITS];
+    for (unsigned i = 0; i < NODE_UNITS; i++) is_run[i] = units[i / 64] >> i % 64 & 1;
     uint32_t orders = 0;
-    for (unsigned k = 0; k < count; k++) orders |= (uint32_t)(masks[k] >> child & 1) << k;
+    for (unsigned k = 0, count = NODE_UNITS; k <= NODE_ORDER; k++, count /= 2) {
+        for (unsigned i = 0; i < count; i++) {
+            orders |= (uint32_t)is_run[i] << k;
+            if (i % 2 == 0) is_run[i / 2] = is_run[i] && i + 1 < count && is_run[i + 1];
+        }
+    }
     return orders;
 }
 
-/* The order set of 2^size_order units, by looking at each aligned run on its own. */
-static uint32_t units_orders(uint64_t mask, unsigned size_order)
+/* Hints of some masks for one child: orders below the answer may be there. 0: nothing is. */
+static unsigned hints_count(const uint64_t (*masks)[BITMAP_NODE_WORDS], unsigned child)
 {
-    uint32_t orders = 0;
-    for (unsigned k = 0; k <= size_order; k++) {
-        uint64_t run = k == 6 ? ALL : ((uint64_t)1 << (1u << k)) - 1;
-        for (unsigned at = 0; at < 1u << size_order; at += 1u << k) {
-            if ((mask >> at & run) == run) orders |= 1u << k;
-        }
-    }
-    return (orders >> size_order & 1) != 0 ? 1u << size_order : orders;
+    unsigned count = 0;
+    while (count < NODE_ORDER && (masks[count][child / 64] >> child % 64 & 1) != 0) count++;
+    return count;
 }
 
-static bool line_check(const struct bitmap *bitmap, uint32_t line, uint32_t orders, uint64_t *count_free)
+/* Who has a hint above the lowest has all between, and has them in `above` (unless nullptr) under the bit of the node too. */
+static bool hints_are_right(const uint64_t (*masks)[BITMAP_NODE_WORDS], const uint64_t (*above)[BITMAP_NODE_WORDS], unsigned node)
 {
-    uint64_t masks = bitmap->lines[line];
-    if (orders == 0 || orders == 1u << ORDER_LINE) {
-        *count_free += orders == 0 ? 0 : 512;
-        return masks == 0 || masks == LINE_WHOLE;
+    for (unsigned k = 0; k < NODE_ORDER; k++) {
+        uint64_t seen = 0;
+        for (unsigned i = 0; i < BITMAP_NODE_WORDS; i++) {
+            seen |= masks[k][i];
+            if (k > 1 && (masks[k][i] & ~masks[k - 1][i]) != 0) return false;
+        }
+        if (seen != 0 && above != nullptr && (above[k][node / 64] >> node % 64 & 1) == 0) return false;
     }
-    uint32_t seen = 0;
-    uint64_t whole = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        uint32_t column = 0;
-        for (unsigned k = 0; k <= ORDER_WORD; k++) column |= (uint32_t)(masks >> (8 * k + i) & 1) << k;
-        bool is_partly = column != 0 && column != 1u << ORDER_WORD;
-        uint64_t content = is_partly ? bitmap->words[line * 8 + i] : column == 0 ? 0 : ALL;
-        if (column != units_orders(content, ORDER_WORD)) return false;
-        if (is_partly) seen |= column;
-        else if (column != 0) whole |= (uint64_t)1 << i;
-        *count_free += (uint64_t)__builtin_popcountll(content);
-    }
-    return masks >> 56 == 0 && orders == (seen | units_orders(whole, 3) << ORDER_WORD);
+    return true;
 }
 
-static bool group_check(const struct bitmap *bitmap, uint32_t group, uint32_t orders, uint64_t *count_free)
+static uint64_t units_count(const uint64_t *units)
 {
-    const uint64_t *masks = bitmap->groups[group].lines;
-    if (orders == 0 || orders == 1u << ORDER_GROUP) {
-        *count_free += orders == 0 ? 0 : 1u << ORDER_GROUP;
-        for (unsigned k = 0; k < ORDER_LINE; k++) {
-            if (masks[k] != 0) return false;
-        }
-        uint64_t ignored = 0; /* the lines are not valid either, and uniform too */
-        for (unsigned i = 0; i < 64 && group * 64 + i < (bitmap->count + 511) / 512; i++) {
-            if (!line_check(bitmap, group * 64 + i, 0, &ignored)) return false;
-        }
-        return masks[ORDER_LINE] == 0 || masks[ORDER_LINE] == ALL;
-    }
-    uint32_t seen = 0;
-    for (unsigned i = 0; i < 64; i++) {
-        uint32_t column = masks_column(masks, ORDER_LINE + 1, i);
-        if ((group * 64 + i) >= (bitmap->count + 511) / 512) {
-            if (column != 0) return false;
-            continue;
-        }
-        if (!line_check(bitmap, group * 64 + i, column, count_free)) return false;
-        seen |= column & ((1u << ORDER_LINE) - 1);
-    }
-    return orders == (seen | units_orders(masks[ORDER_LINE], 6) << ORDER_LINE);
+    uint64_t count = 0;
+    for (unsigned i = 0; i < BITMAP_NODE_WORDS; i++) count += (uint64_t)__builtin_popcountll(units[i]);
+    return count;
 }
 
-static bool section_check(const struct bitmap *bitmap, uint32_t section, uint32_t slots, uint64_t *count_free)
+/* A node with `hints` hints has no run of that order or above, and is not wholly free. */
+static bool units_are_right(const uint64_t *units, unsigned hints)
 {
-    const uint64_t *masks = bitmap->sections[section].groups;
-    uint32_t seen = 0;
-    for (unsigned i = 0; i < 64; i++) {
-        uint32_t column = masks_column(masks, ORDER_GROUP + 1, i);
-        if ((section * 64 + i) >= (bitmap->count + 32767) / 32768) {
-            if (column != 0) return false;
-            continue;
+    if (hints != 0) return units_orders(units) >> hints == 0;
+    uint64_t seen = 0;
+    for (unsigned i = 0; i < BITMAP_NODE_WORDS; i++) seen |= units[i];
+    return seen == 0;
+}
+
+static bool line_check(const struct bitmap *bitmap, uint32_t line, bool is_whole, uint64_t *count_free)
+{
+    const uint64_t *units = bitmap->words + (size_t)line * BITMAP_NODE_WORDS;
+    unsigned hints = hints_count(bitmap->gigabytes[line / NODE_UNITS].masks, line % NODE_UNITS);
+    uint64_t count = hints != 0 ? units_count(units) : 0;
+    *count_free += is_whole ? NODE_UNITS : count;
+    if (hints != 0 && count == 0 && bitmap->open_word / BITMAP_NODE_WORDS != line) return false;
+    return units_are_right(units, hints) && !(is_whole && count != 0);
+}
+
+static bool gigabyte_check(const struct bitmap *bitmap, uint32_t gigabyte, bool is_whole, uint64_t *count_free)
+{
+    const struct bitmap_gigabyte *at = &bitmap->gigabytes[gigabyte];
+    const uint64_t *units = at->masks[NODE_ORDER];
+    if (!hints_are_right(at->masks, bitmap->top, gigabyte)) return false;
+    if (!units_are_right(units, is_whole ? 0 : hints_count(bitmap->top + NODE_ORDER, gigabyte))) return false;
+    for (uint32_t i = 0; i < NODE_UNITS; i++) {
+        uint64_t line = (uint64_t)gigabyte * NODE_UNITS + i;
+        bool is_whole_line = is_whole || (units[i / 64] >> i % 64 & 1) != 0;
+        if (line * NODE_UNITS >= bitmap->count) {
+            if (is_whole_line || hints_count(at->masks, i) != 0) return false;
+        } else if (!line_check(bitmap, (uint32_t)line, is_whole_line, count_free)) {
+            return false;
         }
-        if (!group_check(bitmap, section * 64 + i, column, count_free)) return false;
-        seen |= column & ((1u << ORDER_GROUP) - 1);
     }
-    return slots == (seen | orders_to_slots(units_orders(masks[ORDER_GROUP], 6) << ORDER_GROUP));
+    return true;
 }
 
 bool bitmap_check(const struct bitmap *bitmap)
 {
-    uint64_t count_free = (uint64_t)__builtin_popcountll(bitmap->open_mask);
-    for (unsigned i = 0; i < 64; i++) {
-        uint32_t slots = masks_column(bitmap->top, BITMAP_SLOTS, i);
-        if ((uint64_t)i << ORDER_SECTION >= bitmap->count) {
-            if (slots != 0) return false;
-        } else if (!section_check(bitmap, i, slots, &count_free)) {
+    uint64_t count_free = 0;
+    if (!hints_are_right(bitmap->top, nullptr, 0) || !hints_are_right(bitmap->top + NODE_ORDER, nullptr, 0)) return false;
+    for (unsigned k = 0; k < BITMAP_ORDERS; k++)
+        if ((bitmap->orders >> k & 1) == 0 && units_count(bitmap->top[k]) != 0) return false;
+    for (uint32_t i = 0; i < NODE_UNITS; i++) {
+        if ((uint64_t)i << GIGABYTE_ORDER >= bitmap->count) {
+            for (unsigned k = 0; k < BITMAP_ORDERS; k++)
+                if ((bitmap->top[k][i / 64] >> i % 64 & 1) != 0) return false;
+        } else if (!gigabyte_check(bitmap, i, (bitmap->top[GIGABYTE_ORDER][i / 64] >> i % 64 & 1) != 0, &count_free)) {
             return false;
         }
     }
-    /* The open word is used for the tiers, and no frame beyond the end is free. */
-    if (bitmap->open_word == BITMAP_NO_WORD) {
-        if (bitmap->open_mask != 0) return false;
-    } else {
-        if (bitmap->open_word > (bitmap->count - 1) / 64) return false;
-        struct bitmap closed = *bitmap;
-        closed.open_word = BITMAP_NO_WORD;
-        if (bitmap_word(&closed, bitmap->open_word) != 0) return false;
-    }
-    if (bitmap->count % 64 != 0 && bitmap_word(bitmap, bitmap->count / 64) >> bitmap->count % 64 != 0) return false;
+    if (bitmap->count != 0 && bitmap->open_word / BITMAP_NODE_WORDS > (bitmap->count - 1) / NODE_UNITS) return false;
+    if (bitmap->count % 64 != 0 && bitmap_word(bitmap, bitmap->count / 64) >> bitmap->count % 64 != 0) return false; /* beyond the end */
     return count_free == bitmap->count_free;
 }

@@ -1,15 +1,19 @@
 /* Blocks: how the rows of the frame table say which frames belong together. Internal to frame*.c, space*.c and check*.c.
  *
  *   order     rows that are written                           all other rows of the block
- *   0 - 9     every row: kind and order                       -
- *   10 - 17   the first row of each 512 frames (group head)   FREE and zero, as they were when the block was free
+ *   0 - 8     every row: kind and order                       -
+ *   9 - 17    the first row of each 512 frames (group head)   FREE and zero, as they were when the block was free
  *   18        the head                                        FREE and zero
+ *   batch     none                                            FREE and zero
  *
- * Content mark, count and cookie stand in the head alone. So taking 1 GiB writes one row and taking 512 MiB writes 256, and the rows in between are right again
- * when the block is given back. The price: a row that says FREE may lie in a block, which the row of its group or of its 1 GiB tells.
+ * Content mark, count and cookie stand in the head alone. So taking 2 MiB or 1 GiB writes one row, and taking 512 MiB 256. The price: a row that says FREE may
+ * lie in a block, which the row of its group or of its 1 GiB tells; and when they know of none and the bitmap has the frame as used, it is a single USER frame,
+ * dirty, that came with a batch and that nobody has asked about: block_find() writes its row now.
  *
- *  1  Rows of one block agree in kind and order; in all but the head flags other than the order, count and cookie are zero.
- *  2  A row that does not say FREE is about its own block: so the way from a single frame to its row is one load. */
+ *  1  Rows of one block agree in kind and order, but for the head of a spare block, which says SPARE; in all but the head flags other than the order, count
+ *     and cookie are zero.
+ *  2  A row that does not say FREE is about its own block: so the way from a single frame to its row is one load.
+ *  3  Frames of the bitmap are used when their row says FREE, no block has them, and they are one of the count_unwritten frames of batches. */
 #ifndef QUIRE_BLOCK_H
 #define QUIRE_BLOCK_H
 
@@ -20,14 +24,18 @@ constexpr unsigned GROUP_ORDER = 9;
 constexpr uint32_t GROUP_FRAMES = 1u << GROUP_ORDER;
 constexpr unsigned TOP_ORDER = FRAME_ORDERS - 1;
 constexpr uint32_t STOCK_LIMIT = 64;
+constexpr unsigned SPARES = 7; /* of each order */
 constexpr uint32_t FIRST_FRAME = 0x10000 >> PAGE_SHIFT; /* the first 64 KiB hold firmware tables and are never handed out */
 
 /* What frame*.c keep. */
 struct frame_state {
     uint32_t count_total;
-    struct bitmap bitmap;
+    uint32_t count_unwritten;             /* frames of batches whose rows say FREE */
+    uint32_t stock_count;                 /* single frames that are zero */
+    uint8_t count_spares[24];             /* of each order; a multiple of 8 for a quick look at all */
+    uint32_t spares[FRAME_ORDERS][SPARES]; /* heads of blocks that were USER until a moment ago; the last one goes first */
     frame_t stock[STOCK_LIMIT];
-    uint32_t stock_count;
+    struct bitmap bitmap;
 };
 extern struct frame_state frame_state;
 
@@ -39,15 +47,15 @@ static inline uint32_t block_start(uint32_t number, unsigned order)
     return number >> order << order;
 }
 
+/* block_head() of a frame whose own row says FREE. */
+uint32_t block_find(uint32_t number);
+
 /* The first frame of the block that holds a frame below frame_limit; the frame itself when it is in no block. */
 static inline uint32_t block_head(uint32_t number)
 {
     const struct frame_info *info = &frame_table[number];
     if (__builtin_expect(info->kind != FRAME_KIND_FREE, true)) return block_start(number, frame_order(info));
-    unsigned order = frame_order(&frame_table[block_start(number, GROUP_ORDER)]);
-    if (order > GROUP_ORDER) return block_start(number, order);
-    uint32_t top = block_start(number, TOP_ORDER);
-    return frame_order(&frame_table[top]) == TOP_ORDER ? top : number;
+    return block_find(number);
 }
 
 /* The same as a row; of a frame below frame_limit. */

@@ -1,21 +1,25 @@
 /* Frames: the table that says who holds which, over the tiered bitmap that finds free ones.
  *
  * The table is the truth about kinds, the bitmap about what is free; both change together, after all checks. Zeroing is put off: a USER block is
- * marked dirty and zeroed when it is first mapped, unless it comes from the stock, which the idle processor fills with zeroed frames. Frames of the
- * stock count as free and are FREE in the table, but the bitmap has them as used; when it has nothing for a request, the stock goes back to it.
+ * marked dirty and zeroed when it is first mapped, unless it comes from the stock, which the idle processor fills with zeroed frames.
+ *
+ * In front of the bitmap stand a few blocks of each order that were given back last (spares), and the stock. They are free, and SPARE in the table, but
+ * the bitmap has them as used. Most requests are met there: a few instructions, in memory that is in the cache still. When the bitmap has nothing for a
+ * request, they all go back to it, so a block is found if there is one.
  *
  * Invariants (frame_check.c):
- *  1  A row is FREE and in no block (block.h) if and only if its frame is free in the bitmap or in the stock; the rest of a FREE, ABSENT or RESERVED row
- *     is zero.
- *  2  Frames of the stock are zero, direct-mapped and all different.
- *  3  count_total = frames that are neither ABSENT nor RESERVED.
- *  4  Frames below FIRST_FRAME are never anything but ABSENT or RESERVED.
+ *  1  A frame that is free in the bitmap has a FREE row and is in no block (block.h); the rest of a FREE, ABSENT or RESERVED row is zero.
+ *  2  A head says SPARE if and only if it is in the stock or in the spares of its order: clean there, dirty here, and not counted by anyone.
+ *  3  Frames of the stock are zero and direct-mapped.
+ *  4  count_total = frames that are neither ABSENT nor RESERVED; count_unwritten = used frames with a FREE row, in no block.
+ *  5  Frames below FIRST_FRAME are never anything but ABSENT or RESERVED.
  *
- * The kernel runs on one processor with interrupts off, so nothing is locked. Bitmap, stock and counts are what one lock will guard; a row of a
- * frame that is not free belongs to the lock of the space or object that holds the frame. */
+ * The kernel runs on one processor with interrupts off, so nothing is locked. Bitmap, spares, stock and counts are what one lock will guard, the spares and
+ * the stock perhaps one for each processor; a row of a frame that is not free belongs to the lock of the space or object that holds the frame. */
 #include "frame.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "arch.h"
 #include "block.h"
@@ -29,6 +33,19 @@ uint32_t frame_limit;
 
 /* --- Rows and content --- */
 
+uint32_t block_find(uint32_t number)
+{
+    unsigned order = frame_order(&frame_table[block_start(number, GROUP_ORDER)]);
+    if (order >= GROUP_ORDER) return block_start(number, order);
+    uint32_t top = block_start(number, TOP_ORDER);
+    if (frame_order(&frame_table[top]) == TOP_ORDER) return top;
+    if (frame_state.count_unwritten != 0 && !bitmap_is_free(&frame_state.bitmap, number, number + 1)) { /* of a batch */
+        frame_table[number] = (struct frame_info){ .kind = FRAME_KIND_USER, .flags = FRAME_DIRTY };
+        frame_state.count_unwritten--;
+    }
+    return number;
+}
+
 void block_rows_fill(uint32_t first, uint32_t count, struct frame_info info)
 {
     struct frame_info *row = &frame_table[first];
@@ -39,28 +56,25 @@ void block_rows_fill(uint32_t first, uint32_t count, struct frame_info info)
 /* Rows of a block that are written: each, each group's, or the head's. */
 static inline uint32_t row_step(unsigned order)
 {
-    return order <= GROUP_ORDER ? 1 : order < TOP_ORDER ? GROUP_FRAMES : 1u << TOP_ORDER;
+    return order < GROUP_ORDER ? 1 : order < TOP_ORDER ? GROUP_FRAMES : 1u << TOP_ORDER;
+}
+
+[[gnu::noinline]] static void block_rows_write(uint32_t first, unsigned order, struct frame_info info)
+{
+    uint32_t step = row_step(order);
+#pragma clang loop unroll(disable)
+    for (uint32_t i = 0; i < 1u << order; i += step) frame_table[first + i] = info;
 }
 
 void block_write(uint32_t first, unsigned order, enum frame_kind kind, uint8_t flags)
 {
-    struct frame_info info = { .kind = kind, .flags = (uint8_t)(order << FRAME_ORDER_SHIFT) };
-    if (order <= GROUP_ORDER) {
-        block_rows_fill(first, 1u << order, info);
-    } else {
-        for (uint32_t i = 0; i < 1u << order; i += row_step(order)) frame_table[first + i] = info;
-    }
+    block_rows_write(first, order, (struct frame_info){ .kind = kind, .flags = (uint8_t)(order << FRAME_ORDER_SHIFT) });
     frame_table[first].flags |= flags;
 }
 
 void block_erase(uint32_t first, unsigned order)
 {
-    constexpr struct frame_info free = { .kind = FRAME_KIND_FREE };
-    if (order <= GROUP_ORDER) {
-        block_rows_fill(first, 1u << order, free);
-    } else {
-        for (uint32_t i = 0; i < 1u << order; i += row_step(order)) frame_table[first + i] = free;
-    }
+    block_rows_write(first, order, (struct frame_info){ .kind = FRAME_KIND_FREE });
 }
 
 void block_zero(uint32_t first, uint32_t count)
@@ -106,35 +120,95 @@ enum status frame_clean_step(frame_t frame, struct frame_info *info)
     return STATUS_OK;
 }
 
-/* --- Taking --- */
+/* --- Spares --- */
 
-/* A block from the bitmap: anywhere, or below a limit. */
-static inline bool block_take(unsigned order, uint32_t limit, uint32_t *first)
+/* Takes the spare block that was given back last; its other rows are right already. */
+static inline bool spare_take(unsigned order, frame_t *block)
 {
-    if (limit < frame_limit) return bitmap_allocate_below(&frame_state.bitmap, order, limit, first);
-    return bitmap_allocate(&frame_state.bitmap, order, first);
-}
-
-static bool stock_return(void)
-{
-    if (frame_state.stock_count == 0) return false;
-    while (frame_state.stock_count != 0) {
-        [[maybe_unused]] bool freed = bitmap_free(&frame_state.bitmap, frame_state.stock[--frame_state.stock_count].number, 0);
-        assert(freed);
-    }
+    unsigned count = frame_state.count_spares[order];
+    if (count == 0) return false;
+    frame_state.count_spares[order] = (uint8_t)(count - 1);
+    *block = (frame_t){ frame_state.spares[order][count - 1] };
+    frame_table[block->number].kind = FRAME_KIND_USER;
     return true;
 }
 
-/* Everything that frame_allocate() does not do by itself. */
+/* Makes a USER block that nothing refers to spare. False: there are enough. */
+static inline bool spare_give(uint32_t first, unsigned order)
+{
+    unsigned count = frame_state.count_spares[order];
+    if (count == SPARES) return false;
+    frame_state.spares[order][count] = first;
+    frame_state.count_spares[order] = (uint8_t)(count + 1);
+    frame_table[first] = (struct frame_info){ .kind = FRAME_KIND_SPARE, .flags = (uint8_t)(order << FRAME_ORDER_SHIFT | FRAME_DIRTY) };
+    return true;
+}
+
+/* The rows and the bits of a block that is nobody's any more. */
+static void block_release(uint32_t first, unsigned order)
+{
+    block_erase(first, order);
+    [[maybe_unused]] bool freed = bitmap_free(&frame_state.bitmap, first, order);
+    assert(freed);
+}
+
+static bool spares_are_there(void)
+{
+    uint64_t counts[sizeof frame_state.count_spares / sizeof(uint64_t)];
+    memcpy(counts, frame_state.count_spares, sizeof counts);
+    return (counts[0] | counts[1] | counts[2] | frame_state.stock_count) != 0;
+}
+
+/* Gives spares and stock back to the bitmap. */
+[[gnu::noinline]] static void spares_return(void)
+{
+    for (unsigned order = 0; order < FRAME_ORDERS; order++)
+        while (frame_state.count_spares[order] != 0) block_release(frame_state.spares[order][--frame_state.count_spares[order]], order);
+    while (frame_state.stock_count != 0) block_release(frame_state.stock[--frame_state.stock_count].number, 0);
+}
+
+static inline bool stock_take(enum frame_kind kind, frame_t *frame)
+{
+    if (frame_state.stock_count == 0) return false;
+    *frame = frame_state.stock[--frame_state.stock_count];
+    frame_table[frame->number] = (struct frame_info){ .kind = kind };
+    return true;
+}
+
+/* --- Taking --- */
+
+/* The bitmap's block, below a limit. */
+static inline enum bitmap_answer bitmap_take(unsigned order, uint32_t limit, uint32_t *first)
+{
+    if (limit < frame_limit) return bitmap_allocate_within(&frame_state.bitmap, order, 0, limit, first);
+    return bitmap_allocate(&frame_state.bitmap, order, first);
+}
+
+/* The same, if possible not below `low`, and with what is spare. NO_MEMORY, AGAIN. */
+static inline enum status block_take(unsigned order, uint32_t low, uint32_t limit, uint32_t *first)
+{
+    struct bitmap *bitmap = &frame_state.bitmap;
+    for (;; spares_return()) {
+        if (bitmap_may_have(bitmap, order)) {
+            if (low < frame_limit && bitmap_allocate_within(bitmap, order, low, limit, first) == BITMAP_FOUND) return STATUS_OK;
+            enum bitmap_answer answer = bitmap_take(order, limit, first);
+            if (answer == BITMAP_FOUND) return STATUS_OK;
+            if (answer == BITMAP_AGAIN) return STATUS_AGAIN;
+        }
+        if (!spares_are_there()) return STATUS_NO_MEMORY;
+    }
+}
+
+/* A block of any kind from the bitmap: what other kinds than USER need lies in the direct map, and USER blocks keep off it when there is other memory. */
 [[gnu::noinline]] static enum status block_allocate(unsigned order, enum frame_kind kind, uint32_t limit, frame_t *block)
 {
     if (order >= FRAME_ORDERS || !block_kind_is_owned(kind)) return STATUS_BAD_ARGUMENT;
     bool is_user = kind == FRAME_KIND_USER;
+    uint32_t low = is_user ? arch_direct_frames() : UINT32_MAX;
     if (!is_user && limit > arch_direct_frames()) limit = arch_direct_frames();
     uint32_t first;
-    while (!block_take(order, limit, &first)) {
-        if (!stock_return()) return STATUS_NO_MEMORY;
-    }
+    enum status status = block_take(order, low, limit, &first);
+    if (status != STATUS_OK) return status;
     // Commit: nothing below may fail.
     *block = (frame_t){ first };
     block_write(first, order, kind, is_user ? FRAME_DIRTY : 0);
@@ -142,28 +216,47 @@ static bool stock_return(void)
     return STATUS_OK;
 }
 
-enum status frame_allocate(unsigned order, enum frame_kind kind, frame_t *block)
+/* The open word has a free frame now, one beyond the direct map if possible; false: none is free anywhere. */
+[[gnu::noinline]] static bool word_prepare(void)
 {
-    if (order != 0 || !block_kind_is_owned(kind)) return block_allocate(order, kind, UINT32_MAX, block);
-    if (frame_state.stock_count != 0) { /* zeroed and direct-mapped: good for every kind */
-        *block = frame_state.stock[--frame_state.stock_count];
-        frame_table[block->number] = (struct frame_info){ .kind = kind };
+    uint32_t direct = arch_direct_frames(), low = direct < frame_limit ? direct : 0;
+    while (!bitmap_open(&frame_state.bitmap, low)) {
+        if (!spares_are_there()) return false;
+        spares_return();
+    }
+    return true;
+}
+
+/* A USER frame when none is spare, or some are zeroed. */
+[[gnu::noinline]] static enum status single_allocate(frame_t *frame)
+{
+    if (stock_take(FRAME_KIND_USER, frame)) return STATUS_OK;
+    while (!bitmap_take_frame(&frame_state.bitmap, &frame->number))
+        if (!word_prepare()) return STATUS_NO_MEMORY;
+    frame_table[frame->number] = (struct frame_info){ .kind = FRAME_KIND_USER, .flags = FRAME_DIRTY };
+    return STATUS_OK;
+}
+
+enum status frame_allocate_user(unsigned order, frame_t *block)
+{
+    if (order == 0) {
+        if (frame_state.stock_count != 0 || !spare_take(0, block)) return single_allocate(block);
         return STATUS_OK;
     }
-    uint32_t first;
-    if (kind != FRAME_KIND_USER || !bitmap_allocate(&frame_state.bitmap, 0, &first)) return block_allocate(0, kind, UINT32_MAX, block);
-    frame_table[first] = (struct frame_info){ .kind = FRAME_KIND_USER, .flags = FRAME_DIRTY };
-    *block = (frame_t){ first };
+    if (order >= FRAME_ORDERS || !spare_take(order, block)) return block_allocate(order, FRAME_KIND_USER, UINT32_MAX, block);
     return STATUS_OK;
+}
+
+enum status frame_allocate_object(unsigned order, enum frame_kind kind, frame_t *block)
+{
+    if (order == 0 && block_kind_is_owned(kind) && stock_take(kind, block)) return STATUS_OK; /* zeroed and direct-mapped */
+    return block_allocate(order, kind, UINT32_MAX, block);
 }
 
 enum status frame_allocate_unzeroed_table(frame_t *table)
 {
     uint32_t first;
-    if (!block_take(0, arch_direct_frames(), &first)) {
-        if (!stock_return() || !block_take(0, arch_direct_frames(), &first)) return STATUS_NO_MEMORY;
-    }
-    // Commit: nothing below may fail.
+    if (bitmap_take(0, arch_direct_frames(), &first) != BITMAP_FOUND) return frame_allocate_object(0, FRAME_KIND_TABLE, table);
     frame_table[first] = (struct frame_info){ .kind = FRAME_KIND_TABLE };
     *table = (frame_t){ first };
     return STATUS_OK;
@@ -176,14 +269,10 @@ enum status frame_allocate_below(unsigned order, enum frame_kind kind, uint32_t 
 
 enum status frame_allocate_batch(frame_t *base, uint64_t *mask)
 {
-    uint32_t first;
-    while (!bitmap_allocate_word(&frame_state.bitmap, &first, mask)) {
-        if (!stock_return()) return STATUS_NO_MEMORY;
-    }
-    // Commit: nothing below may fail.
-    *base = (frame_t){ first };
-    for (uint64_t left = *mask; left != 0; left &= left - 1)
-        frame_table[first + (uint32_t)__builtin_ctzll(left)] = (struct frame_info){ .kind = FRAME_KIND_USER, .flags = FRAME_DIRTY };
+    uint32_t count;
+    while ((count = bitmap_take_word(&frame_state.bitmap, &base->number, mask)) == 0)
+        if (!word_prepare()) return STATUS_NO_MEMORY;
+    frame_state.count_unwritten += count;
     return STATUS_OK;
 }
 
@@ -193,10 +282,11 @@ enum status frame_allocate_batch(frame_t *base, uint64_t *mask)
 static enum status range_check(uint32_t first, uint32_t count, enum frame_kind kind)
 {
     bool is_counted = false;
-    for (uint32_t i = first; i < first + count; i += 1u << frame_order(&frame_table[i])) {
-        const struct frame_info *info = &frame_table[i];
+    for (uint32_t i = first; i < first + count;) {
+        const struct frame_info *info = block_row(i);
         if (info->kind != kind || frame_order(info) > GROUP_ORDER) return STATUS_BAD_FRAME;
         is_counted |= info->count != 0;
+        i += 1u << frame_order(info);
     }
     return is_counted ? STATUS_FRAME_BUSY : STATUS_OK;
 }
@@ -209,7 +299,7 @@ static enum status part_check(uint32_t first, unsigned order, enum frame_kind ki
     return range_check(first, 1u << order, kind);
 }
 
-[[gnu::noinline]] static enum status block_free(frame_t block, unsigned order, enum frame_kind kind)
+[[gnu::noinline]] enum status frame_free_object(frame_t block, unsigned order, enum frame_kind kind)
 {
     if (order >= FRAME_ORDERS || !block_kind_is_owned(kind) || block.number >= frame_limit) return STATUS_BAD_FRAME;
     uint32_t first = block.number, count = 1u << order;
@@ -220,24 +310,40 @@ static enum status part_check(uint32_t first, unsigned order, enum frame_kind ki
     enum status status = held != order ? part_check(first, order, kind, head) : head->count != 0 ? STATUS_FRAME_BUSY : STATUS_OK;
     if (status != STATUS_OK) return status;
     // Commit: nothing below may fail.
+    if (held == order && kind == FRAME_KIND_USER && spare_give(first, order)) return STATUS_OK;
     if (held > order) block_rows_fill(block_start(first, held), 1u << held, (struct frame_info){ .kind = kind, .flags = head->flags & FRAME_DIRTY });
-    [[maybe_unused]] bool freed = bitmap_free(&frame_state.bitmap, first, order);
-    assert(freed);
-    block_erase(first, order);
+    else if (held < order) block_rows_fill(first, count, (struct frame_info){ .kind = FRAME_KIND_FREE });
+    block_release(first, order);
     return STATUS_OK;
 }
 
-enum status frame_free(frame_t block, unsigned order, enum frame_kind kind)
+/* A USER block in the usual state, to which nothing refers: its row says so in one look, and for these orders a block is where its row is. */
+static inline bool user_is_free_to_go(uint32_t number, unsigned order)
 {
-    if (order != 0 || !block_kind_is_owned(kind) || block.number >= frame_limit) return block_free(block, order, kind);
-    struct frame_info *info = &frame_table[block.number];
-    if (info->kind != kind || frame_order(info) != 0) return block_free(block, order, kind);
-    if (info->count != 0) return STATUS_FRAME_BUSY;
-    // Commit: nothing below may fail.
-    *info = (struct frame_info){ .kind = FRAME_KIND_FREE };
-    [[maybe_unused]] bool freed = bitmap_free(&frame_state.bitmap, block.number, 0);
+    static_assert(offsetof(struct frame_info, cookie) == sizeof(uint32_t));
+    if (number >= frame_limit) return false;
+    struct frame_info expected = { .kind = FRAME_KIND_USER, .flags = (uint8_t)(order << FRAME_ORDER_SHIFT) }, ignored = { .flags = FRAME_DIRTY | FRAME_FILLED };
+    uint32_t found, wanted, mask; /* kind, flags and count */
+    memcpy(&found, &frame_table[number], sizeof found);
+    memcpy(&wanted, &expected, sizeof wanted);
+    memcpy(&mask, &ignored, sizeof mask);
+    return (found & ~mask) == wanted;
+}
+
+/* A single frame, and there are enough spare ones. */
+[[gnu::noinline]] static enum status single_release(uint32_t number)
+{
+    frame_table[number] = (struct frame_info){ .kind = FRAME_KIND_FREE };
+    [[maybe_unused]] bool freed = bitmap_free(&frame_state.bitmap, number, 0);
     assert(freed);
     return STATUS_OK;
+}
+
+enum status frame_free_user(frame_t block, unsigned order)
+{
+    if (order == 0 && user_is_free_to_go(block.number, 0)) return spare_give(block.number, 0) ? STATUS_OK : single_release(block.number);
+    if (order == GROUP_ORDER && user_is_free_to_go(block.number, GROUP_ORDER) && spare_give(block.number, GROUP_ORDER)) return STATUS_OK;
+    return frame_free_object(block, order, FRAME_KIND_USER);
 }
 
 void frame_free_zeroed_table(frame_t table)
@@ -245,11 +351,10 @@ void frame_free_zeroed_table(frame_t table)
     struct frame_info *info = &frame_table[table.number];
     assert(info->kind == FRAME_KIND_TABLE && info->count == 0);
     if (frame_state.stock_count == STOCK_LIMIT) {
-        [[maybe_unused]] enum status status = frame_free(table, 0, FRAME_KIND_TABLE);
-        assert(status == STATUS_OK);
+        block_release(table.number, 0);
         return;
     }
-    *info = (struct frame_info){ .kind = FRAME_KIND_FREE };
+    *info = (struct frame_info){ .kind = FRAME_KIND_SPARE };
     frame_state.stock[frame_state.stock_count++] = table;
 }
 
@@ -300,8 +405,10 @@ enum status frame_adopt(frame_t first, uint32_t count_frames)
 bool frame_prepare(void)
 {
     uint32_t first;
-    if (frame_state.stock_count == STOCK_LIMIT || !block_take(0, arch_direct_frames(), &first)) return false;
+    if (frame_state.stock_count == STOCK_LIMIT) return false;
+    if (bitmap_allocate_within(&frame_state.bitmap, 0, 0, arch_direct_frames(), &first) != BITMAP_FOUND) return false;
     block_zero(first, 1);
+    frame_table[first] = (struct frame_info){ .kind = FRAME_KIND_SPARE };
     frame_state.stock[frame_state.stock_count++] = (frame_t){ first };
     return true;
 }
@@ -326,7 +433,9 @@ bool frame_is(frame_t frame, enum frame_kind kind)
 
 uint64_t frame_count_free(void)
 {
-    return bitmap_count_free(&frame_state.bitmap) + frame_state.stock_count;
+    uint64_t count = bitmap_count_free(&frame_state.bitmap) + frame_state.stock_count;
+    for (unsigned order = 0; order < FRAME_ORDERS; order++) count += (uint64_t)frame_state.count_spares[order] << order;
+    return count;
 }
 
 uint64_t frame_count_total(void)

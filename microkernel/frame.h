@@ -4,6 +4,8 @@
  *
  *             frame_allocate                      frame_free
  *   FREE ---------------------> any kind below ---------------> FREE
+ *     ^       frame_prepare                        frame_free     |
+ *     +---- SPARE: free too, set aside: what was given back last, and frames zeroed ahead of need
  *   ABSENT and RESERVED never change.
  *
  * Frames are taken and given back in *blocks*: aligned runs of 2^order frames with one kind, one content mark and one count. The first row of a block, its
@@ -22,6 +24,7 @@
 enum frame_kind : uint8_t {
     FRAME_KIND_ABSENT = 0, /* no memory, or none of ours: a device may be there (device.h) */
     FRAME_KIND_FREE,
+    FRAME_KIND_SPARE,      /* free, but the bitmap has it as used: at hand for the next request */
     FRAME_KIND_RESERVED,   /* kernel image, modules, frame table; what is called usable and reserved at once */
     FRAME_KIND_KERNEL,     /* frame table, bitmap, per-processor data */
     FRAME_KIND_TABLE,      /* page table; `count` = live entries, `cookie`: walk.h */
@@ -68,9 +71,11 @@ uint64_t frame_storage_bytes(uint32_t count_frames);
  * FREE, except those touched by a reserved range. The caller passes its own storage, image and modules as reserved ranges. */
 void frame_initialise(void *storage, uint32_t count_frames, const struct memory_range *ranges, size_t count_ranges);
 
-/* Takes an aligned block of 2^order frames. USER blocks arrive dirty, every other kind zeroed and below arch_direct_frames().
- * NO_MEMORY, BAD_ARGUMENT (order). Commits nothing on failure. At most 512 rows are written, whatever the order. */
-enum status frame_allocate(unsigned order, enum frame_kind kind, frame_t *block);
+/* Takes an aligned block of 2^order frames. USER blocks arrive dirty or zeroed, as their row says, and from above arch_direct_frames() if there is memory;
+ * every other kind arrives zeroed and from below.
+ * NO_MEMORY, BAD_ARGUMENT (order, kind). AGAIN: the search was long (bitmap.h); the same request goes on; never for orders 0, 9, 18.
+ * Commits nothing on failure. At most 256 rows are written, whatever the order; a miss gives back what is spare first (up to 3,600 rows). */
+static inline enum status frame_allocate(unsigned order, enum frame_kind kind, frame_t *block);
 
 /* The same, of frames below `limit` (for devices that reach no further); FRAME_ANYWHERE: no limit. */
 enum status frame_allocate_below(unsigned order, enum frame_kind kind, uint32_t limit, frame_t *block);
@@ -78,12 +83,30 @@ enum status frame_allocate_below(unsigned order, enum frame_kind kind, uint32_t 
 /* Takes a frame for a table as it is: the caller writes every entry before the table is used. NO_MEMORY. */
 enum status frame_allocate_unzeroed_table(frame_t *table);
 
-/* Takes up to 64 single USER frames at once: base + i for each set bit i of the mask, which is not 0. NO_MEMORY. */
+/* Takes up to 64 single dirty USER frames at once: base + i for each set bit i of the mask, which is not 0. No row is written (block.h). NO_MEMORY. */
 enum status frame_allocate_batch(frame_t *base, uint64_t *mask);
+
+/* The two halves of frame_allocate. */
+enum status frame_allocate_user(unsigned order, frame_t *block);
+enum status frame_allocate_object(unsigned order, enum frame_kind kind, frame_t *block);
+
+static inline enum status frame_allocate(unsigned order, enum frame_kind kind, frame_t *block)
+{
+    return kind == FRAME_KIND_USER ? frame_allocate_user(order, block) : frame_allocate_object(order, kind, block);
+}
 
 /* Gives 2^order frames back: a block, smaller blocks that together are one (up to order 9), or a part of one (up to order 9; what is left of it is
  * single frames then). BAD_FRAME: not such frames of `kind`, misaligned, out of range; FRAME_BUSY: a count is not 0. */
-enum status frame_free(frame_t block, unsigned order, enum frame_kind kind);
+static inline enum status frame_free(frame_t block, unsigned order, enum frame_kind kind);
+
+/* The two halves of frame_free. */
+enum status frame_free_user(frame_t block, unsigned order);
+enum status frame_free_object(frame_t block, unsigned order, enum frame_kind kind);
+
+static inline enum status frame_free(frame_t block, unsigned order, enum frame_kind kind)
+{
+    return kind == FRAME_KIND_USER ? frame_free_user(block, order) : frame_free_object(block, order, kind);
+}
 
 /* Gives a table back whose entries are all zero: it need not be zeroed for its next owner. */
 void frame_free_zeroed_table(frame_t table);
@@ -121,7 +144,7 @@ void frame_clean(frame_t frame, struct frame_info *info);
  * FRAME_CLEAN_ORDER is dirty. `info`: frame_find(frame). */
 enum status frame_clean_step(frame_t frame, struct frame_info *info);
 
-/* The idle processor's work: zeroes one free frame ahead of need; false when the stock of zeroed frames is full. */
+/* The idle processor's work: zeroes one free frame ahead of need; false when the stock of zeroed frames is full, or no frame is there for it. */
 bool frame_prepare(void);
 
 uint64_t frame_count_free(void);

@@ -43,6 +43,7 @@ static enum status singles_take(struct hold *hold, uint32_t number, unsigned cou
     bool is_uniform = summary.any.kind == FRAME_KIND_USER && summary.all.kind == FRAME_KIND_USER && (summary.any.flags & FRAME_ORDER_MASK) == 0;
     if (!is_uniform || summary.any.count == FRAME_COUNT_LIMIT) { /* no count exceeds the union of their bits */
         for (unsigned i = 0; i < count; i++) {
+            if (info[i].kind == FRAME_KIND_FREE) summary.any.flags |= block_row(number + i)->flags; /* of a batch: its row is written now */
             if (info[i].kind != FRAME_KIND_USER || frame_order(&info[i]) != 0) count = i;
             else if (info[i].count == FRAME_COUNT_LIMIT) return STATUS_TOO_MANY_MAPPINGS;
         }

@@ -51,14 +51,17 @@ def run_one(program, subject, gib):
         if result.returncode != 0:
             raise Failure(f'frame_bench {subject} {gib} ended with status {result.returncode}:\n{result.stderr[-2000:]}')
         dumps = totals(Path(scratch))
-    rows = [match for match in map(ROW.match, result.stdout.splitlines()) if match]
+    lines = result.stdout.splitlines()
+    rows = [match for match in map(ROW.match, lines) if match]
+    calls = iter([int(line.split()[1]) for line in lines if line.startswith('calls ')])
     if [match[4] for match in rows] != [dumps[number][0] for number in sorted(dumps)]:
         raise Failure(f'frame_bench {subject} {gib}: callgrind dumped other measurements than the program made')
     costs = {(match[4], int(match[3])): dumps[number][1] / int(match[5]) for number, match in zip(sorted(dumps), rows)}
     switch = costs.pop(('switch', 0))
     metadata = METADATA.search(result.stdout.splitlines()[-1])
-    # A batch counts frames but turns the collection once for each word.
-    values = {key: cost if key[0] == 'frame_batch' else cost - switch for key, cost in costs.items()}
+    # A batch counts frames but turns the collection once for each call.
+    counts = {(match[4], int(match[3])): int(match[5]) for match in rows}
+    values = {key: cost - switch * (next(calls) / counts[key] if key[0] == 'frame_batch' else 1) for key, cost in costs.items()}
     return values, int(metadata[3]) / (gib * FRAMES_PER_GIB)
 
 
@@ -76,7 +79,7 @@ def results(measured):
     for (subject, _), (costs, metadata) in measured.items():
         for (name, percent), cost in costs.items():
             if subject == 'frame':
-                row = name if name == 'block_2m_refused' else f'{name}_{percent}'
+                row = name if name.startswith('block_2m_refused') else f'{name}_{percent}'
                 found.setdefault(row, []).append(round(cost, 1))
         if subject == 'frame':
             found.setdefault('frame_metadata', []).append(round(metadata, 3))

@@ -66,12 +66,12 @@ class World:
     def find_blocks(self):
         """head[frame]: the first frame of its block. From the start of memory on, the first row of each block says how long it is, and no other is believed."""
         self.head, self.blocks = array('I', range(self.limit)), []
-        owned, mask = self.kind['KERNEL'], self.layout.constant('FRAME_ORDER_MASK')
+        owned, spare, mask = self.kind['KERNEL'], self.kind['SPARE'], self.layout.constant('FRAME_ORDER_MASK')
         ordered = bytes.maketrans(bytes(range(256)), bytes(1 if flags & mask else 0 for flags in range(256)))
         interesting, at = self.flags.translate(ordered), 0
         while (at := interesting.find(1, at)) >= 0:
             size = 1 << self.order(at)
-            if self.kinds[at] < owned or at % size or size > self.limit - at:
+            if (self.kinds[at] < owned and self.kinds[at] != spare) or at % size or size > self.limit - at:
                 self.fail(3, f'the row of {self.name(at)} cannot be the first one of a block of order {self.order(at)}')
                 size = 1
             else:

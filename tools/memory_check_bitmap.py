@@ -1,123 +1,106 @@
-"""The twin's reading of the tiered bitmap (microkernel/bitmap.h): which frames are free, and whether each tier follows from the one below."""
+"""The twin's reading of the tiered bitmap (microkernel/bitmap.h): which frames are free, whether each tier follows from the one below, and whether hints miss
+nothing. The 512 units of a node are one number here."""
 import functools
 
-WORD, LINE, GROUP, SECTION = 6, 9, 15, 21  # log2 of the frames below a word, a line, a group, a section
-ALL = (1 << 64) - 1
+LINE, GIGABYTE = 9, 18  # log2 of the frames below a line, a gigabyte
+UNITS = 512
 EXPANDED = [bytes(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
+# The places where a run of 2^k units can begin.
+ALIGNED = [sum(1 << at for at in range(0, UNITS, 1 << order)) for order in range(LINE + 1)]
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def orders_of(units, size_order):
-    """Bit k is set when 2^k units, aligned, are all set in a mask of 2^size_order; all of them: that bit alone."""
-    if units == (1 << (1 << size_order)) - 1:
-        return 1 << size_order
+def orders_of(units):
+    """Bit k is set when 2^k units, aligned, are all set; bit 9: all are."""
     orders = 0
-    for order in range(size_order):
-        run = (1 << (1 << order)) - 1
-        if any(units >> at & run == run for at in range(0, 1 << size_order, 1 << order)):
-            orders |= 1 << order
+    for order in range(LINE + 1):
+        orders |= (units != 0) << order
+        if order < LINE:
+            units &= units >> (1 << order) & ALIGNED[order + 1]
     return orders
 
 
-def column_of(masks, child):
-    return sum((mask >> child & 1) << order for order, mask in enumerate(masks))
+def numbers_of(content):
+    """Numbers of 512 bits."""
+    content = bytes(content)
+    return [int.from_bytes(content[at:at + UNITS // 8], 'little') for at in range(0, len(content), UNITS // 8)]
 
 
 class Tiers:
     def __init__(self, world):
         image = world.image
         self.world, self.count = world, image.variable('frame_state', 'bitmap.count')
-        sections, groups, lines, words = (image.physical_of(image.variable('frame_state', f'bitmap.{name}'))
-                                          for name in ('sections', 'groups', 'lines', 'words'))
-        self.group_masks = world.layout.place('bitmap_group', 'lines').count
-        self.section_masks = world.layout.place('bitmap_section', 'groups').count
-        self.lines = image.at(lines, self.nodes(LINE) * 8).cast('Q').tolist()
-        self.words = image.at(words, self.nodes(LINE) * 64).cast('Q').tolist()
-        self.groups = image.at(groups, self.nodes(GROUP) * self.group_masks * 8).cast('Q').tolist()
-        self.sections = image.at(sections, self.nodes(SECTION) * self.section_masks * 8).cast('Q').tolist()
-        self.top = image.variable_array('frame_state', 'bitmap.top').tolist()
-        self.free = [0] * (self.nodes(SECTION) << SECTION - WORD)  # by word
+        gigabytes, words = (image.physical_of(image.variable('frame_state', f'bitmap.{name}')) for name in ('gigabytes', 'words'))
+        self.lines = numbers_of(image.at(words, self.nodes(LINE) * UNITS // 8))
+        masks = numbers_of(image.at(gigabytes, self.nodes(GIGABYTE) * world.layout.size('bitmap_gigabyte')))
+        self.masks = [masks[at:at + LINE + 1] for at in range(0, len(masks), LINE + 1)]
+        self.top = numbers_of(image.variable_array('frame_state', 'bitmap.top').cast('B'))
+        self.orders = image.variable('frame_state', 'bitmap.orders')
+        self.open_line = image.variable('frame_state', 'bitmap.open_word') * 64 // UNITS
+        self.free = []  # by line
 
     def nodes(self, order):
         return (self.count + (1 << order) - 1) >> order
 
-    def fail(self, tier, node, order, kept, found):
-        self.world.fail(3, f'the bitmap has orders 0x{kept:x} for {tier} {node} (from frame 0x{node << order:x}), below it are 0x{found:x}')
+    def fail(self, what):
+        self.world.fail(3, f'the bitmap: {what}')
 
-    def line(self, line):
-        """The order set of a line, from its words."""
-        masks, seen, whole = self.lines[line], 0, 0
-        if masks >> 56:
-            self.world.fail(3, f'line {line} of the bitmap has unused bits')
-        for index in range(8):
-            kept = sum((masks >> 8 * order + index & 1) << order for order in range(WORD + 1))
-            content = ALL if kept == 1 << WORD else self.words[line * 8 + index] if kept else 0
-            self.free[line * 8 + index] = content
-            found = orders_of(content, WORD)
-            if kept != found:
-                self.fail('word', line * 8 + index, WORD, kept, found)
-            if found == 1 << WORD:
-                whole |= 1 << index
-            else:
-                seen |= found
-        return seen | orders_of(whole, 3) << WORD
+    def check_hints(self, name, masks, first, above, bit):
+        """Hints of one tier, masks[first] to masks[first + 8]: without gaps above the lowest, and known to who is above."""
+        for order in range(first, first + LINE):
+            if order > first + 1 and masks[order] & ~masks[order - 1]:
+                self.fail(f'{name} has hints of order {order} without those of order {order - 1}')
+            if masks[order] and not above(order) >> bit & 1:
+                self.fail(f'{name} has hints of order {order}, and nobody above knows')
 
-    def inner(self, tier, masks, order, node, below, below_order, lower):
-        """The order set of a node whose children are `below` (their order, and a function that looks at one), from those."""
-        seen, whole, last = 0, 0, below_order
-        for index in range(64):
-            child, kept = node * 64 + index, column_of(masks, index)
-            if child >= self.nodes(below_order):
-                if kept:
-                    self.fail(lower, child, below_order, kept, 0)
-                continue
-            if kept == 1 << last:
-                whole |= 1 << index
-                first, size = child << below_order - WORD, 1 << below_order - WORD
-                self.free[first:first + size] = [ALL] * size
-            elif kept:
-                found = below(child)
-                seen |= found
-                if kept != found:
-                    self.fail(lower, child, below_order, kept, found)
-        return seen | orders_of(whole, 6) << below_order
+    def check_units(self, name, units, is_whole, hint):
+        """The units of a node: none when it is one unit above, and announced by hints."""
+        orders = orders_of(units)
+        if orders >> LINE or (is_whole and units):
+            self.fail(f'{name} is whole and not one unit of the tier above')
+        for order in range(LINE):
+            if orders >> order & 1 and not hint(order):
+                self.fail(f'{name} has a run of order {order} and no hint of it')
 
-    def group(self, group):
-        masks = self.groups[group * self.group_masks:(group + 1) * self.group_masks]
-        return self.inner('group', masks, GROUP, group, self.line, LINE, 'line')
+    def check_line(self, line, masks, is_whole):
+        units, place = self.lines[line], line % UNITS
+        self.check_units(f'line {line}', units, is_whole, lambda order: masks[order] >> place & 1)
+        if masks[0] >> place & 1 and not units and line != self.open_line:
+            self.fail(f'line {line} has nothing and is announced')
+        self.free.append((1 << UNITS) - 1 if is_whole else units)
 
-    def section(self, section):
-        masks = self.sections[section * self.section_masks:(section + 1) * self.section_masks]
-        return self.inner('section', masks, SECTION, section, self.group, GROUP, 'group')
+    def check_gigabyte(self, gigabyte):
+        name, masks, is_whole = f'gigabyte {gigabyte}', self.masks[gigabyte], self.top[GIGABYTE] >> gigabyte & 1
+        self.check_hints(name, masks, 0, lambda order: self.top[order], gigabyte)
+        self.check_units(name, masks[LINE], is_whole, lambda order: self.top[LINE + order] >> gigabyte & 1)
+        lines = min(self.nodes(LINE) - gigabyte * UNITS, UNITS)
+        if any(mask >> lines for mask in masks):
+            self.fail(f'{name} has lines beyond the end')
+        for line in range(lines):
+            self.check_line(gigabyte * UNITS + line, masks, is_whole or masks[LINE] >> line & 1)
 
     def check(self):
-        # The top has no masks for the two orders below a whole section, which stands in its last mask.
-        last = len(self.top) - 1
-        for section in range(64):
-            kept = column_of(self.top, section)
-            found = self.section(section) if section < self.nodes(SECTION) else 0
-            found = found & ((1 << last) - 1) | (found >> SECTION & 1) << last
-            if kept != found:
-                self.fail('section', section, SECTION, kept, found)
+        for first in (0, LINE):
+            self.check_hints('the top', self.top, first, lambda order: self.orders >> order, 0)
+        if self.top[GIGABYTE] and not self.orders >> GIGABYTE & 1:
+            self.fail('the top has whole gigabytes, and nobody above knows')
+        if any(mask >> self.nodes(GIGABYTE) for mask in self.top):
+            self.fail('the top has gigabytes beyond the end')
+        for gigabyte in range(self.nodes(GIGABYTE)):
+            self.check_gigabyte(gigabyte)
+        if self.open_line >= max(self.nodes(LINE), 1):
+            self.fail(f'the open word lies in line {self.open_line}, beyond the end')
 
 
 def free_frames(world):
     """One byte for each frame: 1 where the bitmap has it as free."""
-    image, tiers = world.image, Tiers(world)
+    tiers = Tiers(world)
     tiers.check()
-    open_word, open_mask = image.variable('frame_state', 'bitmap.open_word'), image.variable('frame_state', 'bitmap.open_mask')
-    if open_word == world.layout.constant('BITMAP_NO_WORD'):
-        if open_mask:
-            world.fail(3, f'there is no open word, but its mask is 0x{open_mask:x}')
-    elif open_word >= tiers.nodes(WORD) or tiers.free[open_word]:
-        world.fail(3, f'the open word {open_word} is not used in the tiers, or beyond them')
-    else:
-        tiers.free[open_word] = open_mask
-    content = b''.join(word.to_bytes(8, 'little') for word in tiers.free)
+    content = b''.join(line.to_bytes(UNITS // 8, 'little') for line in tiers.free)
     free = bytearray(b''.join([EXPANDED[byte] for byte in content]))
     if any(free[tiers.count:]):
         world.fail(3, 'the bitmap has free frames beyond its end')
-    count_free = image.variable('frame_state', 'bitmap.count_free')
+    count_free = world.image.variable('frame_state', 'bitmap.count_free')
     if sum(free) != count_free:
         world.fail(3, f'the bitmap has {sum(free)} free frames and counts {count_free}')
     return free[:world.limit].ljust(world.limit, b'\0')

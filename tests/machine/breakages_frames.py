@@ -1,6 +1,6 @@
 """What is broken on purpose in the frame table, the bitmap, the stock and the stacks."""
 from breakages import Breakages
-from memory_check_bitmap import GROUP, LINE, WORD, Tiers
+from memory_check_bitmap import LINE, UNITS, Tiers, orders_of
 from memory_image import ADDRESS, PAGE
 
 BREAKAGES = Breakages()
@@ -43,33 +43,42 @@ def two_leaves_name_one_page_that_counts_one(scene):
 
 # --- 3: tiers of the bitmap, free frames ---
 
-def valid_word(scene):
-    """The number of a word that is partly free, so that it and all above it count."""
+def broken_line(scene):
+    """(tiers, a line with free frames that is not whole)."""
     tiers = Tiers(scene)
-    for line in range(tiers.nodes(LINE)):
-        masks = tiers.groups[line // 64 * tiers.group_masks:]
-        if (masks[0] | masks[WORD]) >> line % 64 & 1:
-            for index in range(8):
-                if tiers.lines[line] >> index & 1:
-                    return line * 8 + index
-    raise AssertionError('no word is partly free')
+    return tiers, next(line for line, units in enumerate(tiers.lines) if units and line != tiers.open_line)
 
 
-def tier(name, order, words):
-    """The lowest order's bit for the node that holds that word; in the lowest tier a frame's bit."""
-    def bit_of_a_tier(scene):
-        first = scene.image.physical_of(scene.image.variable('frame_state', f'bitmap.{name}'))
-        node = valid_word(scene) >> order - WORD
-        yield scene.change(first + 8 * (node if words == 0 else node // words * scene.layout.size(f'bitmap_{name[:-1]}') // 8), 8,
-                           flip=1 if words == 0 else 1 << node % 64)
-    bit_of_a_tier.__name__ += '_' + name
-    breaks(3)(bit_of_a_tier)
+def mask_place(scene, order, line):
+    """The physical address of the word of a gigabyte's mask that has a line's bit."""
+    first = scene.image.physical_of(scene.image.variable('frame_state', 'bitmap.gigabytes'))
+    return first + line // UNITS * scene.layout.size('bitmap_gigabyte') + order * UNITS // 8 + line % UNITS // 64 * 8
 
 
-tier('words', WORD, 0)
-tier('lines', LINE, 0)
-tier('groups', LINE, 64)
-tier('sections', GROUP, 64)
+@breaks(3)
+def bit_of_a_frame(scene):
+    _, line = broken_line(scene)
+    yield scene.change(scene.image.physical_of(scene.image.variable('frame_state', 'bitmap.words')) + line * UNITS // 8, 8, flip=1)
+
+
+@breaks(3)
+def bit_of_a_line(scene):
+    tiers = Tiers(scene)
+    line = next(line for line in range(tiers.nodes(LINE)) if tiers.masks[line // UNITS][LINE] >> line % UNITS & 1)
+    yield scene.change(mask_place(scene, LINE, line), 8, flip=1 << line % 64)
+
+
+@breaks(3)
+def lowest_hint_of_a_line(scene):
+    _, line = broken_line(scene)
+    yield scene.change(mask_place(scene, 0, line), 8, flip=1 << line % 64)
+
+
+@breaks(3)
+def highest_hint_that_a_line_needs(scene):
+    tiers, line = broken_line(scene)
+    order = max(order for order in range(LINE) if orders_of(tiers.lines[line]) >> order & 1)
+    yield scene.change(mask_place(scene, order, line), 8, flip=1 << line % 64)
 
 
 @breaks(3)
@@ -79,7 +88,12 @@ def bit_of_the_top(scene):
 
 @breaks(3)
 def bit_beyond_the_end_of_the_top(scene):
-    yield scene.variable('frame_state', 'bitmap.top[5]', flip=1 << 63)
+    yield scene.variable('frame_state', 'bitmap.top[7]', flip=1 << 63)
+
+
+@breaks(3)
+def orders_above_the_top(scene):
+    yield scene.variable('frame_state', 'bitmap.orders', 0)
 
 
 @breaks(3)
@@ -101,6 +115,23 @@ def a_frame_in_the_stock_twice(scene):
 def a_mapped_frame_in_the_stock(scene):
     scene.stock()
     yield scene.variable('frame_state', 'stock[0].number', scene.user)
+
+
+@breaks(3)
+def a_spare_block_twice(scene):
+    counts, places = scene.image.variable_array('frame_state', 'count_spares').tolist(), scene.layout.constant('SPARES')
+    assert counts[0] > 1 and places > 1
+    yield scene.variable('frame_state', 'spares[1]', scene.image.variable('frame_state', 'spares[0]'))
+
+
+@breaks(3)
+def a_row_that_says_spare(scene):
+    yield scene.row(scene.first_of('FREE'), 'kind', scene.kind['SPARE'])
+
+
+@breaks(3)
+def a_frame_of_a_batch_that_nobody_took(scene):
+    yield scene.variable('frame_state', 'count_unwritten', add=1)
 
 
 @breaks(3)

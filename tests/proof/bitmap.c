@@ -1,7 +1,7 @@
 /* The pure functions of the tiered bitmap (microkernel/bitmap_tiers.h): no shift too long, no index out of a table, results within their bounds,
  * and what runs_double and runs_find say about each bit.
  *
- * Proved: runs_double, runs_find, pair_grow, line_orders, line_column, orders_to_slots, line_filled, group_partly, section_partly */
+ * Proved: runs_double, runs_find, order_tier, order_run, run_bits, run_words, run_is_set, run_is_clear, run_flip */
 #include "builtins.h"
 
 #include "bits.h"
@@ -30,46 +30,62 @@ static inline uint64_t runs_double(uint64_t runs, unsigned order);
     ensures order == 6 ==> \forall integer i; 0 <= i < 64 ==> bit(\result, i) ==> i % 64 == 0; */
 static inline uint64_t runs_find(uint64_t mask, unsigned order);
 
-/*@ requires at < 64;
+/*@ requires order <= 18;
     assigns \nothing;
-    ensures 1 <= \result <= 6;
-    ensures \result >= 2 ==> ((mask >> (at & 60)) & 0xf) == 0xf;
-    ensures \result >= 3 ==> ((mask >> (at & 56)) & 0xff) == 0xff;
-    ensures \result >= 4 ==> ((mask >> (at & 48)) & 0xffff) == 0xffff;
-    ensures \result >= 5 ==> ((mask >> (at & 32)) & 0xffffffff) == 0xffffffff;
-    ensures \result == 6 ==> mask == 0xffffffffffffffff;
-    ensures mask == 0xffffffffffffffff && at == 0 ==> \result == 6; */
-static inline unsigned pair_grow(uint64_t mask, unsigned at);
+    ensures order < 9 ==> \result == 0;
+    ensures 9 <= order < 18 ==> \result == 1;
+    ensures order == 18 ==> \result == 2; */
+static inline unsigned order_tier(unsigned order);
 
-/* Assumed, not proved: it needs that at most three doublings leave anything of eight bits. */
-/*@ requires mask <= 255;
+/*@ requires order <= 18;
     assigns \nothing;
-    ensures \result <= 15; */
-static inline uint32_t runs_orders_line(uint32_t mask);
+    ensures \result == order % 9; */
+static inline unsigned order_run(unsigned order);
 
-/*@ assigns \nothing;
-    ensures \result <= 1023; */
-static inline uint32_t line_orders(uint64_t line);
-
-/*@ requires orders <= 127 && word <= 7;
+/*@ requires order <= 9;
     assigns \nothing;
-    ensures \result <= 0x0080808080808080; */
-static inline uint64_t line_column(uint32_t orders, unsigned word);
+    ensures order == 0 ==> \result == 1;
+    ensures order == 1 ==> \result == 3;
+    ensures order == 2 ==> \result == 0xf;
+    ensures order == 3 ==> \result == 0xff;
+    ensures order == 4 ==> \result == 0xffff;
+    ensures order == 5 ==> \result == 0xffffffff;
+    ensures order >= 6 ==> \result == 0xffffffffffffffff; */
+static inline uint64_t run_bits(unsigned order);
 
-/*@ assigns \nothing;
-    ensures \result < 0x100000; */
-static inline uint32_t orders_to_slots(uint32_t orders);
+/*@ requires order <= 9;
+    assigns \nothing;
+    ensures order <= 6 ==> \result == 1;
+    ensures order == 7 ==> \result == 2;
+    ensures order == 8 ==> \result == 4;
+    ensures order == 9 ==> \result == 8; */
+static inline unsigned run_words(unsigned order);
 
-/*@ assigns \nothing;
-    ensures \result <= 255; */
-static inline uint64_t line_filled(uint64_t line);
+/* An aligned run ends within the eight words of its node. */
+/*@ requires order <= 8 && at < 512;
+    requires order == 7 ==> at <= 384;
+    requires order == 8 ==> at <= 256;
+    requires \valid_read(units + (0..7));
+    assigns \nothing;
+    ensures \result == 0 || \result == 1;
+    ensures order == 6 && at == 0 ==> (\result == 1 <==> units[0] == 0xffffffffffffffff); */
+static inline bool run_is_set(const uint64_t *units, unsigned at, unsigned order);
 
-/*@ requires \valid_read(group);
-    assigns \nothing; */
-static inline uint64_t group_partly(const struct bitmap_group *group);
+/*@ requires order <= 8 && at < 512;
+    requires order == 7 ==> at <= 384;
+    requires order == 8 ==> at <= 256;
+    requires \valid_read(units + (0..7));
+    assigns \nothing;
+    ensures \result == 0 || \result == 1; */
+static inline bool run_is_clear(const uint64_t *units, unsigned at, unsigned order);
 
-/*@ requires \valid_read(section);
-    assigns \nothing; */
-static inline uint64_t section_partly(const struct bitmap_section *section);
+/*@ requires order <= 8 && at < 512;
+    requires order == 7 ==> at <= 384;
+    requires order == 8 ==> at <= 256;
+    requires \valid(units + (0..7));
+    assigns units[0..7];
+    ensures \forall integer i; 0 <= i < 8 && (i < at / 64 || i > at / 64 + 3) ==> units[i] == \old(units[i]);
+    ensures order <= 6 ==> \forall integer i; 0 <= i < 8 && i != at / 64 ==> units[i] == \old(units[i]); */
+static inline void run_flip(uint64_t *units, unsigned at, unsigned order);
 
 #include "bitmap_tiers.h"

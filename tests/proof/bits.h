@@ -8,9 +8,6 @@
     lemma or_bounds: \forall integer x, y; 0 <= x && 0 <= y ==> x <= (x | y) && y <= (x | y) && (x | y) <= x + y;
     lemma shift_right_bounds: \forall integer x, k; 0 <= x && 0 <= k ==> 0 <= (x >> k) <= x;
     lemma shift_one: \forall integer k; 0 <= k <= 5 ==> 1 <= (1 << k) <= 32;
-    lemma shift_column: \forall integer x, k; 0 <= x <= 0x0001010101010101 && 0 <= k <= 7 ==> 0 <= (x << k) <= 0x0080808080808080;
-    lemma shift_bit: \forall integer x, k; 0 <= x <= 1 && 0 <= k <= 19 ==> 0 <= (x << k) <= 524288;
-    lemma shift_orders: \forall integer x, k; 0 <= x <= 15 && 0 <= k <= 6 ==> 0 <= (x << k) <= 960;
 
     axiomatic bits {
       predicate bit(integer x, integer i);

@@ -34,24 +34,6 @@
 (check-sat)
 (pop)
 
-; shift_column
-(push)
-(assert (not (=> (and (bvule x #x0001010101010101) (bvule k (_ bv7 64))) (and (bvule (bvshl x k) #x0080808080808080) (= (bvlshr (bvshl x k) k) x)))))
-(check-sat)
-(pop)
-
-; shift_bit
-(push)
-(assert (not (=> (and (bvule x (_ bv1 64)) (bvule k (_ bv19 64))) (bvule (bvshl x k) (_ bv524288 64)))))
-(check-sat)
-(pop)
-
-; shift_orders
-(push)
-(assert (not (=> (and (bvule x (_ bv15 64)) (bvule k (_ bv6 64))) (bvule (bvshl x k) (_ bv960 64)))))
-(check-sat)
-(pop)
-
 ; bit_and
 (push)
 (assert (not (=> (below i (_ bv64 64)) (= (bit (bvand x y) i) (and (bit x i) (bit y i))))))

@@ -79,11 +79,30 @@ static inline void model_insert(struct bitmap_model *model, uint32_t first_unit,
     model->free_units += limit_unit - first_unit;
 }
 
-/* Takes a block; `limit` UINT32_MAX: anywhere. False, seen on both sides: there is none. */
+/* As a caller does: AGAIN is asked again, and orders with exact hints never say it. `limit` UINT32_MAX: anywhere. */
+static inline bool bitmap_take(struct bitmap *bitmap, unsigned order, uint32_t limit, uint32_t *first)
+{
+    for (unsigned again = 0;; again++) {
+        enum bitmap_answer answer = limit == UINT32_MAX ? bitmap_allocate(bitmap, order, first) : bitmap_allocate_within(bitmap, order, 0, limit, first);
+        if (answer != BITMAP_AGAIN) return answer == BITMAP_FOUND;
+        cr_assert(order % 9 != 0 && again < BITMAP_FRAMES_LIMIT / 512 / BITMAP_MISSES + 2, "order %u: again and again", order);
+    }
+}
+
+/* Takes a word of free frames, whichever is open. */
+static inline bool bitmap_word_take(struct bitmap *bitmap, uint32_t *base, uint64_t *mask)
+{
+    uint32_t count = bitmap_take_word(bitmap, base, mask);
+    if (count == 0 && bitmap_open(bitmap, 0)) count = bitmap_take_word(bitmap, base, mask);
+    if (count != 0) cr_assert_eq(count, (uint32_t)__builtin_popcountll(*mask));
+    return count != 0;
+}
+
+/* Takes a block. False, seen on both sides: there is none. */
 static inline bool model_allocate_below(struct bitmap_model *model, unsigned order, uint32_t limit, uint32_t *first)
 {
     bool has = model_has(model, order, limit);
-    bool got = limit == UINT32_MAX ? bitmap_allocate(&model->bitmap, order, first) : bitmap_allocate_below(&model->bitmap, order, limit, first);
+    bool got = bitmap_take(&model->bitmap, order, limit, first);
     cr_assert_eq(got, has, "order %u below %u: got %d, the model has %d", order, limit, got, has);
     if (!got) return false;
     uint32_t unit = *first >> model->unit_order, size = 1u << (order - model->unit_order);
@@ -103,7 +122,7 @@ static inline bool model_allocate(struct bitmap_model *model, unsigned order, ui
 /* Takes a word of free frames. Units of one frame only. */
 static inline bool model_allocate_word(struct bitmap_model *model, uint32_t *base, uint64_t *mask)
 {
-    bool got = bitmap_allocate_word(&model->bitmap, base, mask);
+    bool got = bitmap_word_take(&model->bitmap, base, mask);
     cr_assert_eq(got, model->free_units != 0);
     if (!got) return false;
     cr_assert(*base % 64 == 0 && *mask != 0);

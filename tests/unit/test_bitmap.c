@@ -9,11 +9,11 @@ static void *sparse_storage(uint32_t count)
     return storage;
 }
 
-Test(bitmap, metadata_is_a_seventh_of_a_byte_a_frame)
+Test(bitmap, metadata_is_an_eighth_of_a_byte_a_frame_and_little_more)
 {
-    cr_assert_leq(bitmap_storage_bytes(1u << 26), (uint64_t)(1u << 26) * 144 / 1000);
-    cr_assert_leq(bitmap_storage_bytes(1), 224ul);
-    cr_assert_eq(bitmap_storage_bytes(0), 0ul);
+    cr_assert_leq(bitmap_storage_bytes(1u << 26), (uint64_t)(1u << 26) * 128 / 1000);
+    cr_assert_leq(bitmap_storage_bytes(1), 704ul);
+    cr_assert_leq(bitmap_storage_bytes(0), 704ul);
 }
 
 Test(bitmap, new_one_has_nothing_free)
@@ -23,8 +23,8 @@ Test(bitmap, new_one_has_nothing_free)
     model_check_frames(&model);
     uint32_t first;
     uint64_t mask;
-    for (unsigned order = 0; order < BITMAP_ORDERS; order++) cr_assert_not(bitmap_allocate(&model.bitmap, order, &first));
-    cr_assert_not(bitmap_allocate_word(&model.bitmap, &first, &mask));
+    for (unsigned order = 0; order < BITMAP_ORDERS; order++) cr_assert_not(bitmap_take(&model.bitmap, order, UINT32_MAX, &first));
+    cr_assert_not(bitmap_word_take(&model.bitmap, &first, &mask));
     model_drop(&model);
 }
 
@@ -40,14 +40,14 @@ Test(bitmap, the_only_block_is_found)
             cr_assert(bitmap_insert_range(&bitmap, last, last + (1u << order)));
             for (unsigned smaller = 0; smaller <= order; smaller++) {
                 uint32_t first;
-                cr_assert_not(bitmap_allocate(&bitmap, order + 1, &first));
-                cr_assert(bitmap_allocate(&bitmap, smaller, &first));
+                cr_assert_not(bitmap_take(&bitmap, order + 1, UINT32_MAX, &first));
+                cr_assert(bitmap_take(&bitmap, smaller, UINT32_MAX, &first));
                 cr_assert(first >= last && first + (1u << smaller) <= last + (1u << order));
-                if (smaller != order) cr_assert_not(bitmap_allocate(&bitmap, order, &first));
+                if (smaller != order) cr_assert_not(bitmap_take(&bitmap, order, UINT32_MAX, &first));
                 cr_assert(bitmap_free(&bitmap, first & ~((1u << smaller) - 1), smaller), "order %u of %u", smaller, order);
             }
             cr_assert(bitmap_is_free(&bitmap, last, last + (1u << order)) && bitmap_count_free(&bitmap) == 1u << order && bitmap_check(&bitmap));
-            munmap(bitmap.sections, bitmap_storage_bytes(counts[i]));
+            munmap(bitmap.gigabytes, bitmap_storage_bytes(counts[i]));
         }
     }
 }
@@ -59,7 +59,7 @@ Test(bitmap, every_order_until_nothing_is_left_and_back)
     model_insert(&model, 0, model.count_units);
     for (unsigned order = 6; order < BITMAP_ORDERS; order++) {
         uint32_t first, taken = 0;
-        while (bitmap_allocate(&model.bitmap, order, &first)) {
+        while (bitmap_take(&model.bitmap, order, UINT32_MAX, &first)) {
             cr_assert((first & ((1u << order) - 1)) == 0 && model_all_are(&model, first, 1u << order, 1));
             memset(model.is_free + first, 0, 1u << order);
             taken++;
@@ -81,7 +81,7 @@ Test(bitmap, frames_until_nothing_is_left_and_back)
     model_insert(&model, 0, model.count_units);
     for (unsigned order = 0; order < 6; order++) {
         uint32_t first, taken = 0;
-        while (bitmap_allocate(&model.bitmap, order, &first)) {
+        while (bitmap_take(&model.bitmap, order, UINT32_MAX, &first)) {
             cr_assert(model_all_are(&model, first, 1u << order, 1));
             memset(model.is_free + first, 0, 1u << order);
             taken++;
@@ -92,7 +92,7 @@ Test(bitmap, frames_until_nothing_is_left_and_back)
         memset(model.is_free, 1, model.count_units);
     }
     uint32_t first;
-    cr_assert(bitmap_allocate(&model.bitmap, 15, &first), "single frames have grown together to 128 MiB");
+    cr_assert(bitmap_take(&model.bitmap, 15, UINT32_MAX, &first), "single frames have grown together to 128 MiB");
     model_drop(&model);
 }
 
@@ -105,15 +105,15 @@ Test(bitmap, blocks_split_and_merge_over_all_tiers)
             model_make(&model, 1u << 18, 0);
             model_insert(&model, 0, 1u << 18);
             uint32_t first;
-            cr_assert(bitmap_allocate(&model.bitmap, large, &first));
+            cr_assert(bitmap_take(&model.bitmap, large, UINT32_MAX, &first));
             for (uint32_t at = 0; at < 1u << large; at += 1u << small) cr_assert(bitmap_free(&model.bitmap, first + at, small));
             cr_assert(bitmap_check(&model.bitmap));
             for (uint32_t at = 0; at < 1u << large; at += 1u << small) {
                 uint32_t piece;
-                cr_assert(bitmap_allocate(&model.bitmap, small, &piece));
+                cr_assert(bitmap_take(&model.bitmap, small, UINT32_MAX, &piece));
             }
             cr_assert(bitmap_free(&model.bitmap, 0, large), "pieces come from one place");
-            cr_assert(bitmap_allocate(&model.bitmap, 18, &first) && first == 0, "%u in pieces of %u", large, small);
+            cr_assert(bitmap_take(&model.bitmap, 18, UINT32_MAX, &first) && first == 0, "%u in pieces of %u", large, small);
             model_drop(&model);
         }
     }
@@ -121,16 +121,16 @@ Test(bitmap, blocks_split_and_merge_over_all_tiers)
 
 Test(bitmap, broken_memory_is_used_first)
 {
-    for (unsigned order = 0; order < BITMAP_ORDERS; order++) {
+    for (unsigned order = 0; order < BITMAP_ORDERS - 1; order++) {
         struct bitmap bitmap;
         constexpr uint32_t count = 1u << 22;
         bitmap_initialise(&bitmap, sparse_storage(count), count);
         cr_assert(bitmap_insert_range(&bitmap, 0, 1u << 21)); /* 8 GiB in one piece */
         uint32_t first, alone = count - (1u << 18);           /* and behind it one block of memory that is broken already */
         cr_assert(bitmap_insert_range(&bitmap, alone, alone + (1u << order)));
-        cr_assert(bitmap_allocate(&bitmap, order, &first));
+        cr_assert(bitmap_take(&bitmap, order, UINT32_MAX, &first));
         cr_assert_eq(first, alone, "order %u", order);
-        munmap(bitmap.sections, bitmap_storage_bytes(count));
+        munmap(bitmap.gigabytes, bitmap_storage_bytes(count));
     }
 }
 
@@ -142,11 +142,14 @@ Test(bitmap, single_frames_stay_in_their_line)
     model_insert(&model, 512, 544);
     model_insert(&model, 576, 672); /* a whole word and half a word */
     uint32_t first;
-    for (unsigned i = 0; i < 33; i++) cr_assert(bitmap_allocate(&model.bitmap, 0, &first));
+    for (unsigned i = 0; i < 33; i++) cr_assert(bitmap_take(&model.bitmap, 0, UINT32_MAX, &first));
     cr_assert_eq(first, 512u);
     cr_assert(bitmap_free(&model.bitmap, 0, 0));
-    for (unsigned i = 0; i < 32; i++) cr_assert(bitmap_allocate(&model.bitmap, 0, &first));
-    cr_assert_eq(first, 640u, "not 0, which is in another line, nor 576, which would break a word");
+    for (unsigned i = 0; i < 127; i++) {
+        cr_assert(bitmap_take(&model.bitmap, 0, UINT32_MAX, &first));
+        cr_assert(first >= 512, "not 0, which is in another line");
+    }
+    cr_assert(bitmap_take(&model.bitmap, 0, UINT32_MAX, &first) && first == 0);
     model_drop(&model);
 }
 
@@ -156,9 +159,9 @@ Test(bitmap, small_requests_leave_large_blocks_whole)
     model_make(&model, 1u << 18, 0);
     model_insert(&model, 0, 1u << 18);
     uint32_t first;
-    for (unsigned i = 0; i < 512; i++) cr_assert(bitmap_allocate(&model.bitmap, 0, &first));
+    for (unsigned i = 0; i < 512; i++) cr_assert(bitmap_take(&model.bitmap, 0, UINT32_MAX, &first));
     unsigned blocks = 0;
-    while (bitmap_allocate(&model.bitmap, 9, &first)) blocks++;
+    while (bitmap_take(&model.bitmap, 9, UINT32_MAX, &first)) blocks++;
     cr_assert_eq(blocks, 511u);
     model_drop(&model);
 }
@@ -206,11 +209,11 @@ Test(bitmap, hostile_arguments_change_nothing)
     model_insert(&model, 100, 900);
     uint32_t first = 42;
     for (unsigned order = BITMAP_ORDERS; order < 70; order++) {
-        cr_assert_not(bitmap_allocate(&model.bitmap, order, &first));
-        cr_assert_not(bitmap_allocate_below(&model.bitmap, order, 1000, &first));
+        cr_assert_not(bitmap_take(&model.bitmap, order, UINT32_MAX, &first));
+        cr_assert_not(bitmap_take(&model.bitmap, order, 1000, &first));
         cr_assert_not(bitmap_free(&model.bitmap, 0, order));
     }
-    cr_assert_not(bitmap_allocate(&model.bitmap, UINT32_MAX, &first));
+    cr_assert_not(bitmap_take(&model.bitmap, UINT32_MAX, UINT32_MAX, &first));
     cr_assert_eq(first, 42u);
     cr_assert_not(bitmap_free(&model.bitmap, 1000, 0));
     cr_assert_not(bitmap_free(&model.bitmap, UINT32_MAX, 0));
@@ -233,23 +236,38 @@ Test(bitmap, hostile_arguments_change_nothing)
 Test(bitmap, check_sees_damage)
 {
     struct bitmap_model model;
-    model_make(&model, 40000, 0);
-    model_insert(&model, 0, 40000);
+    model_make(&model, (1u << 18) + 40000, 0);
+    model_insert(&model, 0, model.count_units);
     uint32_t first;
-    for (unsigned i = 0; i < 70; i++) cr_assert(bitmap_allocate(&model.bitmap, 0, &first)); /* the only lone word, and 6 of another one */
-    cr_assert(bitmap_free(&model.bitmap, 39940, 0));
-    cr_assert(bitmap_check(&model.bitmap));
+    for (unsigned i = 0; i < 70; i++) cr_assert(bitmap_take(&model.bitmap, 0, UINT32_MAX, &first)); /* the only lone word, and 6 of another one */
+    cr_assert(bitmap_free(&model.bitmap, first, 0) && bitmap_check(&model.bitmap));
     struct bitmap *bitmap = &model.bitmap;
-    uint64_t *damage[] = { bitmap->words + 39940 / 64, bitmap->lines, bitmap->lines + 5, bitmap->groups[0].lines, bitmap->groups[0].lines + 9,
-        bitmap->groups[1].lines + 9, bitmap->sections[0].groups, bitmap->sections[0].groups + 15, bitmap->top, bitmap->top + 18, bitmap->top + 19,
-        &bitmap->open_mask };
-    for (unsigned i = 0; i < sizeof damage / sizeof damage[0]; i++) {
+    const uint32_t broken = 1u << 18; /* in the first gigabyte everything is one unit, the second is broken */
+    uint64_t *truths[] = { bitmap->words, bitmap->words + broken / 64 + 1, bitmap->words + (broken + 20000) / 64, bitmap->words + (broken + 40000) / 64,
+        bitmap->gigabytes[0].masks[9], bitmap->gigabytes[1].masks[9], bitmap->gigabytes[1].masks[9] + 1, bitmap->gigabytes[1].masks[9] + 7, bitmap->top[18],
+        bitmap->top[18] + 7, bitmap->gigabytes[0].masks[0], bitmap->top[0] + 1, bitmap->top[9] + 1, bitmap->top[5] + 1 };
+    for (unsigned i = 0; i < sizeof truths / sizeof truths[0]; i++) {
         for (unsigned bit = 0; bit < 64; bit++) {
-            *damage[i] ^= (uint64_t)1 << bit;
+            *truths[i] ^= (uint64_t)1 << bit;
             cr_assert_not(bitmap_check(&model.bitmap), "damage %u bit %u", i, bit);
-            *damage[i] ^= (uint64_t)1 << bit;
+            *truths[i] ^= (uint64_t)1 << bit;
         }
     }
+    /* Hints that are missing, for every order: of the line that single frames broke, and of its gigabyte, where lines 1 to 77 are whole. */
+    for (unsigned k = 0; k <= 14; k++) {
+        uint64_t *hints[] = { &bitmap->top[k][0], k < 9 ? &bitmap->gigabytes[1].masks[k][0] : nullptr };
+        for (unsigned i = 0; i < 2 && hints[i] != nullptr; i++) {
+            uint64_t bit = i == 0 ? 2 : 1;
+            cr_assert((*hints[i] & bit) != 0, "hint %u", k);
+            *hints[i] ^= bit;
+            cr_assert_not(bitmap_check(&model.bitmap), "hint %u is missing in tier %u", k, i);
+            *hints[i] ^= bit;
+        }
+        bitmap->orders ^= 1u << k;
+        cr_assert_not(bitmap_check(&model.bitmap), "order %u is missing", k);
+        bitmap->orders ^= 1u << k;
+    }
+    cr_assert(bitmap_check(&model.bitmap));
     model.bitmap.count_free++;
     cr_assert_not(bitmap_check(&model.bitmap));
     model_drop(&model);

@@ -122,9 +122,7 @@ static void sequences_from(const struct small_world *from, const unsigned *order
         struct bitmap made = world.model.bitmap;
         world.model.bitmap = from->model.bitmap;
         world.model.bitmap.words = made.words;
-        world.model.bitmap.lines = made.lines;
-        world.model.bitmap.groups = made.groups;
-        world.model.bitmap.sections = made.sections;
+        world.model.bitmap.gigabytes = made.gigabytes;
         uint64_t mask;
         uint32_t base;
         if (operation < count_orders) {

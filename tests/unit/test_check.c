@@ -128,19 +128,56 @@ Test(check, tiers_3)
 {
     frame_t frame;
     cr_assert_eq(frame_allocate(0, FRAME_KIND_KERNEL, &frame), STATUS_OK);
-    BREAK(frame_find(frame)->kind, FRAME_KIND_FREE, 3);
+    struct frame_info *row = frame_find(frame);
+    BREAK(row->kind, FRAME_KIND_FREE, 3);
+    BREAK(row->kind, FRAME_KIND_SPARE, 3);
     cr_assert_eq(frame_free(frame, 0, FRAME_KIND_KERNEL), STATUS_OK);
-    BREAK(frame_find(frame)->cookie, 1, 3);
-    BREAK(frame_find(frame)->count, 1, 2); /* a free frame with a mapping breaks the count too, and that comes first */
-    BREAK(frame_find(frame)->kind, FRAME_KIND_KERNEL, 3);
+    BREAK(row->cookie, 1, 3);
+    BREAK(row->count, 1, 2); /* a free frame with a mapping breaks the count too, and that comes first */
+    BREAK(row->kind, FRAME_KIND_KERNEL, 3);
+    BREAK(row->kind, FRAME_KIND_SPARE, 3);
 }
 
+/* What is set aside: the lists and the rows say the same. */
+Test(check, tiers_3_spares_and_batches)
+{
+    frame_t frame, base;
+    uint64_t mask;
+    cr_assert_eq(frame_allocate(0, FRAME_KIND_USER, &frame), STATUS_OK);
+    cr_assert_eq(frame_allocate(0, FRAME_KIND_USER, &base), STATUS_OK);
+    cr_assert_eq(frame_free(frame, 0, FRAME_KIND_USER), STATUS_OK);
+    cr_assert_eq(frame_free(base, 0, FRAME_KIND_USER), STATUS_OK);
+    cr_assert(frame_prepare() && frame_prepare());
+    expect_none();
+    BREAK(frame_state.spares[0][1], frame_state.spares[0][0], 3);
+    expect_none();
+    BREAK(frame_state.stock[1], frame_state.stock[0], 3);
+    BREAK(frame_table[frame.number].kind, FRAME_KIND_FREE, 3);
+    BREAK(frame_table[frame.number].flags, 0, 3);
+    BREAK(frame_state.spares[0][0], frame.number + 1, 3);
+    BREAK(frame_state.stock[0].number, frame.number, 3);
+    BREAK(frame_state.spares[0][0], frame_limit, 3);
+    BREAK(frame_table[frame_state.stock[0].number].flags, FRAME_DIRTY, 3);
+    cr_assert_eq(frame_allocate_batch(&base, &mask), STATUS_OK);
+    expect_none();
+    BREAK(frame_state.count_unwritten, frame_state.count_unwritten - 1, 3);
+    BREAK(frame_table[base.number + (uint32_t)__builtin_ctzll(mask)].count, 1, 2);
+    BREAK(frame_table[base.number + (uint32_t)__builtin_ctzll(mask)].kind, FRAME_KIND_RESERVED, 3);
+}
+
+/* Every tier of the bitmap follows from the one below. */
 Test(check, tiers_3_bitmap)
 {
+    frame_t frame;
+    cr_assert_eq(frame_allocate_below(0, FRAME_KIND_KERNEL, frame_limit, &frame), STATUS_OK);
     struct bitmap *bitmap = &frame_state.bitmap;
+    BREAK(bitmap->words[frame.number / 64], bitmap->words[frame.number / 64] ^ (uint64_t)1 << frame.number % 64, 3);
+    BREAK(bitmap->gigabytes[0].masks[9][7], bitmap->gigabytes[0].masks[9][7] | (uint64_t)1 << 63, 3);
+    BREAK(bitmap->gigabytes[0].masks[0][0], 0, 3);
+    BREAK(bitmap->top[0][0], 0, 3);
+    BREAK(bitmap->top[18][0], 1, 3);
+    BREAK(bitmap->orders, 0, 3);
     BREAK(bitmap->count_free, bitmap->count_free + 1, 3);
-    BREAK(bitmap->top[0], bitmap->top[0] ^ 1, 3);
-    BREAK(bitmap->top[BITMAP_SLOTS - 1], (uint64_t)1 << 63, 3);
 }
 
 Test(check, tiers_3_stock)
@@ -248,6 +285,8 @@ Test(check, entries_1_leaf_larger_than_its_block)
     block_write(half.number, order - 1, FRAME_KIND_USER, 0);
     info->count = 1;
     expect(1);
+    block_erase(block.number, order - 1);
+    block_erase(half.number, order - 1);
     block_write(block.number, order, FRAME_KIND_USER, 0);
     info->count = 1;
     expect_none();

@@ -27,6 +27,11 @@ static bool is_zero(frame_t frame)
     return memcmp(arch_frame_pointer(frame), zero, PAGE_BYTES) == 0;
 }
 
+static bool is_free(frame_t frame)
+{
+    return frame_is(frame, FRAME_KIND_FREE) || frame_is(frame, FRAME_KIND_SPARE);
+}
+
 static void scribble(frame_t frame)
 {
     memset(arch_frame_pointer(frame), 0xa5, PAGE_BYTES);
@@ -66,7 +71,7 @@ Test(frame, kinds_come_as_promised)
         scribble(frame);
         info->cookie = 77;
         cr_assert_eq(frame_free(frame, 0, (enum frame_kind)kind), STATUS_OK);
-        cr_assert(frame_is(frame, FRAME_KIND_FREE) && info->cookie == 0 && info->flags == 0);
+        cr_assert(is_free(frame) && info->cookie == 0 && info->flags == (kind == FRAME_KIND_USER ? FRAME_DIRTY : 0));
         cr_assert_eq(frame_count_free(), free);
         check_all();
     }
@@ -272,7 +277,7 @@ Test(frame, check_sees_damage)
     start(16 * MEBIBYTE);
     frame_t used = take(0, FRAME_KIND_USER), free = { 2000 };
     cr_assert(frame_prepare());
-    struct frame_info *info = frame_find(free);
+    struct frame_info *info = frame_find(free), *row = frame_find(used);
     info->kind = FRAME_KIND_USER;
     cr_assert_not(frame_check_tiers());
     cr_assert_not(frame_check_counts());
@@ -280,20 +285,24 @@ Test(frame, check_sees_damage)
     info->cookie = 1;
     cr_assert_not(frame_check_tiers());
     info->cookie = 0;
-    frame_find(used)->kind = FRAME_KIND_FREE;
+    row->kind = FRAME_KIND_FREE;
     cr_assert_not(frame_check_tiers());
-    frame_find(used)->kind = FRAME_KINDS;
+    row->kind = FRAME_KINDS;
     cr_assert_not(frame_check_counts());
-    frame_find(used)->kind = FRAME_KIND_USER;
+    row->kind = FRAME_KIND_SPARE;
+    cr_assert_not(frame_check_tiers());
+    cr_assert_not(frame_check_counts());
+    row->kind = FRAME_KIND_USER;
     check_all();
     frame_find((frame_t){ 3 })->kind = FRAME_KIND_USER;
     cr_assert_not(frame_check_counts());
     frame_find((frame_t){ 3 })->kind = FRAME_KIND_RESERVED;
     check_all();
-    /* A frame of the stock must be zero: find it, it is the one whose content is. */
+    /* A frame of the stock must be zero: find it, it is the one that is spare. */
     for (uint32_t i = 20; i < 4096; i++) {
         frame_t frame = { i };
-        if (!frame_is(frame, FRAME_KIND_FREE) || !is_zero(frame)) continue;
+        if (!frame_is(frame, FRAME_KIND_SPARE)) continue;
+        cr_assert(is_zero(frame));
         ((unsigned char *)arch_frame_pointer(frame))[4095] = 1;
         cr_assert_not(frame_check_tiers());
         return;

@@ -37,7 +37,7 @@ Test(frame_block, every_frame_leads_to_its_head)
         cr_assert_neq(frame_find((frame_t){ block.number - 1 }), head);
         check_all();
         cr_assert_eq(frame_free(block, order, FRAME_KIND_USER), STATUS_OK);
-        cr_assert(frame_is((frame_t){ last }, FRAME_KIND_FREE));
+        cr_assert(frame_is((frame_t){ last }, FRAME_KIND_SPARE), "set aside, all of it");
         check_all();
     }
     cr_assert_eq(frame_count_free(), frame_count_total());
@@ -195,7 +195,7 @@ Test(frame_block, zeroed_tables_come_back_first)
     cr_assert_eq(frame_allocate(0, FRAME_KIND_TABLE, &table), STATUS_OK);
     uint64_t free = frame_count_free();
     frame_free_zeroed_table(table);
-    cr_assert(frame_count_free() == free + 1 && frame_is(table, FRAME_KIND_FREE));
+    cr_assert(frame_count_free() == free + 1 && frame_is(table, FRAME_KIND_SPARE));
     check_all();
     cr_assert_eq(frame_allocate(0, FRAME_KIND_TABLE, &other), STATUS_OK);
     cr_assert_eq(other.number, table.number);

@@ -116,37 +116,67 @@ static void churn(enum operation operation, const char *name, unsigned percent)
 static void measure_refused(unsigned percent)
 {
     uint32_t first;
+    measure_begin(OPERATION_ALLOCATE); /* the first one may give back what was set aside */
+    if (subject->allocate(ORDER_2M, &first)) fail("2 MiB were to be had");
+    measure_end("block_2m_refused_first", percent, 1);
     measure_begin(OPERATION_ALLOCATE);
     for (unsigned i = 0; i < REFUSALS; i++)
         if (subject->allocate(ORDER_2M, &first)) fail("2 MiB were to be had");
     measure_end("block_2m_refused", percent, REFUSALS);
 }
 
-/* Words of frames at once; they go back one by one, at random. */
-static void measure_batch(unsigned percent)
+static uint32_t taken[ROUNDS + 64];
+
+/* Gives back what was taken, in a random order. */
+static void taken_give(uint32_t count)
 {
-    static uint32_t taken[ROUNDS + 64];
-    uint32_t count = 0, base;
-    uint64_t mask;
-    measure_begin(OPERATION_BATCH);
-    while (count < ROUNDS && subject->batch(&base, &mask))
-        for (; mask != 0; mask &= mask - 1) taken[count++] = base + (uint32_t)__builtin_ctzll(mask);
-    measure_end("frame_batch", percent, count);
     for (uint32_t i = count; i > 0; i--) {
         uint32_t at = random_below(i);
-        if (!subject->free(taken[at], 0)) fail("not taken back");
+        if (!subject->free(taken[at], order)) fail("not taken back");
         taken[at] = taken[i - 1];
     }
 }
 
+/* Words of frames at once; then they go back one by one. */
+static void measure_batch(unsigned percent)
+{
+    uint32_t count = 0, calls = 0, base;
+    uint64_t mask;
+    measure_begin(OPERATION_BATCH);
+    for (; count < ROUNDS && subject->batch(&base, &mask); calls++)
+        for (; mask != 0; mask &= mask - 1) taken[count++] = base + (uint32_t)__builtin_ctzll(mask);
+    measure_end("frame_batch", percent, count);
+    printf("calls %u\n", calls);
+    measure_begin(OPERATION_FREE);
+    taken_give(count);
+    measure_end("frame_batch_free", percent, count);
+}
+
+/* Many units taken in a row, then all of them given back: nothing that was set aside a moment ago helps. */
+static void measure_run(const char *name_take, const char *name_give, unsigned percent)
+{
+    uint32_t count = 0, unit;
+    uint32_t limit = count_units() / 100 < ROUNDS ? count_units() / 100 : ROUNDS;
+    measure_begin(OPERATION_ALLOCATE);
+    while (count < limit && unit_take(&unit)) taken[count++] = unit << order;
+    measure_end(name_take, percent, count);
+    for (uint32_t i = 0; i < count; i++) held[(taken[i] >> order) / 64] &= ~((uint64_t)1 << (taken[i] >> order) % 64);
+    measure_begin(OPERATION_FREE);
+    taken_give(count);
+    measure_end(name_give, percent, count);
+}
+
 static void measure_world(unsigned percent)
 {
-    static const char *const names[][2] = {
-        { "frame_allocate", "frame_free" }, { "block_2m_allocate", "block_2m_free" }, { "block_1g_allocate", "block_1g_free" },
+    static const char *const names[][4] = {
+        { "frame_allocate", "frame_free", "frame_allocate_run", "frame_free_run" },
+        { "block_2m_allocate", "block_2m_free", "block_2m_allocate_run", "block_2m_free_run" },
+        { "block_1g_allocate", "block_1g_free", nullptr, nullptr },
     };
     const char *const *name = names[order == 0 ? 0 : order == ORDER_2M ? 1 : 2];
     churn(OPERATION_ALLOCATE, name[0], percent);
     churn(OPERATION_FREE, name[1], percent);
+    if (name[2] != nullptr && count_units() >= 1000) measure_run(name[2], name[3], percent);
     if (order == 0 && percent != 0) measure_refused(percent);
     if (order == 0 && subject->batch != nullptr) measure_batch(percent);
 }

@@ -41,7 +41,8 @@ static void storage_make(uint64_t bytes)
 
 static void frames_initialise(uint32_t count)
 {
-    host_initialise((uint64_t)1 << 20); /* the frames themselves are never touched */
+    host_initialise((uint64_t)1 << 20);
+    host_set_direct_frames(count); /* as on x86-64; the frames themselves are never touched */
     storage_make(frame_storage_bytes(count));
     struct memory_range all = { 0, (uint64_t)count << PAGE_SHIFT, MEMORY_USABLE };
     frame_initialise(storage, count, &all, 1);
@@ -90,9 +91,9 @@ static void bitmaps_initialise(uint32_t count)
 static bool bitmaps_allocate(unsigned order, uint32_t *first)
 {
     SWITCH(OPERATION_ALLOCATE);
-    bool has = bitmap_allocate(&bitmap, order, first);
+    enum bitmap_answer answer = bitmap_allocate(&bitmap, order, first); /* never AGAIN: orders 0, 9, 18 */
     SWITCH(OPERATION_ALLOCATE);
-    return has;
+    return answer == BITMAP_FOUND;
 }
 
 static bool bitmaps_free(uint32_t first, unsigned order)
@@ -106,7 +107,7 @@ static bool bitmaps_free(uint32_t first, unsigned order)
 static bool bitmaps_batch(uint32_t *base, uint64_t *mask)
 {
     SWITCH(OPERATION_BATCH);
-    bool has = bitmap_allocate_word(&bitmap, base, mask);
+    bool has = bitmap_take_word(&bitmap, base, mask) != 0 || (bitmap_open(&bitmap, 0) && bitmap_take_word(&bitmap, base, mask) != 0);
     SWITCH(OPERATION_BATCH);
     return has;
 }
