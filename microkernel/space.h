@@ -12,7 +12,8 @@
  *
  * The largest leaf is used that addresses, frames and length allow. A block of frames counts the leaves that name a part of it (block.h).
  *
- * Only space*.c write page-table entries. Arguments of the types user_page_t, user_span and attributes have been checked by the functions below. */
+ * Only space*.c and device.c write page-table entries. Arguments of the types user_page_t, user_span and attributes have been checked by the functions
+ * below. */
 #ifndef QUIRE_SPACE_H
 #define QUIRE_SPACE_H
 
