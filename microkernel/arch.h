@@ -73,8 +73,8 @@ void arch_vectors_forget(struct thread *thread);
 uint64_t arch_cycles(void);                    /* the cycle counter */
 uint64_t arch_cycles_per_second(void);
 uint64_t arch_cycles_to_nanoseconds(uint64_t cycles);
-void arch_timer_start(uint64_t nanoseconds);   /* one-shot; ends in kernel_on_timer() */
-void arch_timer_stop(void);
+uint64_t arch_nanoseconds_to_cycles(uint64_t nanoseconds); /* at most TIME_LIMIT_NANOSECONDS */
+void arch_timer_start(uint64_t when);          /* one-shot, when the cycle counter has that value or before; ends in kernel_on_timer() */
 void arch_log_write(const char *text, size_t length_bytes);
 [[noreturn]] void arch_machine_end(uint32_t code); /* 0: success, to whoever started the machine */
 [[noreturn]] void arch_panic(void);                /* registers and backtrace to the log, then the end */

@@ -13,6 +13,8 @@
 #include "abi/syscall.def"
 #undef SYSCALL
 
+/* The row of the caller's handle with the right, or nullptr with the status set or the handle fault under way. */
+struct handle_row *message_row(struct thread *caller, uint64_t handle, uint32_t right);
 /* The living object of a name from outside, or nullptr. */
 struct space *space_find(uint64_t frame);
 

@@ -21,13 +21,18 @@ static void answer(struct thread *caller, enum status status)
     else kernel_on_fault(caller, FAULT_HANDLE, 0, 0, 0, handle);
 }
 
-/* The row of a handle with the right, or nullptr with the status set or the handle fault under way. An empty row has no rights. */
+/* An empty row has no rights. */
 static inline struct handle_row *row_with_right(struct thread *caller, uint64_t handle, uint32_t right)
 {
     struct handle_row *row = &caller->space->rows[handle % HANDLE_ROWS];
     if (row->handle == handle && (row->rights & right) != 0) return row;
     row_refuse(caller, handle);
     return nullptr;
+}
+
+struct handle_row *message_row(struct thread *caller, uint64_t handle, uint32_t right)
+{
+    return row_with_right(caller, handle, right);
 }
 
 /* The part in the message buffer fits and there is one. */
@@ -92,6 +97,7 @@ void sys_reply_receive(struct thread *caller)
     }
 
     // Commit: nothing below may fail.
+    if (caller->served != 0) message_service_end(caller);
     if (heir != nullptr) {
         bool goes_on = true;
         if (heir->request == REQUEST_CALL) give_reply(caller, heir);
@@ -110,6 +116,7 @@ void sys_receive(struct thread *caller)
     struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
     if (row == nullptr) return;
     if (argument[1] > RECEIVE_DO_NOT_WAIT) return answer(caller, STATUS_BAD_ARGUMENT);
+    if (caller->served != 0) message_service_end(caller);
     if (!message_receive(caller, row->endpoint, argument[1] == RECEIVE_WAIT, nullptr)) answer(caller, STATUS_WOULD_BLOCK);
 }
 
@@ -159,6 +166,7 @@ void sys_resolve(struct thread *caller)
     if (faulted->request != REQUEST_FAULT || faulted->fault.kind != FAULT_PAGE) return answer(caller, STATUS_BAD_STATE);
     enum status status = resolve_map(argument, faulted);
     if (status != STATUS_OK) return answer(caller, status);
+    if (caller->served != 0) message_service_end(caller);
     message_release(faulted);
     message_receive(caller, row->endpoint, true, faulted);
 }
@@ -178,6 +186,7 @@ void sys_handle_resolve(struct thread *caller)
     // Commit: nothing below may fail.
     struct endpoint *endpoint = row->endpoint; /* the row may be the one that is filled */
     uint32_t handle = (uint32_t)faulted->fault.word[1];
+    if (caller->served != 0) message_service_end(caller);
     handle_fill(handle_row_of(faulted->space, handle), handle, target, (uint32_t)argument[3], argument[2]);
     message_release(faulted);
     message_receive(caller, endpoint, true, faulted);

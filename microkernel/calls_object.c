@@ -66,6 +66,7 @@ enum status sys_thread_start(struct thread *caller, uint64_t argument[CALL_ARGUM
     if (thread == caller || thread->state != THREAD_STOPPED) return STATUS_BAD_STATE;
     if (!range_within(argument[1], 1, USER_LIMIT) || argument[2] > USER_LIMIT) return STATUS_BAD_ADDRESS;
     arch_context_start(thread, argument[1], argument[2], argument[3]);
+    thread_work_alone(thread);
     schedule_wake(thread);
     return STATUS_OK;
 }

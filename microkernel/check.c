@@ -46,6 +46,7 @@ bool check_next(enum frame_kind kind, frame_t *frame, void **object)
     check_spaces();
     check_handles();
     check_threads();
+    check_time();
     return failed == 0 ? 0 : (uint32_t)__builtin_ctz(failed);
 }
 #endif

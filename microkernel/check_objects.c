@@ -1,8 +1,8 @@
 /* The checker of handle rows, threads and queues: invariants 8 and 9.
  *
- * Rows and queues are linked lists in objects of known frames. Each element is checked before it is followed, and each list is as long as the elements that
- * claim to be in it: so none is in two lists, and none is left out. The heads of the ready queues are the scheduler's own; of READY threads the links
- * among themselves are checked.
+ * Rows and queues are linked lists in objects of known frames. Each element is checked before it is followed, and each list is as long as the
+ * elements that claim to be in it: so none is in two lists, and none is left out. The heads of the ready queues are the scheduler's own; of READY
+ * threads the links among themselves are checked.
  *
  * 1. No list is followed for more steps than there are elements altogether. */
 #ifdef QUIRE_TEST
@@ -108,7 +108,7 @@ static void thread_check_one(const struct thread *thread, frame_t frame, struct 
         check_fail(INVARIANT_QUEUES, "space of a thread", frame.number, 0, 1);
         return;
     }
-    if (thread->state > THREAD_RECEIVING || thread->priority >= PRIORITY_LIMIT || !thread_check(thread)) {
+    if (thread->state > THREAD_EXHAUSTED || thread->priority >= PRIORITY_LIMIT || !thread_check(thread)) {
         check_fail(INVARIANT_QUEUES, "state of a thread", frame.number, thread->state, thread->priority);
         return;
     }

@@ -65,6 +65,7 @@ enum status endpoint_create(struct endpoint **endpoint)
 static void endpoint_free(struct endpoint *endpoint)
 {
     struct pool *pool = pool_of(endpoint);
+    timer_cancel(&endpoint->timer);
     endpoint->is_used = false;
     if (pool->used == POOL_FULL) pool_link(pool);
     pool->used &= ~(1u << (unsigned)(endpoint - (struct endpoint *)pool));

@@ -23,6 +23,11 @@ struct endpoint {
     struct thread *clients;  /* list through thread.client_next */
     bool queue_is_receivers;
     bool is_used;
+    uint64_t server;         /* account of the thread that received here last by the ordinary path; 0: none yet */
+    uint64_t served_now;     /* what the sender chosen last had been served (message.c); never less than before */
+    uint64_t served_most;    /* the most that any sender has */
+    uint64_t timer_bits;     /* set when the timer is due */
+    struct timer timer;
     alignas(128) char end[];
 };
 static_assert(sizeof(struct endpoint) == PAGE_BYTES / ENDPOINTS_PER_FRAME);

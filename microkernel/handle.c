@@ -20,6 +20,12 @@ struct handle_row *handle_find(struct space *space, uint64_t handle)
     return row->handle == handle && handle != HANDLE_NONE ? row : nullptr;
 }
 
+uint64_t *handle_served(const struct handle_row *row)
+{
+    struct space *space = (struct space *)((uintptr_t)row & ~(uintptr_t)(PAGE_BYTES - 1));
+    return row == &space->pager ? &space->pager_served : &space->served[row - space->rows];
+}
+
 void handle_fill(struct handle_row *row, uint32_t handle, struct endpoint *endpoint, uint32_t rights, uint64_t badge)
 {
     assert(handle != HANDLE_NONE && endpoint->is_used);
@@ -28,6 +34,7 @@ void handle_fill(struct handle_row *row, uint32_t handle, struct endpoint *endpo
     row->badge = badge;
     row->handle = handle;
     row->rights = rights;
+    *handle_served(row) = endpoint->served_most;
     row->next = endpoint->rows;
     row->link = &endpoint->rows;
     if (row->next != nullptr) row->next->link = &row->next;

@@ -29,6 +29,9 @@ struct handle_row *handle_find(struct space *space, uint64_t handle);
 void handle_fill(struct handle_row *row, uint32_t handle, struct endpoint *endpoint, uint32_t rights, uint64_t badge);
 /* Empties a row; nothing happens when it is empty. */
 void handle_empty(struct handle_row *row);
+/* How much of its servers' time the row has had, in cycles: message.c, the choice of the next sender. A row that is filled begins with the most that
+ * a sender of the endpoint has had, so nobody gains by having rows emptied. */
+uint64_t *handle_served(const struct handle_row *row);
 /* The row in which a handle of the space belongs. */
 struct handle_row *handle_row_of(struct space *space, uint32_t handle);
 

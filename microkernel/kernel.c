@@ -13,18 +13,30 @@
 #include "schedule.h"
 #include "space.h"
 
+constexpr unsigned TIMERS_STEP = 16;    /* timers that end in one entry */
+constexpr unsigned EXHAUSTED_STEP = 32; /* threads for which nobody can pay, taken off in one entry */
+
 /* Apart, so that a switch to another thread needs no stack. */
-[[gnu::noinline]] static void wait_and_switch(const struct thread *entered)
+[[gnu::noinline]] static void find_and_switch(const struct thread *entered)
 {
-    schedule_idle();
+    for (unsigned i = 0;; i++) {
+        if (processor.current == nullptr) schedule_idle();
+        if (processor.current->payer == processor.paid_for || budget_begin(processor.current)) break;
+        if (i == EXHAUSTED_STEP) {
+            timer_need(0); /* it runs on nobody's time until the next entry, which is at once */
+            break;
+        }
+        schedule_exhaust();
+    }
     if (processor.current != entered) arch_thread_switch(processor.current);
 }
 
 void kernel_switch(const struct thread *entered)
 {
-    if (processor.current == nullptr) return wait_and_switch(entered);
-    assert(processor.current->state == THREAD_RUNNING && processor.current != entered);
-    arch_thread_switch(processor.current);
+    struct thread *current = processor.current;
+    if (current == nullptr || (current->payer != processor.paid_for && !schedule_pays_alone(current))) return find_and_switch(entered);
+    assert(current->state == THREAD_RUNNING);
+    if (current != entered) arch_thread_switch(current);
 }
 
 /* The first pager broke: nobody can answer its faults. */
@@ -65,10 +77,29 @@ void kernel_on_exception(struct thread *thread, enum fault_kind kind, uint64_t a
     kernel_leave(thread);
 }
 
+/* Lets happen what is due, a bounded number of it: what is left is due at once again. */
+static void timers_end(uint64_t now)
+{
+    struct timer *timer;
+    for (unsigned i = 0; i < TIMERS_STEP && (timer = timer_take(now)) != nullptr; i++) {
+        if (timer->kind == TIMER_RENEW) {
+            schedule_resume((struct thread *)((char *)timer - offsetof(struct thread, budget.timer)));
+        } else {
+            struct endpoint *endpoint = (struct endpoint *)((char *)timer - offsetof(struct endpoint, timer));
+            message_notify(endpoint, endpoint->timer_bits);
+        }
+    }
+    timer_need(timer_next());
+}
+
 void kernel_on_timer(bool from_user)
 {
     const struct thread *entered = processor.current;
-    schedule_on_timer();
+    uint64_t now = budget_charge();
+    timer_ended();
+    timers_end(now);
+    schedule_on_timer(now);
+    budget_on_timer();
     if (!from_user) return; /* the idle loop looks at the queues itself */
     counter_add(COUNTER_ENTRIES, 1);
     counter_add(COUNTER_INTERRUPTS, 1);

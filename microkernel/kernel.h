@@ -21,7 +21,8 @@ void kernel_on_timer(bool from_user);
 void kernel_switch(const struct thread *entered);
 static inline void kernel_leave(const struct thread *entered)
 {
-    if (processor.current != entered) kernel_switch(entered);
+    const struct thread *current = processor.current;
+    if (current != entered || current->payer != processor.paid_for) kernel_switch(entered);
 }
 
 /* Inside an entry: turns what the running thread has met into a message to its pager. */

@@ -56,6 +56,9 @@ static void deliver(struct thread *sender, struct thread *receiver)
     if (sender->request == REQUEST_FAULT) deliver_fault(sender, receiver);
     else deliver_call(sender, receiver);
     receiver->context.call.number = STATUS_OK;
+    receiver->payer = sender->payer;
+    if (receiver->priority != receiver->own_priority) schedule_set_priority(receiver, receiver->own_priority);
+    schedule_raise(receiver, sender->priority);
     receiver->context.call.argument[ARGUMENT_BADGE] = sender->badge;
     receiver->context.call.argument[ARGUMENT_TOKEN] = sender->token;
 
@@ -70,6 +73,7 @@ static void deliver(struct thread *sender, struct thread *receiver)
 static void deliver_bits(struct thread *receiver, struct endpoint *endpoint)
 {
     struct call_registers *call = &receiver->context.call;
+    thread_work_alone(receiver);
     *call = (struct call_registers){ STATUS_OK, { 0, TAG_NOTIFICATION | receiver->space->incarnation_tag, endpoint->bits } };
     endpoint->bits = 0;
 }
@@ -88,6 +92,8 @@ void message_send(struct thread *sender, struct endpoint *endpoint)
     sender->token += TOKEN_NEXT;
     if (sender->client_of != endpoint) endpoint_take_client(endpoint, sender);
     if (receiver == nullptr) {
+        struct thread *server = budget_find(endpoint->server);
+        if (server != nullptr) schedule_raise(server, sender->priority);
         sender->state = THREAD_SENDING;
         endpoint_push(endpoint, sender, false);
         schedule_switch(nullptr);
@@ -98,11 +104,83 @@ void message_send(struct thread *sender, struct endpoint *endpoint)
     schedule_switch(receiver);
 }
 
-/* The first queued sender whose request fits; those before it are answered BAD_BUFFER. */
+/* --- The choice among senders ---
+ *
+ * The highest priority first; among equals the one whose handle has had the least of the servers' time, as start-time fair queueing does it (P.
+ * Goyal and others, SIGCOMM 1996): a sender that was away begins at served_now, so it neither saves up turns nor waits for those who have had many.
+ * Looked at are the CHOICES senders that wait longest and the CHOICES that came last: a newcomer is seen at once, however many threads another
+ * client lets queue. */
+
+constexpr unsigned CHOICES = 32;
+
+/* Where the sender's time is counted, or nullptr: its row is empty by now. */
+static uint64_t *served_of(const struct thread *sender, const struct endpoint *endpoint)
+{
+    struct space *space = sender->space;
+    const struct handle_row *row = sender->request == REQUEST_FAULT ? &space->pager : handle_find(space, sender->context.call.argument[0]);
+    return row == nullptr || row->endpoint != endpoint ? nullptr : handle_served(row);
+}
+
+/* What the sender has had of the endpoint's time, as far as it counts. */
+static uint64_t served_before(const struct thread *sender, const struct endpoint *endpoint)
+{
+    const uint64_t *served = served_of(sender, endpoint);
+    if (served == nullptr) return endpoint->served_most;
+    return *served > endpoint->served_now ? *served : endpoint->served_now;
+}
+
+static bool comes_before(const struct thread *sender, const struct thread *other, const struct endpoint *endpoint)
+{
+    if (sender->priority != other->priority) return sender->priority > other->priority;
+    return served_before(sender, endpoint) < served_before(other, endpoint);
+}
+
+static struct thread *choose(const struct endpoint *endpoint)
+{
+    struct thread *best = endpoint->first, *sender = best->queue_next;
+    for (unsigned i = 1; i < CHOICES && sender != nullptr; i++, sender = sender->queue_next)
+        if (comes_before(sender, best, endpoint)) best = sender;
+    if (sender == nullptr) return best;
+    sender = endpoint->last;
+    for (unsigned i = 0; i < CHOICES && sender->queue_previous != nullptr; i++, sender = sender->queue_previous)
+        if (comes_before(sender, best, endpoint)) best = sender;
+    return best;
+}
+
+/* What was paid so far for the request that the receiver works on. */
+static uint64_t paid_for_request(const struct thread *receiver)
+{
+    const struct thread *payer = budget_find(receiver->payer);
+    return receiver->budget.paid + (payer == nullptr || payer == receiver ? 0 : payer->budget.paid);
+}
+
+/* The receiver begins with a sender that was chosen among others. */
+static void service_begin(struct thread *receiver, const struct thread *sender, struct endpoint *endpoint)
+{
+    endpoint->served_now = served_before(sender, endpoint);
+    budget_charge();
+    receiver->served = sender->token;
+    receiver->served_begin = paid_for_request(receiver);
+}
+
+void message_service_end(struct thread *receiver)
+{
+    const struct thread *sender = message_find_caller(receiver, receiver->served);
+    receiver->served = 0;
+    struct endpoint *endpoint = sender == nullptr ? nullptr : sender->client_of;
+    uint64_t *served = endpoint == nullptr ? nullptr : served_of(sender, endpoint);
+    if (served == nullptr) return;
+    budget_charge();
+    uint64_t paid = paid_for_request(receiver), begin = receiver->served_begin;
+    *served = served_before(sender, endpoint) + (paid > begin ? paid - begin : 0);
+    if (*served > endpoint->served_most) endpoint->served_most = *served;
+}
+
+/* The next queued sender whose request fits; those before it are answered BAD_BUFFER. */
 static struct thread *next_sender(struct endpoint *endpoint, const struct thread *receiver)
 {
     while (!endpoint->queue_is_receivers && endpoint->first != nullptr) {
-        struct thread *sender = endpoint->first;
+        struct thread *sender = choose(endpoint);
         endpoint_remove(endpoint, sender);
         if (fits(sender, receiver)) return sender;
         sender->state = THREAD_STOPPED;
@@ -121,9 +199,15 @@ bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wa
         deliver_bits(receiver, endpoint);
     } else {
         struct thread *sender = next_sender(endpoint, receiver);
-        if (sender != nullptr) deliver(sender, receiver);
-        else received = false;
+        received = sender != nullptr;
+        if (received) {
+            deliver(sender, receiver);
+            service_begin(receiver, sender, endpoint);
+        } else if (!wait) {
+            thread_work_alone(receiver);
+        }
     }
+    endpoint->server = receiver->account;
     if (received || !wait) {
         if (heir != nullptr) schedule_ready(heir);
         schedule_switch(receiver); /* the heir, or a sender that was passed over, may come first */

@@ -20,6 +20,9 @@ void message_send(struct thread *sender, struct endpoint *endpoint);
 /* Waits at the endpoint for the running thread; bits and queued senders are received at once. With `wait` false: false when there is nothing. */
 bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wait, struct thread *heir);
 
+/* The receiver is done with the request that it took from the queue of the endpoint (receiver->served): the time is counted for its sender. */
+void message_service_end(struct thread *receiver);
+
 /* The stopped caller that a token names, if the receiver may answer it; else nullptr. */
 static inline struct thread *message_find_caller(const struct thread *receiver, uint64_t token)
 {

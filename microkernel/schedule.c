@@ -2,14 +2,16 @@
  *
  * Invariants:
  *  1. A bit of schedule_ready_priorities is set exactly when that queue holds a thread.
- *  2. The timer runs whenever a thread waits in a queue, so that nobody holds the processor against an equal for longer than a slice.
- *  3. SLICE_OVER is set from the end of a slice in a thread above all that wait until the next switch. A server runs on its client's slice: without the mark a
- *     client whose slices end in servers above it would never give way. While it is set no thread is schedule_is_best(), so the switch comes through here. */
+ *  2. A slice runs whenever a thread waits in a queue, so that nobody holds the processor against an equal for longer than a slice.
+ *  3. SLICE_OVER is set from the end of a slice in a thread above all that wait until the next switch. A server runs on its client's slice: without
+ *     the mark a client whose slices end in servers above it would never give way. While it is set no thread is schedule_is_best(), so the switch
+ *     comes through here. */
 #include "schedule.h"
 
 #include <assert.h>
 
 #include "frame.h"
+#include "space.h"
 
 struct ready_queue {
     struct thread *first;
@@ -21,10 +23,10 @@ static struct ready_queue ready[PRIORITY_LIMIT];
 uint32_t schedule_ready_priorities;
 constexpr uint32_t SLICE_OVER = 1u << PRIORITY_LIMIT; /* beside the priorities */
 
-static void start_timer(void)
+static void start_slice(void)
 {
-    processor.is_timer_running = true;
-    arch_timer_start(SLICE_NANOSECONDS);
+    processor.slice_end = arch_cycles() + arch_nanoseconds_to_cycles(SLICE_NANOSECONDS);
+    timer_need(processor.slice_end);
 }
 
 static void queue_push(struct thread *thread, bool at_front)
@@ -43,7 +45,7 @@ static void queue_push(struct thread *thread, bool at_front)
     }
     schedule_ready_priorities |= 1u << thread->priority;
     thread->state = THREAD_READY;
-    if (!processor.is_timer_running) start_timer(); /* invariant 2 */
+    if (processor.slice_end == 0) start_slice(); /* invariant 2 */
 }
 
 static void queue_remove(struct thread *thread)
@@ -69,6 +71,40 @@ static void run(struct thread *thread)
 {
     thread->state = THREAD_RUNNING;
     processor.current = thread;
+}
+
+void schedule_set_limit(struct thread *thread)
+{
+    bool is_plain = thread->priority == thread->own_priority && thread->budget.gift_to == 0;
+    thread->priority_limit = is_plain ? 2u << thread->priority : 0;
+}
+
+void schedule_set_priority(struct thread *thread, uint32_t priority)
+{
+    bool is_ready = thread->state == THREAD_READY && priority != thread->priority;
+    if (is_ready) queue_remove(thread);
+    thread->priority = (uint8_t)priority;
+    schedule_set_limit(thread);
+    if (is_ready) queue_push(thread, false);
+}
+
+void schedule_raise(struct thread *server, uint32_t priority)
+{
+    if (server->priority < priority && !server->space->is_pager) schedule_set_priority(server, priority);
+}
+
+void schedule_exhaust(void)
+{
+    processor.current->state = THREAD_EXHAUSTED;
+    schedule_switch(nullptr);
+}
+
+void schedule_resume(struct thread *thread)
+{
+    assert(thread->state == THREAD_EXHAUSTED);
+    timer_cancel(&thread->budget.timer);
+    thread->state = THREAD_STOPPED;
+    schedule_wake(thread);
 }
 
 void schedule_ready(struct thread *thread)
@@ -123,14 +159,19 @@ void schedule_yield(void)
     schedule_switch(nullptr);
 }
 
-void schedule_on_timer(void)
+void schedule_on_timer(uint64_t now)
 {
-    processor.is_timer_running = false;
+    if (processor.slice_end == 0) return;
+    if (now < processor.slice_end) {
+        timer_need(processor.slice_end);
+        return;
+    }
+    processor.slice_end = 0;
     if (schedule_ready_priorities == 0) return;
     struct thread *current = processor.current;
     if (current == nullptr || best_priority() < current->priority) {
         if (current != nullptr) schedule_ready_priorities |= SLICE_OVER; /* invariant 3 */
-        start_timer();
+        start_slice();
         return;
     }
     queue_push(current, false);
@@ -141,6 +182,7 @@ void schedule_idle(void)
 {
     while (schedule_ready_priorities == 0) {
         if (frame_prepare()) continue;
+        budget_pause();
         processor.is_idle = true;
         arch_idle();
         processor.is_idle = false;

@@ -1,7 +1,7 @@
 /* Scheduling: who runs next. Priorities, round robin inside one, no timer while there is nobody to share with.
  *
- * The running thread is in no queue. Changing who runs is an assignment to processor.current; the port loads what the new thread needs when the kernel is left
- * (kernel.c), so a chain of switches inside one entry costs one. */
+ * The running thread is in no queue. Changing who runs is an assignment to processor.current; the port loads what the new thread needs when the
+ * kernel is left (kernel.c), so a chain of switches inside one entry costs one. */
 #ifndef QUIRE_SCHEDULE_H
 #define QUIRE_SCHEDULE_H
 
@@ -9,11 +9,23 @@
 
 struct processor {
     struct thread *current;  /* offset 0 is known to entry.S */
-    bool is_timer_running;
+    uint64_t paid_for;       /* the payer that pays now; 0: who pays is looked for at each switch (budget.h) */
+    struct thread *payer;    /* whose account pays; nullptr: nobody's */
+    uint64_t paid_until;     /* charged up to here */
+    uint64_t slice_end;      /* 0: no slice runs */
+    bool is_gift;            /* a gift of the payer pays */
+    bool is_unlimited;       /* what pays has no limit: nothing but the sum is counted */
     bool is_idle;
 };
 extern struct processor processor;
 extern uint32_t schedule_ready_priorities; /* bit n: a thread of priority n is ready; above them a mark of schedule.c */
+
+/* A call from the running thread may hand the processor to the receiver: it does not run at less than the caller's priority, and nothing ready comes
+ * before the caller. */
+static inline bool schedule_may_serve(const struct thread *receiver, const struct thread *caller)
+{
+    return receiver->priority_limit > caller->priority_limit - 1; /* neither is 0 */
+}
 
 /* Nothing that is ready comes before the thread. May say no though it is so; then schedule_switch() decides. */
 static inline bool schedule_is_best(const struct thread *thread)
@@ -21,7 +33,31 @@ static inline bool schedule_is_best(const struct thread *thread)
     return schedule_ready_priorities < thread->priority_limit;
 }
 
+/* The most frequent change of who pays: from one account without limit to the running thread's own, without one either. False: nothing has changed. */
+static inline bool schedule_pays_alone(struct thread *thread)
+{
+    if (thread->payer != thread->account || thread->budget.capacity != TIME_UNLIMITED || !processor.is_unlimited) return false;
+    uint64_t now = arch_cycles();
+    processor.payer->budget.paid += now - processor.paid_until;
+    processor.paid_until = now;
+    processor.payer = thread;
+    processor.paid_for = thread->account;
+    return true;
+}
+
 constexpr uint64_t SLICE_NANOSECONDS = 10'000'000;
+
+/* What the thread runs at from now on. Of a READY thread too. */
+void schedule_set_priority(struct thread *thread, uint32_t priority);
+/* A sender waits for the server: it runs at no less than the sender's priority until it receives again, or those between would hold up the sender. A
+ * pager keeps its own: it decides about priorities, and what it puts above itself is meant to be there. */
+void schedule_raise(struct thread *server, uint32_t priority);
+/* Recomputes priority_limit. */
+void schedule_set_limit(struct thread *thread);
+/* Takes the running thread, for which nobody can pay, off the processor. */
+void schedule_exhaust(void);
+/* Lets an EXHAUSTED thread go on. */
+void schedule_resume(struct thread *thread);
 
 /* Puts a thread into its ready queue. */
 void schedule_ready(struct thread *thread);
@@ -29,13 +65,14 @@ void schedule_ready(struct thread *thread);
 void schedule_wake(struct thread *thread);
 /* Takes a READY thread out of its queue; its state becomes STOPPED. */
 void schedule_remove(struct thread *thread);
-/* The running thread has stopped running (its state says why): `heir` runs if nothing ready comes before it, else it waits; nullptr: the best ready one. */
+/* The running thread has stopped running (its state says why): `heir` runs if nothing ready comes before it, else it waits; nullptr: the best ready
+ * one. */
 void schedule_switch(struct thread *heir);
 /* The running thread gives way to others of its priority. */
 void schedule_yield(void);
-/* The slice is over: the running thread goes behind the others of its priority. If they are all below it, the next thread that it hands the processor to goes
- * behind its own equals: the slice was that one's. */
-void schedule_on_timer(void);
+/* The slice is over: the running thread goes behind the others of its priority. If they are all below it, the next thread that it hands the
+ * processor to goes behind its own equals: the slice was that one's. */
+void schedule_on_timer(uint64_t now);
 /* Waits until something is ready; called when processor.current is nullptr. */
 void schedule_idle(void);
 

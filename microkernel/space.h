@@ -37,6 +37,8 @@ struct space {
     struct caller_link callers; /* threads that wait for a reply from here */
     struct handle_row pager;  /* where its faults go and with which badge; empty for the first pager */
     struct handle_row rows[HANDLE_ROWS]; /* the handle cache: row = number % HANDLE_ROWS */
+    uint64_t served[HANDLE_ROWS];        /* by row: time that servers have worked for it (handle_served) */
+    uint64_t pager_served;
 };
 static_assert(sizeof(struct space) <= PAGE_BYTES);
 

@@ -49,8 +49,9 @@ enum status thread_create(struct space *space, uint64_t label, frame_t buffer, u
     made->token = tokens_used | frame.number;
     made->space = space;
     made->label = label;
-    made->priority = (uint8_t)priority;
-    made->priority_limit = 2u << priority;
+    made->own_priority = (uint8_t)priority;
+    schedule_set_priority(made, priority);
+    budget_initialise(made);
     made->vectors_user = has_vectors ? made : nullptr;
     made->buffer = buffer;
     if (buffer.number != FRAME_NONE) made->buffer_pointer = arch_frame_pointer(buffer);
@@ -65,6 +66,12 @@ enum status thread_create(struct space *space, uint64_t label, frame_t buffer, u
     return STATUS_OK;
 }
 
+void thread_work_alone(struct thread *thread)
+{
+    thread->payer = thread->account;
+    if (thread->priority != thread->own_priority) schedule_set_priority(thread, thread->own_priority);
+}
+
 void thread_stop(struct thread *thread)
 {
     assert(thread_check(thread) && thread->state != THREAD_RUNNING);
@@ -77,7 +84,11 @@ void thread_stop(struct thread *thread)
         endpoint_remove(thread->endpoint, thread);
         break;
     case THREAD_WAITING:
+        if (thread->budget.gift_to != 0 && thread->request == REQUEST_CALL) budget_answered(thread);
         caller_remove(&thread->caller);
+        break;
+    case THREAD_EXHAUSTED:
+        timer_cancel(&thread->budget.timer);
         break;
     case THREAD_STOPPED:
     case THREAD_RUNNING:
@@ -113,6 +124,7 @@ void thread_destroy(struct thread *thread)
     if (sequence > tokens_used) tokens_used = sequence;
     endpoint_drop_client(thread);
     arch_vectors_forget(thread);
+    budget_forget(thread);
     *thread->space_link = thread->space_next;
     if (thread->space_next != nullptr) thread->space_next->space_link = thread->space_link;
     thread->space->count_threads--;
@@ -135,5 +147,5 @@ bool thread_check(const struct thread *thread)
     if (in_endpoint && thread->endpoint == nullptr) return false;
     if (thread->state == THREAD_WAITING && (thread->server == nullptr || thread->caller.next->previous != &thread->caller)) return false;
     if (thread->state != THREAD_READY && !in_endpoint && (thread->queue_next != nullptr || thread->queue_previous != nullptr)) return false;
-    return has_request == (thread->request != REQUEST_NONE);
+    return has_request == (thread->request != REQUEST_NONE) && budget_check(thread);
 }

@@ -7,6 +7,7 @@
  *         | thread_destroy           |                                 | call or fault: handed over      --> WAITING
  *         | (from every state)       +-- SENDING, WAITING, RECEIVING <-+ receive: nothing there          --> RECEIVING
  *                                                                        SENDING --> WAITING when it is received
+ *                                                                        nobody can pay --> EXHAUSTED --> READY at its timer (budget.h)
  *
  * Invariants (thread_check):
  *  1. READY is in the ready queue of its priority, SENDING and RECEIVING in the queue of `endpoint`, the others in no queue.
@@ -22,6 +23,7 @@
 
 #include "abi/message.h"
 #include "arch.h"
+#include "budget.h"
 #include "types.h"
 
 struct endpoint;
@@ -48,9 +50,12 @@ struct thread {
     uint64_t token;            /* of the latest request: sequence number and this frame (abi/message.h) */
     enum thread_state state;
     enum thread_request request;
-    uint8_t priority;
-    uint32_t priority_limit;   /* 2 << priority: ready priorities at or above it come first */
+    uint8_t priority;          /* what it runs at: its own, or that of a sender for whom it works */
+    uint8_t own_priority;
+    uint32_t priority_limit;   /* 2 << priority: ready priorities at or above it come first; 0: only the ordinary paths hand the processor to it */
     struct thread *vectors_user; /* the thread itself if it has vector state, else nullptr */
+    uint64_t payer;            /* account that pays when it runs */
+    uint64_t account;          /* its own */
 
     frame_t buffer;
     uint64_t label; /* the pager's name for it */
@@ -60,6 +65,9 @@ struct thread {
     struct thread **client_link;
     uint64_t seen_token;  /* the request at which thread_info saw it last, */
     uint64_t seen_cycles; /* and when it did so first */
+    struct budget budget;
+    uint64_t served;       /* token of the request that was chosen from a queue and is worked on; 0: none (message.c) */
+    uint64_t served_begin; /* what its payer and this thread had paid then */
     struct {
         uint32_t kind; /* enum fault_kind */
         uint64_t word[MESSAGE_WORDS];
@@ -91,6 +99,8 @@ static inline void caller_remove(const struct caller_link *link)
 
 /* Makes a stopped thread. `buffer`: FRAME_NONE or a USER frame, held until the thread ends. NO_MEMORY, BAD_FRAME, TOO_MANY_MAPPINGS. */
 enum status thread_create(struct space *space, uint64_t label, frame_t buffer, uint32_t priority, bool has_vectors, struct thread **thread);
+/* From now on the thread works for nobody but itself: it pays, at its own priority. */
+void thread_work_alone(struct thread *thread);
 /* Ends a thread in any state but RUNNING. */
 void thread_destroy(struct thread *thread);
 /* Takes a thread that is not RUNNING out of whatever it is in, to STOPPED. A request of its own is dropped. */

@@ -1,7 +1,7 @@
 /* Starting a process: the image is checked as a whole, then the process is put together, then its thread runs.
  *
- * Every step leaves a record that process_undo() can take apart, so there is one way back from each of them. The thread starts last: no message of a process
- * comes before all of it is there. */
+ * Every step leaves a record that process_undo() can take apart, so there is one way back from each of them. The thread starts last: no message of a
+ * process comes before all of it is there. */
 #include "process_start.h"
 
 #include <assert.h>
@@ -90,7 +90,8 @@ static enum status start_add_buffer(const struct pager *pager, struct process *p
     assert(text_bytes > 0 && text_bytes <= START_TEXT_BYTES && text[text_bytes - 1] == '\0');
     enum status status = seam_frame_allocate(buffer);
     if (status != STATUS_OK) return status;
-    *info = (struct start_info){ .magic = START_MAGIC, .text_bytes = text_bytes, .process = process->number };
+    *info = (struct start_info){ .magic = START_MAGIC, .text_bytes = text_bytes, .process = process->number,
+                                .cycles_per_second = pager->boot->cycles_per_second, .cycles_at_entry = pager->boot->cycles_at_entry };
     for (uint32_t i = 0; i < text_bytes; i++) info->argument_count += text[i] == '\0';
     memcpy(info + 1, text, text_bytes);
     status = seam_frame_zero(*buffer);

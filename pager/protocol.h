@@ -44,6 +44,8 @@ struct start_info {
     uint32_t argument_count; /* with the name */
     uint32_t text_bytes;     /* of all strings with their NULs */
     uint32_t process;        /* number in the log */
+    uint64_t cycles_per_second; /* of the processor's cycle counter, which programs may read */
+    uint64_t cycles_at_entry;   /* its value when the kernel started: time 0 */
 };
 
 /* A module's command line is "[KIND[@GROUP]...:]NAME [ARGUMENT...]", separated by spaces. A program of the boot is in the groups that it names, two

@@ -32,7 +32,8 @@ static int arena_file = -1;
 static char log_text[HOST_LOG_BYTES];
 static size_t log_length;
 static uint64_t cycles;
-static uint64_t timer_nanoseconds;
+uint64_t host_cycles_read;
+static uint64_t timer_when;
 
 static jmp_buf *landing;
 static uint32_t end_code;
@@ -69,8 +70,9 @@ void host_initialise(uint64_t bytes)
     leaf_levels = PTE_LEAF_LEVELS;
     has_write_combining = true;
     count_windows = 0;
-    cycles = 0;
-    timer_nanoseconds = 0;
+    cycles = 1000;
+    host_cycles_read = 100;
+    timer_when = 0;
     host_on_flush = nullptr;
     host_on_idle = nullptr;
     host_tlb_is_deaf = false;
@@ -133,7 +135,22 @@ void host_log_clear(void)
 
 uint64_t host_timer(void)
 {
-    return timer_nanoseconds;
+    return timer_when;
+}
+
+void host_timer_stop(void)
+{
+    timer_when = 0;
+}
+
+uint64_t host_now(void)
+{
+    return cycles;
+}
+
+void host_advance(uint64_t count)
+{
+    cycles += count;
 }
 
 enum host_end host_run(void (*body)(void *), void *argument, uint32_t *code)
@@ -218,7 +235,7 @@ void arch_root_initialise(frame_t root)
 
 uint64_t arch_cycles(void)
 {
-    return cycles += 100;
+    return cycles += host_cycles_read;
 }
 
 uint64_t arch_cycles_per_second(void)
@@ -231,14 +248,14 @@ uint64_t arch_cycles_to_nanoseconds(uint64_t count)
     return count;
 }
 
-void arch_timer_start(uint64_t nanoseconds)
+uint64_t arch_nanoseconds_to_cycles(uint64_t nanoseconds)
 {
-    timer_nanoseconds = nanoseconds;
+    return nanoseconds;
 }
 
-void arch_timer_stop(void)
+void arch_timer_start(uint64_t when)
 {
-    timer_nanoseconds = 0;
+    timer_when = when;
 }
 
 void arch_idle(void)

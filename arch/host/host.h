@@ -80,8 +80,13 @@ constexpr unsigned HOST_LOG_BYTES = 1 << 18;
 const char *host_log_text(void);
 void host_log_clear(void);
 
-/* Nanoseconds that the one-shot timer was set to; 0: stopped. */
+/* The value of the cycle counter that the one-shot timer was set to; 0: it was not, or its end was played by host_timer_stop(). */
 uint64_t host_timer(void);
+void host_timer_stop(void);
+/* The cycle counter counts nanoseconds. Time passes by reading it, and when a test says so. */
+extern uint64_t host_cycles_read; /* so much by reading it; 100 in a new machine */
+void host_advance(uint64_t count);
+uint64_t host_now(void); /* without reading it */
 
 /* HOST_WAITS: the idle processor waits for an interrupt that will not come (arch_idle with host_on_idle == nullptr). */
 enum host_end : uint8_t { HOST_RETURNED, HOST_MACHINE_ENDED, HOST_PANICKED, HOST_WAITS };

@@ -14,7 +14,8 @@ constexpr unsigned FRACTION = 32;
 
 static uint64_t cycles_first;                                   /* the log's time 0 */
 static uint64_t nanoseconds_per_cycle = (uint64_t)1 << FRACTION;
-static uint64_t ticks_per_nanosecond;                            /* of the APIC timer, fraction as above */
+static uint64_t cycles_per_nanosecond = (uint64_t)1 << FRACTION;
+static uint64_t ticks_per_cycle;                                 /* of the APIC timer, fraction as above */
 static uint64_t cycles_per_second = 1'000'000'000;
 
 uint64_t arch_cycles(void)
@@ -46,6 +47,7 @@ uint64_t clock_calibrate(void)
     cycles_per_second = cycles * (1'000'000 / CALIBRATION_MICROSECONDS);
     if (cycles_per_second == 0) cycles_per_second = 1;
     nanoseconds_per_cycle = ((uint64_t)1'000'000'000 << FRACTION) / cycles_per_second;
+    cycles_per_nanosecond = (cycles_per_second << FRACTION) / 1'000'000'000;
     return arch_cycles() - begin;
 }
 
@@ -57,11 +59,10 @@ uint64_t clock_calibrate_timer(void)
     uint64_t first = arch_cycles(), cycles;
     do {
         cycles = arch_cycles() - first;
-    } while (cycles < cycles_per_second / 1'000'000 * TIMER_MICROSECONDS);
+    } while (cycles <= cycles_per_second / 1'000'000 * TIMER_MICROSECONDS);
     uint64_t ticks = left - apic_timer_left();
     apic_timer_set(0);
-    uint64_t nanoseconds = (uint64_t)((unsigned __int128)cycles * nanoseconds_per_cycle >> FRACTION);
-    ticks_per_nanosecond = (ticks << FRACTION) / (nanoseconds == 0 ? 1 : nanoseconds);
+    ticks_per_cycle = (ticks << FRACTION) / cycles;
     return arch_cycles() - begin;
 }
 
@@ -76,13 +77,14 @@ uint64_t arch_cycles_to_nanoseconds(uint64_t cycles)
     return (uint64_t)((unsigned __int128)(cycles - cycles_first) * nanoseconds_per_cycle >> FRACTION);
 }
 
-void arch_timer_start(uint64_t nanoseconds)
+uint64_t arch_nanoseconds_to_cycles(uint64_t nanoseconds)
 {
-    uint64_t ticks = (uint64_t)((unsigned __int128)nanoseconds * ticks_per_nanosecond >> FRACTION);
-    apic_timer_set(ticks == 0 ? 1 : ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
+    return (uint64_t)((unsigned __int128)nanoseconds * cycles_per_nanosecond >> FRACTION);
 }
 
-void arch_timer_stop(void)
+void arch_timer_start(uint64_t when)
 {
-    apic_timer_set(0);
+    uint64_t now = arch_cycles();
+    uint64_t ticks = when <= now ? 0 : (uint64_t)((unsigned __int128)(when - now) * ticks_per_cycle >> FRACTION);
+    apic_timer_set(ticks >= UINT32_MAX ? UINT32_MAX : (uint32_t)ticks + 1);
 }

@@ -39,6 +39,18 @@ constexpr bool fast_is_off = false;
     return schedule_is_best(thread) && !fast_is_off && switch_vectors_easily(thread);
 }
 
+/* The same for the receiver of the running thread's request. */
+[[gnu::always_inline]] static inline bool may_serve(const struct thread *receiver, const struct thread *sender)
+{
+    return schedule_may_serve(receiver, sender) && !fast_is_off && switch_vectors_easily(receiver);
+}
+
+/* The caller may go on without a look at the clock: who pays stays the same. */
+[[gnu::always_inline]] static inline bool may_go_on(const struct thread *caller, const struct thread *server)
+{
+    return caller->payer == server->payer && may_run(caller);
+}
+
 static inline void run(struct thread *thread, const struct space *space)
 {
     thread->state = THREAD_RUNNING;
@@ -132,10 +144,11 @@ FAST void fast_call(FAST_ARGUMENTS)
     struct thread *receiver = endpoint->first;
     if (!endpoint->queue_is_receivers) goto slow;
     if (thread->client_of != endpoint) [[clang::musttail]] return call_elsewhere(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
-    if (!may_run(receiver)) goto slow;
+    if (!may_serve(receiver, thread)) goto slow;
     if ((tag & TAG_HAS_PART) != 0 && !part_copy(tag, thread, receiver)) goto turn_back;
 
     // Commit: nothing below may fail.
+    receiver->payer = thread->payer;
     struct space *server = receiver->space;
     if (server->is_pager) { /* invariant 2 */
         thread->badge = row->badge;
@@ -182,7 +195,7 @@ FAST void fast_reply_receive(FAST_ARGUMENTS)
     if (caller == nullptr) goto slow;
     if (caller->request == REQUEST_FAULT) {
         if (caller->fault.kind == FAULT_HANDLE || (tag & TAG_SENDER_MASK) != FAULT_RETRY || caller->context.vector == VECTOR_SYSCALL) goto slow;
-        if (!may_run(caller)) goto slow;
+        if (!may_go_on(caller, thread)) goto slow;
         // Commit: nothing below may fail.
         end_waiting(caller);
         wait_for_message(thread, endpoint);
@@ -190,7 +203,7 @@ FAST void fast_reply_receive(FAST_ARGUMENTS)
         [[clang::musttail]] return fast_resume_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, caller, ANY, ANY);
     }
 
-    if (!may_run(caller)) goto slow;
+    if (!may_go_on(caller, thread)) goto slow;
     if ((tag & TAG_HAS_PART) != 0 && !part_copy(tag, thread, caller)) goto turn_back;
 
     // Commit: nothing below may fail.
@@ -224,7 +237,7 @@ FAST void fast_resolve(FAST_ARGUMENTS)
     uint64_t page = tag & ~(PAGE_BYTES - 1);
     uint32_t attributes = (uint32_t)(tag & (PAGE_BYTES - 1));
     if (page - USER_FIRST >= USER_LIMIT - USER_FIRST || w1 != 1 || w0 > UINT32_MAX || attributes_check(attributes) != STATUS_OK) goto slow;
-    if (!may_run(caller)) goto slow;
+    if (!may_go_on(caller, thread)) goto slow;
     enum status status = map_page(caller->space, (user_page_t){ page }, w0, attributes);
     if (status != STATUS_OK) { /* nothing has changed: the ordinary path comes to the same status */
         switch_vectors_easily(thread);
@@ -248,7 +261,7 @@ FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t token, uint64_t hand
     if (endpoint == nullptr || !endpoint->queue_is_receivers || (error & ERROR_RESERVED) != 0) goto slow;
     struct thread *receiver = endpoint->first;
     if (thread->client_of != endpoint) [[clang::musttail]] return fault_elsewhere(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
-    if (!may_run(receiver)) goto slow;
+    if (!may_serve(receiver, thread)) goto slow;
 
     // Commit: nothing below may fail.
     uint64_t access = error & ERROR_FETCH ? FAULT_EXECUTE : error & ERROR_WRITE ? FAULT_WRITE : FAULT_READ;
@@ -264,6 +277,7 @@ FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t token, uint64_t hand
     thread->fault.word[5] = now;
     handle = thread->badge = thread->space->pager.badge;
     take_receiver(endpoint, receiver);
+    receiver->payer = thread->payer;
     struct space *server = receiver->space;
     token = wait_for_reply(thread, REQUEST_FAULT, server);
     tag = FAULT_PAGE | TAG_FAULT | server->incarnation_tag;

@@ -18,6 +18,7 @@ int main(int argc, char *argv[]);
 {
     message_buffer_set((char *)(uintptr_t)info);
     assert(info->magic == START_MAGIC);
+    time_initialise(info);
     assert(info->text_bytes <= MESSAGE_BUFFER_BYTES - sizeof *info);
     assert(info->argument_count <= info->text_bytes);
 

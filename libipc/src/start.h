@@ -7,6 +7,9 @@
 /* Called by _start, once. `info` lies at the start of the message buffer. */
 [[noreturn]] void program_start(const struct start_info *info);
 
+/* time.c: what the cycle counter means. */
+void time_initialise(const struct start_info *info);
+
 /* buffer.c: where the message buffer is. */
 void message_buffer_set(char *address);
 

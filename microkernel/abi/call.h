@@ -42,12 +42,16 @@ enum : uint64_t { DEVICE_ALONE = 0, DEVICE_SHARED = 1 };
 enum : uint64_t { THREAD_PLAIN = 0, THREAD_VECTORS = 1 };
 
 /* thread_info: bits 0-7 enum thread_state, bits 8-15 enum thread_request, bits 16-23 enum fault_kind of REQUEST_FAULT (abi/message.h) */
-enum thread_state : uint8_t { THREAD_STOPPED, THREAD_READY, THREAD_RUNNING, THREAD_SENDING, THREAD_WAITING, THREAD_RECEIVING };
+enum thread_state : uint8_t { THREAD_STOPPED, THREAD_READY, THREAD_RUNNING, THREAD_SENDING, THREAD_WAITING, THREAD_RECEIVING, THREAD_EXHAUSTED };
 enum thread_request : uint8_t { REQUEST_NONE, REQUEST_CALL, REQUEST_FAULT };
 
 constexpr uint32_t PRIORITY_LIMIT = 8; /* 0 runs last, 7 first */
 constexpr uint32_t PRIORITY_PROGRAM = 2;
 constexpr uint32_t PRIORITY_PAGER = 6;
+
+/* Budgets. Longer times are BAD_ARGUMENT; TIME_UNLIMITED is a budget without limit. */
+constexpr uint64_t TIME_LIMIT_NANOSECONDS = (uint64_t)1 << 58;
+constexpr uint64_t TIME_UNLIMITED = UINT64_MAX;
 
 /* "no frame": thread_create without a message buffer */
 constexpr uint64_t FRAME_NONE = 0;
@@ -81,6 +85,7 @@ enum counter : uint32_t {
     COUNTER_TABLES_FREED,
     COUNTER_FRAMES_ZEROED,
     COUNTER_ENTRIES_READ,  /* page-table entries read */
+    COUNTER_TIMERS,        /* the hardware timer was set */
     COUNTERS,
 };
 

@@ -42,7 +42,11 @@ static bool thread_can_run(const struct thread *thread)
     abort();
 }
 
-static void body_timer([[maybe_unused]] void *nothing) { kernel_on_timer(true); }
+static void body_timer([[maybe_unused]] void *nothing)
+{
+    host_advance(SLICE_NANOSECONDS);
+    kernel_on_timer(true);
+}
 
 /* Lets slices end until the thread has the processor. */
 static void program_switch(const struct thread *thread)

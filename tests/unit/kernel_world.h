@@ -86,6 +86,7 @@ static inline void world_check(void)
 [[maybe_unused]] static void world_start(struct thread *thread)
 {
     arch_context_start(thread, WORLD_CODE, WORLD_STACK, 0);
+    thread_work_alone(thread);
     schedule_wake(thread);
     if (processor.current != nullptr) kernel_switch(nullptr);
 }
@@ -130,10 +131,11 @@ static inline enum status world_call(struct thread *thread, uint64_t number, con
     world_check();
 }
 
-/* The slice ends. */
+/* The slice ends; no time passes. */
 [[maybe_unused]] static void world_tick(void)
 {
-    arch_timer_stop();
+    host_timer_stop();
+    if (processor.slice_end != 0) processor.slice_end = host_now();
     kernel_on_timer(true);
     world_check();
 }
@@ -166,6 +168,7 @@ static inline enum status world_call(struct thread *thread, uint64_t number, con
     host_initialise_frames(bytes, WORLD_RESERVED);
     device_initialise();
     memset(&processor, 0, sizeof processor);
+    timer_ended();
     log_trace = 0;
     world.free_before = frame_count_free();
     must(space_create(&world.pager_space));

@@ -83,12 +83,15 @@ static void model_call(uint64_t number, const uint64_t argument[CALL_ARGUMENTS])
 {
     struct model_thread *thread = &model.thread[at];
     uint64_t token = thread->token;
-    unsigned priority = priority_of(at);
+    unsigned priority = thread->own_priority;
     stop_model(at);
     world_end_thread(thread->real);
+    for (unsigned i = 0; i < model.count_endpoints; i++)
+        if (model.server[i] == at) model.server[i] = NOBODY;
     struct thread *real = world_thread(model.space[thread->space], priority, thread->has_buffer);
     cr_assert_geq(token_sequence(real->token), token_sequence(token), "an old token would become good again");
-    *thread = (struct model_thread){ .real = real, .space = thread->space, .has_buffer = thread->has_buffer, .token = real->token };
+    *thread = (struct model_thread){ .real = real, .space = thread->space, .has_buffer = thread->has_buffer, .token = real->token, .priority = priority,
+                                     .own_priority = priority };
 }
 
 static void model_start(unsigned at)
@@ -97,6 +100,7 @@ static void model_start(unsigned at)
     memset(model.thread[at].argument, 0, sizeof model.thread[at].argument);
     model.thread[at].number = 0;
     model.thread[at].instruction = WORLD_CODE;
+    set_priority(at, model.thread[at].own_priority);
     wake(at);
 }
 
@@ -148,6 +152,7 @@ static void ended_apply(const struct ended *ended)
     ended_apply(&ended);
     for (unsigned i = 0; i < model.count_threads; i++) cr_assert(model.thread[i].state != THREAD_WAITING || model.thread[i].target != endpoint);
     model.bits[endpoint] = 0;
+    model.server[endpoint] = NOBODY;
     must(endpoint_create(&model.endpoint[endpoint]));
     kernel_switch(nullptr);
 }
@@ -178,6 +183,7 @@ static void thread_compare(unsigned at)
     const struct thread *real = thread->real;
     cr_assert_eq(real->state, thread->state, "thread %u: state %u, not %u", at, real->state, thread->state);
     cr_assert_eq(real->request, thread->request, "thread %u: request", at);
+    cr_assert_eq(real->priority, thread->priority, "thread %u: priority %u, not %u", at, real->priority, thread->priority);
     cr_assert_eq(real->token, thread->token, "thread %u: token", at);
     cr_assert_eq(real->context.instruction, thread->instruction, "thread %u: instruction", at);
     cr_assert_eq(real->context.call.number, thread->number, "thread %u: status %lu, not %lu", at, (unsigned long)real->context.call.number,
@@ -211,7 +217,8 @@ static void model_compare(void)
 static unsigned model_add(unsigned space, struct thread *real, bool has_buffer)
 {
     struct model_thread *thread = &model.thread[model.count_threads];
-    *thread = (struct model_thread){ .real = real, .space = space, .has_buffer = has_buffer, .token = real->token };
+    *thread = (struct model_thread){ .real = real, .space = space, .has_buffer = has_buffer, .token = real->token, .priority = real->priority,
+                                     .own_priority = real->own_priority };
     return model.count_threads++;
 }
 
@@ -219,6 +226,7 @@ static unsigned model_add(unsigned space, struct thread *real, bool has_buffer)
 static void model_begin(uint64_t bytes, unsigned spaces, unsigned endpoints)
 {
     world_begin_bytes(bytes);
+    host_cycles_read = 0; /* no request takes time: among senders of a priority the first comes first */
     memset(&model, 0, sizeof model);
     model.next_page = WORLD_PLACE;
     model.count_spaces = spaces;
@@ -240,6 +248,7 @@ static void model_begin(uint64_t bytes, unsigned spaces, unsigned endpoints)
     line_insert(&model.queue[0], PAGER, false);
     model.queue_is_receivers[0] = true;
     model.current = IDLER;
+    for (unsigned i = 0; i < endpoints; i++) model.server[i] = i == 0 ? PAGER : NOBODY;
 }
 
 #endif

@@ -25,6 +25,7 @@ struct model_thread {
     uint64_t number, argument[CALL_ARGUMENTS];
     uint64_t fault_kind, fault_word[MESSAGE_WORDS];
     uint64_t stamp; /* first word of the message buffer */
+    unsigned priority, own_priority;
 };
 
 struct model_line { /* a queue */
@@ -46,6 +47,7 @@ static struct {
     struct model_row row[MODEL_SPACES][MODEL_HANDLES];
     struct model_line ready[PRIORITY_LIMIT], queue[MODEL_ENDPOINTS];
     bool queue_is_receivers[MODEL_ENDPOINTS];
+    unsigned server[MODEL_ENDPOINTS]; /* who received there last */
     uint64_t bits[MODEL_ENDPOINTS];
     unsigned current;
     bool is_slice_over; /* it ended in a thread above all that wait: the next heir gives way to its equals */
@@ -73,7 +75,7 @@ static void line_remove(struct model_line *line, unsigned thread)
 
 static unsigned priority_of(unsigned thread)
 {
-    return model.thread[thread].real->priority;
+    return model.thread[thread].priority;
 }
 
 static void make_ready(unsigned thread, bool at_front)
@@ -112,6 +114,14 @@ static void switch_to_best(unsigned heir)
     run_thread(first);
 }
 
+static void set_priority(unsigned thread, unsigned priority)
+{
+    bool moves = model.thread[thread].state == THREAD_READY && priority != priority_of(thread);
+    if (moves) line_remove(&model.ready[priority_of(thread)], thread);
+    model.thread[thread].priority = priority;
+    if (moves) line_insert(&model.ready[priority], thread, false);
+}
+
 static void wake(unsigned thread)
 {
     if (priority_of(thread) > priority_of(model.current)) {
@@ -145,6 +155,7 @@ static void deliver_model(struct model_thread *from, struct model_thread *to)
     if (!is_fault && tag_length(from->argument[1]) != 0) to->stamp = from->stamp;
     from->state = THREAD_WAITING;
     from->server = to->space;
+    to->priority = to->space != 0 && from->priority > to->own_priority ? from->priority : to->own_priority;
 }
 
 static void deliver_bits_model(struct model_thread *to, unsigned endpoint)
@@ -153,6 +164,7 @@ static void deliver_bits_model(struct model_thread *to, unsigned endpoint)
     to->number = STATUS_OK;
     to->argument[1] = TAG_NOTIFICATION | incarnation_of(to->space);
     to->argument[2] = model.bits[endpoint];
+    to->priority = to->own_priority;
     model.bits[endpoint] = 0;
 }
 
@@ -161,6 +173,17 @@ static unsigned take_first(unsigned endpoint)
     unsigned first = model.queue[endpoint].thread[0];
     line_remove(&model.queue[endpoint], first);
     return first;
+}
+
+/* Of the highest priority the first. */
+static unsigned take_best(unsigned endpoint)
+{
+    const struct model_line *line = &model.queue[endpoint];
+    unsigned best = line->thread[0];
+    for (unsigned i = 1; i < line->length; i++)
+        if (priority_of(line->thread[i]) > priority_of(best)) best = line->thread[i];
+    line_remove(&model.queue[endpoint], best);
+    return best;
 }
 
 static void wait_at(unsigned thread, unsigned endpoint, enum thread_state state, unsigned heir)
@@ -185,6 +208,8 @@ static void send_model(unsigned at, unsigned endpoint, enum thread_request reque
     sender->token += TOKEN_NEXT;
     sender->target = endpoint;
     if (!has_receiver) {
+        unsigned server = model.server[endpoint];
+        if (server != NOBODY && model.thread[server].space != 0 && priority_of(server) < sender->priority) set_priority(server, sender->priority);
         wait_at(at, endpoint, THREAD_SENDING, NOBODY);
         return;
     }
@@ -200,8 +225,8 @@ static bool receive_model(unsigned at, unsigned endpoint, bool wait, unsigned he
     bool received = model.bits[endpoint] != 0;
     if (received) deliver_bits_model(receiver, endpoint);
     while (!received && model.queue[endpoint].length > 0 && !model.queue_is_receivers[endpoint]) {
-        struct model_thread *sender = &model.thread[model.queue[endpoint].thread[0]];
-        unsigned number = take_first(endpoint);
+        unsigned number = take_best(endpoint);
+        struct model_thread *sender = &model.thread[number];
         received = fits_model(sender, receiver);
         if (received) {
             deliver_model(sender, receiver);
@@ -211,6 +236,8 @@ static bool receive_model(unsigned at, unsigned endpoint, bool wait, unsigned he
             make_ready(number, false);
         }
     }
+    if (!received && !wait) receiver->priority = receiver->own_priority;
+    model.server[endpoint] = at;
     if (received || !wait) {
         if (heir != NOBODY) make_ready(heir, false);
         switch_to_best(at);

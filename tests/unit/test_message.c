@@ -241,7 +241,7 @@ Test(message, receive_flags)
 
 /* --- Priorities --- */
 
-Test(message, server_below_others_waits_its_turn)
+Test(message, server_below_its_caller_runs_at_the_callers_priority)
 {
     struct thread *low = world_thread(server_space, PRIORITY_PROGRAM - 1, false);
     thread_stop(server);
@@ -253,9 +253,13 @@ Test(message, server_below_others_waits_its_turn)
     world_start(client);
     world_start(second);
     (void)play(client, call, TO_SERVER, 0);
-    cr_assert_eq(processor.current, second, "the server has the message, and waits for its turn");
-    cr_assert_eq(low->state, THREAD_READY);
+    cr_assert_eq(processor.current, low, "or those between would hold up the caller");
+    cr_assert_eq(low->priority, PRIORITY_PROGRAM);
     cr_assert_eq(client->state, THREAD_WAITING);
+    (void)play(low, reply_receive, SERVE, 0, 0, 0, 0, 0, 0, 0, client->token);
+    cr_assert_eq(processor.current, client);
+    message_notify(endpoint, 1);
+    cr_assert_eq(low->priority, PRIORITY_PROGRAM - 1, "bits are nobody's request");
     world_end_all();
 }
 
@@ -273,11 +277,17 @@ Test(message, reply_to_a_caller_above_preempts)
 Test(message, reply_to_a_caller_above_while_another_message_waits)
 {
     struct thread *high = world_thread(client_space, PRIORITY_PROGRAM + 2, false);
-    world_start(high);
-    (void)play(high, call, TO_SERVER, 0);
+    world_let(second);
+    (void)play(second, call, TO_SERVER, 0);
     world_let(client);
     (void)play(client, call, TO_SERVER, tag_make(8, 0));
-    world_let(server);
+    world_start(high);
+    (void)play(high, call, TO_SERVER, 0);
+    cr_assert_eq(processor.current, server, "somebody above waits for it");
+    cr_assert_eq(server->priority, PRIORITY_PROGRAM + 2);
+    (void)play(server, reply_receive, SERVE, 0, 0, 0, 0, 0, 0, 0, second->token);
+    cr_assert_eq(processor.current, server);
+    cr_assert_eq(high->state, THREAD_WAITING, "who is above is chosen before who came first");
     (void)play(server, reply_receive, SERVE, 0, 0, 0, 0, 0, 0, 0, high->token);
     cr_assert_eq(processor.current, high, "the server has its next message, but the caller comes first");
     cr_assert_eq(server->state, THREAD_READY);

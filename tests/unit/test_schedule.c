@@ -20,6 +20,15 @@ static struct thread *make(uint32_t priority)
     return world_thread(space, priority, false);
 }
 
+/* The hardware timer fires when the slice is over. */
+static void slice_ends(void)
+{
+    host_timer_stop();
+    host_advance(SLICE_NANOSECONDS);
+    timer_ended();
+    schedule_on_timer(arch_cycles());
+}
+
 /* The running thread stops and the next one runs. */
 static struct thread *next(void)
 {
@@ -143,27 +152,27 @@ Test(schedule, timer_runs_only_while_somebody_waits)
     schedule_switch(a);
     cr_assert_eq(host_timer(), 0, "one thread needs no timer");
     schedule_ready(b);
-    cr_assert_eq(host_timer(), SLICE_NANOSECONDS);
-    arch_timer_stop(); /* it is one-shot: this is its end */
-    schedule_on_timer();
+    cr_assert_eq(host_timer(), processor.slice_end);
+    cr_assert_eq(processor.slice_end, host_now() + SLICE_NANOSECONDS);
+    slice_ends();
     cr_assert_eq(processor.current, b);
-    cr_assert_eq(host_timer(), SLICE_NANOSECONDS);
+    cr_assert_eq(host_timer(), processor.slice_end);
+    cr_assert_eq(processor.slice_end, host_now() + SLICE_NANOSECONDS);
     schedule_remove(a);
-    arch_timer_stop();
-    schedule_on_timer();
+    slice_ends();
     cr_assert_eq(processor.current, b);
     cr_assert_eq(host_timer(), 0);
-    cr_assert_not(processor.is_timer_running);
+    cr_assert_eq(processor.slice_end, 0);
 }
 
 Test(schedule, timer_is_not_set_again_while_it_runs)
 {
     schedule_ready(make(1));
-    arch_timer_stop(); /* as if some of the slice were over: another start would be seen */
+    host_timer_stop(); /* as if some of the slice were over: another start would be seen */
     schedule_ready(make(1));
     schedule_ready(make(5));
     cr_assert_eq(host_timer(), 0);
-    cr_assert(processor.is_timer_running);
+    cr_assert_neq(processor.slice_end, 0);
 }
 
 Test(schedule, slice_ends_for_the_running_thread_only)
@@ -172,12 +181,12 @@ Test(schedule, slice_ends_for_the_running_thread_only)
     schedule_switch(high);
     schedule_ready(a);
     schedule_ready(b);
-    schedule_on_timer();
+    slice_ends();
     cr_assert_eq(processor.current, high, "those below wait");
     cr_assert_eq(next(), a);
-    schedule_on_timer();
+    slice_ends();
     cr_assert_eq(processor.current, b);
-    schedule_on_timer();
+    slice_ends();
     cr_assert_eq(processor.current, a);
 }
 
@@ -190,9 +199,9 @@ Test(schedule, slice_that_ends_in_a_server_above_counts)
     cr_assert_eq(processor.current, client);
     client->state = THREAD_STOPPED; /* it calls */
     schedule_switch(server);
-    schedule_on_timer();
+    slice_ends();
     cr_assert_eq(processor.current, server, "nobody is above it");
-    cr_assert(processor.is_timer_running);
+    cr_assert_neq(processor.slice_end, 0);
     cr_assert_not(schedule_is_best(client), "its reply must not take a fast path past those who wait");
     server->state = THREAD_STOPPED; /* it replies */
     schedule_switch(client);
@@ -202,7 +211,7 @@ Test(schedule, slice_that_ends_in_a_server_above_counts)
     cr_assert_eq(next(), client);
     client->state = THREAD_STOPPED;
     schedule_switch(server);
-    schedule_on_timer();
+    slice_ends();
     server->state = THREAD_STOPPED;
     schedule_switch(client);
     cr_assert_eq(processor.current, client, "nobody of its priority waits");
@@ -318,7 +327,7 @@ static void lists_compare(void)
         }
     }
     cr_assert_eq(schedule_ready_priorities >> PRIORITY_LIMIT, lists.is_slice_over);
-    cr_assert(ready == 0 || processor.is_timer_running, "somebody waits, and no timer runs");
+    cr_assert(ready == 0 || processor.slice_end != 0, "somebody waits, and no timer runs");
     world_check();
 }
 
@@ -356,8 +365,7 @@ static void random_step(void)
         lists_run_best();
         return;
     case 4:
-        arch_timer_stop();
-        schedule_on_timer();
+        slice_ends();
         if (lists.current == nullptr || lists_best() < 0) return;
         if (lists_best() < (int)lists.current->priority) {
             lists.is_slice_over = true;

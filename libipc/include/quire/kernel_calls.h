@@ -263,6 +263,23 @@ static inline enum status kernel_thread_info(uint64_t thread, struct thread_info
     return (enum status)number;
 }
 
+/* TIME_UNLIMITED nanoseconds: as much as there is; the period does not matter then. */
+static inline enum status kernel_thread_budget(uint64_t thread, uint32_t priority, uint64_t nanoseconds, uint64_t period)
+{
+    uint64_t b = priority;
+    return call_with_4(CALL_thread_budget, &thread, &b, &nanoseconds, period);
+}
+
+/* In cycles; `left` is TIME_UNLIMITED where there is no limit. */
+static inline enum status kernel_thread_time(uint64_t thread, uint64_t *paid, uint64_t *left, uint64_t *given)
+{
+    uint64_t b = 0, c = 0;
+    enum status status = call_with_3(CALL_thread_time, &thread, &b, &c);
+    if (status == STATUS_OK)
+        *paid = thread, *left = b, *given = c;
+    return status;
+}
+
 /* --- Endpoints and handles --- */
 
 static inline enum status kernel_endpoint_create(uint64_t *endpoint)

@@ -138,6 +138,32 @@ static inline void yield(void)
                  : : "rdi", "rsi", "rdx", "r14", "r8", "r9", "r12", "r13", "r15", "rcx", "r11", "r10", "rbx", "memory");
 }
 
+/* Time given to the server of an endpoint: STATUS_OK or as for time_give (time.h); 0 nanoseconds take back what is left. */
+static inline enum status give_time(uint32_t handle, uint64_t nanoseconds)
+{
+    uint64_t number = CALL_give_time, first = handle;
+    __asm__ volatile("syscall" : "+a"(number), "+D"(first), "+S"(nanoseconds)
+                 : : "rdx", "r14", "r8", "r9", "r12", "r13", "r15", "rcx", "r11", "r10", "rbx", "memory");
+    return (enum status)number;
+}
+
+/* The timer of an endpoint: STATUS_OK or as for time_after (time.h). */
+static inline enum status timer_set(uint32_t handle, uint64_t bits, uint64_t nanoseconds)
+{
+    uint64_t number = CALL_timer_set, first = handle;
+    __asm__ volatile("syscall" : "+a"(number), "+D"(first), "+S"(bits), "+d"(nanoseconds)
+                 : : "r14", "r8", "r9", "r12", "r13", "r15", "rcx", "r11", "r10", "rbx", "memory");
+    return (enum status)number;
+}
+
+/* The processor's cycle counter. */
+static inline uint64_t cycle_counter(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
 /* Writes the first `length_bytes` bytes of the message buffer as one line to the serial log. For pagers and for finding faults: a release kernel
  * answers STATUS_DENIED to everyone else. STATUS_BAD_LENGTH, STATUS_BAD_BUFFER. */
 static inline enum status kernel_log(uint32_t length_bytes)

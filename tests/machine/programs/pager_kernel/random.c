@@ -112,6 +112,7 @@ static bool is_harmless(const struct registers *call)
     case CALL_thread_stop:
     case CALL_thread_start:
     case CALL_thread_destroy: return !thread_is_own(argument[0]);
+    case CALL_thread_budget: return !thread_is_own(argument[0]) && argument[0] != kit_info->thread;
     case CALL_handle_map:
     case CALL_handle_unmap:
     case CALL_space_destroy: return !space_is_own(argument[0]);
@@ -172,6 +173,7 @@ static void make_call(uint64_t fresh_token)
         call.argument[8] = fresh_token;
     }
     if (call.number == CALL_space_create && random_below(&pool.random, 2) == 0) call.argument[0] = kit_info->endpoint; /* so that faults come here */
+    if (call.number == CALL_thread_budget && random_below(&pool.random, 16) != 0) call.argument[2] = TIME_UNLIMITED; /* or soon none would run */
     if (!is_harmless(&call)) return;
     bool would_wait = call.number == CALL_reply_receive || call.number == CALL_resolve || call.number == CALL_handle_resolve;
     would_wait |= call.number == CALL_receive && call.argument[1] != RECEIVE_DO_NOT_WAIT;

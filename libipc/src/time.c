@@ -1,0 +1,51 @@
+/* Time. See time.h.
+ *
+ * Nanoseconds come from cycles by a factor of 32 fraction bits, rounded down: at 1 GHz and more the clock is then right to one part in 10^9. */
+#include <quire/time.h>
+
+#include <quire/endpoint.h>
+
+#include "start.h"
+
+constexpr unsigned FRACTION = 32;
+
+static uint64_t cycles_first, nanoseconds_per_cycle;
+
+void time_initialise(const struct start_info *info)
+{
+    cycles_first = info->cycles_at_entry;
+    if (info->cycles_per_second != 0)
+        nanoseconds_per_cycle = (TIME_SECOND << FRACTION) / info->cycles_per_second;
+}
+
+uint64_t time_now(void)
+{
+    uint64_t cycles = cycle_counter() - cycles_first;
+    return (uint64_t)((unsigned __int128)cycles * nanoseconds_per_cycle >> FRACTION);
+}
+
+enum status time_after(uint32_t handle, uint64_t bits, uint64_t nanoseconds) { return timer_set(handle, bits, nanoseconds); }
+
+enum status time_sleep(uint64_t nanoseconds)
+{
+    static uint32_t handle;
+    if (nanoseconds == 0)
+        return STATUS_OK;
+    if (handle == HANDLE_NONE) {
+        enum status made = endpoint_create(&handle);
+        if (made != STATUS_OK)
+            return made;
+    }
+    enum status status = timer_set(handle, 1, nanoseconds);
+    struct message message;
+    if (status == STATUS_OK)
+        status = receive(handle, RECEIVE_WAIT, &message);
+    return status;
+}
+
+enum status time_give(uint32_t handle, uint64_t nanoseconds)
+{
+    return nanoseconds == 0 ? STATUS_BAD_LENGTH : give_time(handle, nanoseconds);
+}
+
+enum status time_take_back(uint32_t handle) { return give_time(handle, 0); }

@@ -1,0 +1,193 @@
+/* Budgets: charge, find who pays, give. See budget.h. */
+#include "budget.h"
+
+#include <assert.h>
+
+#include "frame.h"
+#include "schedule.h"
+#include "thread.h"
+
+constexpr unsigned GIFTS_STEP = 16; /* used-up gifts dropped in one step */
+
+static uint32_t births; /* upper half of the latest account's name */
+
+void budget_initialise(struct thread *thread)
+{
+    births++;
+    thread->account = thread->payer = (uint64_t)births << 32 | thread->frame.number;
+    thread->budget.capacity = TIME_UNLIMITED;
+    thread->budget.timer.kind = TIMER_RENEW;
+}
+
+struct thread *budget_find(uint64_t account)
+{
+    frame_t frame = { (uint32_t)account };
+    if (!frame_is_object(frame, FRAME_KIND_THREAD)) return nullptr;
+    struct thread *thread = arch_frame_pointer(frame);
+    return thread->account == account ? thread : nullptr;
+}
+
+/* What the paying account may still be charged. */
+static uint64_t *paying(void)
+{
+    struct budget *budget = &processor.payer->budget;
+    if (processor.is_gift) return &budget->gift;
+    return budget->capacity == TIME_UNLIMITED ? nullptr : &budget->left;
+}
+
+uint64_t budget_charge(void)
+{
+    uint64_t now = arch_cycles();
+    struct thread *payer = processor.payer;
+    if (payer != nullptr) {
+        uint64_t used = now - processor.paid_until, *left = paying();
+        payer->budget.paid += used;
+        if (left != nullptr) *left -= used < *left ? used : *left;
+    }
+    processor.paid_until = now;
+    return now;
+}
+
+/* The account pays from now on, if it can. */
+static bool pay(struct thread *payer, bool is_gift, uint64_t now)
+{
+    struct budget *budget = &payer->budget;
+    if (budget->capacity != TIME_UNLIMITED && now >= budget->renewal) {
+        budget->left = budget->capacity - budget->gift;
+        budget->renewal = now + budget->period;
+    }
+    processor.payer = payer;
+    processor.is_gift = is_gift;
+    const uint64_t *left = paying();
+    processor.is_unlimited = left == nullptr;
+    if (left == nullptr) return true;
+    if (*left == 0) return false;
+    timer_need(now + *left);
+    return true;
+}
+
+/* When the account has time again. */
+static uint64_t renewal_of(const struct thread *thread)
+{
+    return thread->budget.capacity == 0 ? TIME_NEVER : thread->budget.renewal;
+}
+
+bool budget_begin(struct thread *thread)
+{
+    uint64_t now = budget_charge();
+    struct thread *payer = thread->payer == thread->account ? thread : budget_find(thread->payer);
+    if (payer == nullptr) { /* it has ended; the server goes on by itself */
+        payer = thread;
+        thread->payer = thread->account;
+    }
+    processor.paid_for = thread->payer;
+    if (pay(payer, false, now)) return true;
+    processor.paid_for = 0; /* what now pays is of this thread alone: the next one is looked at again */
+    for (unsigned i = 0; thread->budget.gifts != nullptr && i < GIFTS_STEP; i++) {
+        struct thread *giver = thread->budget.gifts;
+        if (pay(giver, true, now)) return true;
+        budget_return(giver);
+    }
+    if (payer != thread && pay(thread, false, now)) return true;
+    processor.payer = nullptr;
+    processor.is_unlimited = false;
+    uint64_t when = renewal_of(payer), own = renewal_of(thread);
+    if (own < when) when = own;
+    if (when != TIME_NEVER) timer_set(&thread->budget.timer, when);
+    return false;
+}
+
+void budget_pause(void)
+{
+    budget_charge();
+    processor.payer = nullptr;
+    processor.is_unlimited = false;
+    processor.paid_for = 0;
+}
+
+void budget_on_timer(void)
+{
+    if (processor.payer == nullptr) return;
+    const uint64_t *left = paying();
+    if (left == nullptr) return;
+    if (*left == 0) processor.paid_for = 0;
+    else timer_need(processor.paid_until + *left);
+}
+
+void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period)
+{
+    uint64_t now = budget_charge();
+    budget_return(thread);
+    struct budget *budget = &thread->budget;
+    budget->capacity = budget->left = capacity;
+    budget->period = period;
+    budget->renewal = now + period;
+    processor.paid_for = 0;
+    if (processor.payer == thread) processor.is_unlimited = capacity == TIME_UNLIMITED && !processor.is_gift;
+    if (thread->state == THREAD_EXHAUSTED) schedule_resume(thread);
+}
+
+uint64_t budget_return(struct thread *giver)
+{
+    struct budget *budget = &giver->budget;
+    if (budget->gift_to == 0) return 0;
+    budget_charge();
+    if (budget_find(budget->gift_to) != nullptr) { /* invariant 3 */
+        *budget->gift_link = budget->gift_next;
+        if (budget->gift_next != nullptr) budget->gift_next->budget.gift_link = budget->gift_link;
+    }
+    uint64_t unused = budget->gift;
+    if (budget->capacity != TIME_UNLIMITED) budget->left += unused;
+    budget->gift = budget->gift_to = 0;
+    schedule_set_limit(giver);
+    if (processor.payer == giver) processor.paid_for = 0; /* it may be the gift that paid */
+    return unused;
+}
+
+void budget_answered(struct thread *giver)
+{
+    const struct thread *to = budget_find(giver->budget.gift_to);
+    if (to == nullptr || to->space == giver->server) budget_return(giver);
+}
+
+enum status budget_give(struct thread *giver, struct thread *to, uint64_t cycles)
+{
+    struct budget *budget = &giver->budget;
+    if (giver == to) return STATUS_BAD_STATE;
+    budget_charge();
+    if (budget->gift_to != to->account) budget_return(giver);
+    bool is_limited = budget->capacity != TIME_UNLIMITED;
+    if (cycles > (is_limited ? budget->left : TIME_LIMIT - budget->gift)) return STATUS_LIMIT;
+
+    // Commit: nothing below may fail.
+    if (is_limited) budget->left -= cycles;
+    budget->gift += cycles;
+    if (budget->gift_to == 0) {
+        budget->gift_to = to->account;
+        budget->gift_next = to->budget.gifts;
+        budget->gift_link = &to->budget.gifts;
+        if (budget->gift_next != nullptr) budget->gift_next->budget.gift_link = &budget->gift_next;
+        to->budget.gifts = giver;
+    }
+    schedule_set_limit(giver);
+    processor.paid_for = 0; /* the giver has less left: the timer is asked again */
+    if (to->state == THREAD_EXHAUSTED) schedule_resume(to);
+    return STATUS_OK;
+}
+
+void budget_forget(struct thread *thread)
+{
+    if (processor.payer == thread) budget_pause();
+    budget_return(thread);
+    timer_cancel(&thread->budget.timer);
+    thread->account = 0; /* gifts to it: the givers find nobody */
+}
+
+bool budget_check(const struct thread *thread)
+{
+    const struct budget *budget = &thread->budget;
+    if (budget->gift_to == 0 && budget->gift != 0) return false;
+    if (budget->gift_to != 0 && thread->priority_limit != 0) return false;
+    if (budget->capacity == TIME_UNLIMITED) return budget->gift <= TIME_LIMIT;
+    return budget->left <= budget->capacity && budget->gift <= budget->capacity - budget->left && budget->period != 0;
+}

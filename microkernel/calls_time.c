@@ -1,0 +1,66 @@
+/* System calls of time: budgets, gifts, timers.
+ *
+ * Times come in nanoseconds and are kept in cycles; what is longer than TIME_LIMIT_NANOSECONDS is refused, so no sum of times wraps. */
+#include "budget.h"
+#include "calls.h"
+#include "endpoint.h"
+#include "message.h"
+#include "schedule.h"
+#include "space.h"
+
+void sys_give_time(struct thread *caller)
+{
+    uint64_t *argument = caller->context.call.argument;
+    struct handle_row *row = message_row(caller, argument[0], RIGHT_CALL);
+    if (row == nullptr) return;
+    enum status status = STATUS_OK;
+    struct thread *to = budget_find(row->endpoint->server);
+    if (argument[1] > TIME_LIMIT_NANOSECONDS) status = STATUS_BAD_ARGUMENT;
+    else if (argument[1] == 0) budget_return(caller);
+    else if (to == nullptr) status = STATUS_NOT_FOUND;
+    else status = budget_give(caller, to, arch_nanoseconds_to_cycles(argument[1]));
+    caller->context.call.number = status;
+}
+
+void sys_timer_set(struct thread *caller)
+{
+    const uint64_t *argument = caller->context.call.argument;
+    struct handle_row *row = message_row(caller, argument[0], RIGHT_RECEIVE);
+    if (row == nullptr) return;
+    caller->context.call.number = STATUS_BAD_ARGUMENT;
+    if (argument[2] > TIME_LIMIT_NANOSECONDS || (argument[2] != 0 && argument[1] == 0)) return;
+    struct endpoint *endpoint = row->endpoint;
+    caller->context.call.number = STATUS_OK;
+    timer_cancel(&endpoint->timer);
+    if (argument[2] == 0) return;
+    endpoint->timer_bits = argument[1];
+    timer_set(&endpoint->timer, arch_cycles() + arch_nanoseconds_to_cycles(argument[2]));
+}
+
+enum status sys_thread_budget([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct thread *thread = thread_find(argument[0]);
+    if (thread == nullptr) return STATUS_BAD_OBJECT;
+    bool is_limited = argument[2] != TIME_UNLIMITED;
+    if (argument[1] >= PRIORITY_LIMIT || argument[3] > TIME_LIMIT_NANOSECONDS) return STATUS_BAD_ARGUMENT;
+    if (is_limited && (argument[3] == 0 || argument[2] > argument[3])) return STATUS_BAD_ARGUMENT;
+
+    // Commit: nothing below may fail.
+    bool is_raised = thread->priority != thread->own_priority && thread->priority > argument[1];
+    thread->own_priority = (uint8_t)argument[1];
+    schedule_set_priority(thread, is_raised ? thread->priority : thread->own_priority);
+    budget_limit(thread, is_limited ? arch_nanoseconds_to_cycles(argument[2]) : TIME_UNLIMITED, arch_nanoseconds_to_cycles(argument[3]));
+    return STATUS_OK;
+}
+
+enum status sys_thread_time([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    const struct thread *thread = thread_find(argument[0]);
+    if (thread == nullptr) return STATUS_BAD_OBJECT;
+    budget_charge();
+    const struct budget *budget = &thread->budget;
+    argument[0] = budget->paid;
+    argument[1] = budget->capacity == TIME_UNLIMITED ? TIME_UNLIMITED : budget->left;
+    argument[2] = budget->gift;
+    return STATUS_OK;
+}

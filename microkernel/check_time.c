@@ -1,0 +1,57 @@
+/* The checker of time: invariant 11.
+ *
+ * Each account is recomputed from what stands in its thread; each gift must stand in the list of the thread it is for, and each such list holds as
+ * many as there are gifts to it. */
+#ifdef QUIRE_TEST
+#include "check_parts.h"
+#include "endpoint.h"
+#include "thread.h"
+
+static const struct thread *thread_of(const struct thread *pointer)
+{
+    return check_object(pointer, FRAME_KIND_THREAD) == pointer ? pointer : nullptr;
+}
+
+/* The gifts to a thread, followed for at most `limit` steps. */
+static uint32_t gifts_to(const struct thread *to, uint32_t limit)
+{
+    uint32_t count = 0;
+    struct thread *const *link = &to->budget.gifts;
+    for (const struct thread *giver = to->budget.gifts; giver != nullptr; link = &giver->budget.gift_next, giver = giver->budget.gift_next) {
+        if (count++ == limit || thread_of(giver) == nullptr || giver->budget.gift_to != to->account || giver->budget.gift_link != link) {
+            check_fail(INVARIANT_TIME, "list of gifts", to->frame.number, count, limit);
+            return count;
+        }
+    }
+    return count;
+}
+
+static bool timer_is_good(const struct thread *thread)
+{
+    return timer_check(&thread->budget.timer) && (thread->budget.timer.rank == 0 || thread->state == THREAD_EXHAUSTED);
+}
+
+void check_time(void)
+{
+    void *object;
+    uint32_t threads = 0, given = 0, listed = 0;
+    for (frame_t frame = { 0 }; check_next(FRAME_KIND_THREAD, &frame, &object); frame.number++) {
+        const struct thread *thread = object;
+        threads++;
+        if (thread->account == 0 || (uint32_t)thread->account != frame.number)
+            check_fail(INVARIANT_TIME, "name of an account", frame.number, thread->account, frame.number);
+        else if (!budget_check(thread))
+            check_fail(INVARIANT_TIME, "more time than granted", frame.number, thread->budget.left, thread->budget.capacity);
+        else if (!timer_is_good(thread))
+            check_fail(INVARIANT_TIME, "timer of a thread", frame.number, thread->budget.timer.when, thread->state);
+        given += thread->budget.gift_to != 0 && budget_find(thread->budget.gift_to) != nullptr;
+    }
+    for (frame_t frame = { 0 }; check_next(FRAME_KIND_THREAD, &frame, &object); frame.number++) listed += gifts_to(object, threads);
+    if (listed != given) check_fail(INVARIANT_TIME, "gifts in lists", 0, listed, given);
+    for (frame_t frame = { 0 }; check_next(FRAME_KIND_ENDPOINTS, &frame, &object); frame.number++) {
+        const struct endpoint *slots = object;
+        for (unsigned i = 1; i < ENDPOINTS_PER_FRAME; i++)
+            if (slots[i].is_used && !timer_check(&slots[i].timer)) check_fail(INVARIANT_TIME, "timer of an endpoint", frame.number, slots[i].timer.when, i);
+    }
+}
+#endif
