@@ -126,6 +126,22 @@ enum status request_map([[maybe_unused]] struct pager *pager, const struct reque
     return STATUS_OK;
 }
 
+enum status request_map_at([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+{
+    uint64_t first = request->word[2];
+    uint64_t limit;
+    enum status status = request_check_protection(request->word[1]);
+    if (status == STATUS_OK) status = range_decode(first, request->word[0], &limit);
+    if (status != STATUS_OK) return status;
+    if (first < LAYOUT_MMAP_FIRST || limit > LAYOUT_MMAP_LIMIT) return STATUS_BAD_ADDRESS;
+    if (limit - first > LAYOUT_MMAP_MOST) return STATUS_LIMIT;
+    struct segment segment = {
+        .first = first, .limit = limit, .fill = segment_rules_of(SEGMENT_MMAP)->fill, .frame = FRAME_FRESH, .kind = SEGMENT_MMAP,
+        .protection = (uint8_t)request->word[1],
+    };
+    return segment_place_at(&request->caller->segments, &segment);
+}
+
 enum status request_module_map(struct pager *pager, const struct request *request, struct answer *answer)
 {
     if (request->text_bytes == 0 || request->text_bytes > MODULE_NAME_BYTES) return STATUS_BAD_LENGTH;

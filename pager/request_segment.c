@@ -1,4 +1,4 @@
-/* Requests for parts of the mmap area: unmap, protect, seal, and what the segments are.
+/* Requests for parts of the mmap area: unmap, protect, map_over, discard, seal, and what the segments are.
  *
  * Each checks all of its range, reserves what cutting its ends may cost, and then cannot fail. */
 #include <assert.h>
@@ -99,6 +99,105 @@ enum status request_protect([[maybe_unused]] struct pager *pager, const struct r
         at = segment_find(table, at)->limit;
     }
     segment_merge(table, limit);
+    return STATUS_OK;
+}
+
+/* Cuts a range off, so that it is whole segments. */
+static enum status segment_isolate(struct process *process, uint64_t first, uint64_t bytes, uint64_t *limit)
+{
+    enum status status = range_check(process, first, bytes, limit);
+    if (status == STATUS_OK) status = segment_reserve_cuts(&process->segments, first, *limit);
+    if (status == STATUS_OK) status = quota_check(&process->family->pages, range_count_cuts(process, first, *limit) * SEGMENT_CUT_CHARGE);
+    if (status != STATUS_OK) return status;
+
+    // Commit: nothing below may fail.
+    range_cut(process, first);
+    range_cut(process, *limit);
+    return STATUS_OK;
+}
+
+/* Joins what was cut, and what has become alike. */
+static void segment_rejoin(struct process *process, uint64_t first, uint64_t limit)
+{
+    for (uint64_t at = first; at < limit; at = segment_find(&process->segments, at)->limit) segment_merge(&process->segments, at);
+    segment_merge(&process->segments, limit);
+}
+
+enum status request_seal([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+{
+    struct process *process = request->caller;
+    uint64_t first = request->word[0];
+    uint64_t limit;
+    enum status status = segment_isolate(process, first, request->word[1], &limit);
+    if (status != STATUS_OK) return status;
+    for (struct segment *at = segment_find(&process->segments, first); at != nullptr && at->first < limit; at = segment_find(&process->segments, at->limit))
+        at->is_sealed = true;
+    segment_rejoin(process, first, limit);
+    return STATUS_OK;
+}
+
+/* Takes the pages of [first, limit) out of a segment that stays. */
+static void segment_discard(struct process *process, struct segment *segment, uint64_t first, uint64_t limit)
+{
+    uint64_t gone = 0;
+    enum status status = fill_unmap(process->space, first, limit, segment->fill->unmap_flags, segment->pages, &gone);
+    assert(status == STATUS_OK && gone <= segment->pages);
+    (void)status;
+    segment->run = 0;
+    segment_resize(&process->segments, segment, segment->first, segment->limit, segment->pages - gone);
+}
+
+enum status request_discard([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+{
+    struct process *process = request->caller;
+    uint64_t limit;
+    enum status status = range_check(process, request->word[0], request->word[1], &limit);
+    if (status != STATUS_OK) return status;
+    for (uint64_t at = request->word[0]; at < limit;) {
+        struct segment *segment = segment_find(&process->segments, at);
+        uint64_t end = segment->limit < limit ? segment->limit : limit;
+        segment_discard(process, segment, at, end);
+        at = end;
+    }
+    return STATUS_OK;
+}
+
+/* Zeroes the frames that a segment has, in place. */
+static void segment_clear(const struct process *process, const struct segment *segment)
+{
+    uint64_t left = segment->pages;
+    for (uint64_t at = segment->first; left > 0; at += PAGE_BYTES) {
+        frame_id_t frame;
+        if (seam_space_query(process->space, at, &frame) != STATUS_OK) continue;
+        enum status status = seam_frame_zero(frame);
+        assert(status == STATUS_OK);
+        (void)status;
+        left--;
+    }
+}
+
+/* A segment becomes what map would make: its own frames stay where that is less work than new ones; frames of others go. */
+static void segment_renew(struct process *process, struct segment *segment, uint32_t protection)
+{
+    const struct fill *fill = segment_rules_of(segment->kind)->fill;
+    if (segment->fill == fill && layout_pages(segment->first, segment->limit) <= STEP_PAGES) segment_clear(process, segment);
+    else segment_discard(process, segment, segment->first, segment->limit);
+    segment->fill = fill;
+    segment->frame = FRAME_FRESH;
+    range_set_protection(process, segment, protection);
+}
+
+enum status request_map_over([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+{
+    struct process *process = request->caller;
+    uint64_t first = request->word[0];
+    uint64_t limit;
+    enum status status = request_check_protection(request->word[2]);
+    if (status == STATUS_OK) status = segment_isolate(process, first, request->word[1], &limit);
+    if (status != STATUS_OK) return status;
+    for (struct segment *at = segment_find(&process->segments, first); at != nullptr && at->first < limit; at = segment_find(&process->segments, at->limit))
+        segment_renew(process, at, (uint32_t)request->word[2]);
+    segment_rejoin(process, first, limit);
     return STATUS_OK;
 }
 

@@ -330,13 +330,11 @@ static enum status segment_reserve_at(struct segment_table *table, uint64_t firs
     return status;
 }
 
-enum status segment_place(struct segment_table *table, struct segment *segment, uint64_t bytes)
+/* Inserts a segment whose range was taken, or gives the range back. */
+static enum status segment_settle(struct segment_table *table, struct segment *segment)
 {
-    enum status status = area_take(&table->directory, bytes >> PAGE_SHIFT, &segment->first);
-    if (status != STATUS_OK) return status;
-    segment->limit = segment->first + bytes;
     if (segment_extend_neighbour(table, segment)) return STATUS_OK;
-    status = segment_reserve_at(table, segment->first, segment->limit);
+    enum status status = segment_reserve_at(table, segment->first, segment->limit);
     if (status != STATUS_OK) {
         area_give(&table->directory, segment->first, segment->limit);
         return status;
@@ -345,6 +343,20 @@ enum status segment_place(struct segment_table *table, struct segment *segment, 
     // Commit: nothing below may fail.
     segment_insert(table, segment);
     return STATUS_OK;
+}
+
+enum status segment_place(struct segment_table *table, struct segment *segment, uint64_t bytes)
+{
+    enum status status = area_take(&table->directory, bytes >> PAGE_SHIFT, &segment->first);
+    if (status != STATUS_OK) return status;
+    segment->limit = segment->first + bytes;
+    return segment_settle(table, segment);
+}
+
+enum status segment_place_at(struct segment_table *table, struct segment *segment)
+{
+    enum status status = area_take_at(&table->directory, segment->first, segment->limit);
+    return status == STATUS_OK ? segment_settle(table, segment) : status;
 }
 
 enum status segment_reserve_cuts(struct segment_table *table, uint64_t first, uint64_t limit)

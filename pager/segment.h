@@ -104,6 +104,8 @@ void segment_remove(struct segment_table *table, struct segment *segment);
 /* Finds room in the mmap area for a segment of `bytes`, whole pages, that has everything but its place, and inserts it, or makes a neighbour longer that
  * differs in nothing. NO_MEMORY, LIMIT. */
 enum status segment_place(struct segment_table *table, struct segment *segment, uint64_t bytes);
+/* The same at the place that the segment says, in the mmap area. EXISTS, NO_MEMORY, LIMIT. */
+enum status segment_place_at(struct segment_table *table, struct segment *segment);
 /* Makes sure that segments that go across the ends of a range can be cut there: rows and what the directory needs. NO_MEMORY, LIMIT. */
 enum status segment_reserve_cuts(struct segment_table *table, uint64_t first, uint64_t limit);
 /* Makes sure that a range can go: a cut where it is a hole in one segment, else the ends of two become shorter. NO_MEMORY, LIMIT. */

@@ -23,6 +23,30 @@ enum status memory_map(uint64_t size_bytes, uint32_t protection, uint64_t *addre
     return status;
 }
 
+enum status memory_map_at(uint64_t address, uint64_t size_bytes, uint32_t protection)
+{
+    struct message message = { .word = { size_bytes, protection, address } };
+    return pager_call(HANDLE_PAGER, PROTOCOL_map_at, 0, &message);
+}
+
+enum status memory_map_over(uint64_t address, uint64_t size_bytes, uint32_t protection)
+{
+    struct message message = { .word = { address, size_bytes, protection } };
+    return pager_call(HANDLE_PAGER, PROTOCOL_map_over, 0, &message);
+}
+
+enum status memory_discard(uint64_t address, uint64_t size_bytes)
+{
+    struct message message = { .word = { address, size_bytes } };
+    return pager_call(HANDLE_PAGER, PROTOCOL_discard, 0, &message);
+}
+
+enum status memory_seal(uint64_t address, uint64_t size_bytes)
+{
+    struct message message = { .word = { address, size_bytes } };
+    return pager_call(HANDLE_PAGER, PROTOCOL_seal, 0, &message);
+}
+
 enum status memory_unmap(uint64_t address, uint64_t size_bytes)
 {
     struct message message = { .word = { address, size_bytes } };

@@ -21,6 +21,24 @@ enum status memory_brk(int64_t delta_bytes, uint64_t *previous);
  * mmap area is full, or has too many segments. STATUS_NO_MEMORY. */
 enum status memory_map(uint64_t size_bytes, uint32_t protection, uint64_t *address);
 
+/* The same at `address`, a page in the mmap area. STATUS_EXISTS: something is there, or it is kept for the pager. STATUS_BAD_ADDRESS: outside the mmap
+ * area. STATUS_BAD_ALIGNMENT. STATUS_BAD_LENGTH, STATUS_BAD_ARGUMENT, STATUS_WRITE_EXECUTE, STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_map. */
+enum status memory_map_at(uint64_t address, uint64_t size_bytes, uint32_t protection);
+
+/* Makes memory of the mmap area as memory_map would: zero, with this protection, whatever was there. Its pages stay where they are (up to 2 MiB), so that
+ * this is cheaper than unmapping and mapping, and nobody can take the place meanwhile. STATUS_BAD_ARGUMENT, STATUS_WRITE_EXECUTE: the protection.
+ * STATUS_IMMUTABLE: some of it is sealed, or not the mmap area's. STATUS_NOT_MAPPED, STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS,
+ * STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_unmap. Nothing was changed. */
+enum status memory_map_over(uint64_t address, uint64_t size_bytes, uint32_t protection);
+
+/* Gives the pages of memory of the mmap area back and keeps the memory: it is zero (a module: as it was) when it is touched again.
+ * STATUS_NOT_MAPPED, STATUS_IMMUTABLE, STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS: as for memory_unmap. Nothing was changed. */
+enum status memory_discard(uint64_t address, uint64_t size_bytes);
+
+/* Makes memory of the mmap area immutable: unmapping, protecting, replacing and discarding it are STATUS_IMMUTABLE until the process ends.
+ * STATUS_NOT_MAPPED, STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_unmap. */
+enum status memory_seal(uint64_t address, uint64_t size_bytes);
+
 /* Gives memory of the mmap area back, any run of its pages. STATUS_NOT_MAPPED: some of it lies in no segment. STATUS_IMMUTABLE: some of it lies in a
  * segment that is not the mmap area's. STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS: the range. STATUS_LIMIT,
  * STATUS_NO_MEMORY: no room to note the hole. Nothing was changed. */

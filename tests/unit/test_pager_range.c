@@ -1,0 +1,128 @@
+/* Parts of the mmap area: fixed places, memory made as new in place, pages given back, memory that refuses every change. */
+#include "pager_fixture.h"
+
+constexpr uint64_t P = PAGE_BYTES;
+
+static const struct segment *at(uint64_t address) { return segment_find(&sim_process(INIT)->segments, address); }
+
+/* A range of which every page was written. */
+static uint64_t written(uint64_t pages)
+{
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, pages * P, PROTECTION_WRITE, 0));
+    for (uint64_t i = 0; i < pages; i++) *(char *)sim_touch(INIT, first + i * P, FAULT_WRITE) = (char)(i + 1);
+    return first;
+}
+
+Test(pager_range, map_over_keeps_the_frames_and_clears_them)
+{
+    fixture_start();
+    uint64_t first = written(8);
+    EXPECT(OK, sim_request(INIT, PROTOCOL_map_over, first + 4 * P, P, PROTECTION_READ)); /* what the ledger needs for cuts is there */
+    static const struct { uint64_t from, pages; } cuts[] = { { 0, 2 }, { 6, 2 }, { 3, 1 }, { 0, 8 } }; /* left, right, middle, all */
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+        uint64_t from = first + cuts[i].from * P;
+        uint64_t free = sim_free_frames();
+        uint64_t frame, same;
+        uint32_t attributes;
+        cr_assert(sim_page(INIT, from, &frame, &attributes));
+        *(char *)sim_touch(INIT, from, FAULT_READ) = 9; /* written behind the protection's back */
+        EXPECT(OK, sim_request(INIT, PROTOCOL_map_over, from, cuts[i].pages * P, PROTECTION_READ));
+        cr_assert_eq(sim_free_frames(), free);
+        cr_assert(sim_page(INIT, from, &same, &attributes));
+        cr_assert_eq(same, frame);
+        cr_assert_eq(attributes, ATTRIBUTE_READ);
+        for (uint64_t page = 0; page < cuts[i].pages; page++) cr_assert_eq(*(char *)sim_touch(INIT, from + page * P, FAULT_READ), 0);
+        fixture_check();
+    }
+    cr_assert_eq(at(first)->limit - at(first)->first, 8 * P); /* alike again: one segment */
+    EXPECT(NOT_MAPPED, sim_request(INIT, PROTOCOL_map_over, first + 7 * P, 2 * P, PROTECTION_READ));
+    EXPECT(WRITE_EXECUTE, sim_request(INIT, PROTOCOL_map_over, first, P, PROTECTION_WRITE | PROTECTION_EXECUTE));
+    EXPECT(IMMUTABLE, sim_request(INIT, PROTOCOL_map_over, fixture_image.limit - P, P, PROTECTION_READ));
+}
+
+Test(pager_range, map_over_neighbours_keep_their_content)
+{
+    fixture_start();
+    uint64_t first = written(5);
+    EXPECT(OK, sim_request(INIT, PROTOCOL_map_over, first + 2 * P, P, PROTECTION_WRITE));
+    for (uint64_t i = 0; i < 5; i++) cr_assert_eq(*(char *)sim_touch(INIT, first + i * P, FAULT_READ), (char)(i == 2 ? 0 : i + 1));
+    fixture_check();
+}
+
+Test(pager_range, map_over_a_module_is_memory_of_its_own)
+{
+    fixture_start();
+    uint64_t first = fixture_ok(sim_request_text(INIT, PROTOCOL_module_map, 0, "file", 4));
+    cr_assert_eq(*(unsigned char *)sim_touch(INIT, first + P, FAULT_READ), fixture_file[P]);
+    EXPECT(OK, sim_request(INIT, PROTOCOL_map_over, first + P, P, PROTECTION_WRITE));
+    char *byte = sim_touch(INIT, first + P, FAULT_WRITE);
+    cr_assert_eq(*byte, 0);
+    *byte = 1;
+    cr_assert_eq(*(unsigned char *)sim_touch(INIT, first, FAULT_READ), fixture_file[0]);
+    fixture_check();
+}
+
+Test(pager_range, discard_gives_pages_back_and_zeroes_come)
+{
+    fixture_start();
+    uint64_t first = written(6);
+    uint64_t free = sim_free_frames();
+    EXPECT(OK, sim_request(INIT, PROTOCOL_discard, first + P, 4 * P, 0));
+    cr_assert_eq(sim_free_frames(), free + 4);
+    cr_assert_eq(at(first)->pages, 2);
+    fixture_check();
+    cr_assert_eq(*(char *)sim_touch(INIT, first + 2 * P, FAULT_READ), 0);
+    cr_assert_eq(*(char *)sim_touch(INIT, first + 5 * P, FAULT_READ), 6);
+    EXPECT(NOT_MAPPED, sim_request(INIT, PROTOCOL_discard, first + 5 * P, 2 * P, 0));
+    EXPECT(IMMUTABLE, sim_request(INIT, PROTOCOL_discard, LAYOUT_STACK_TOP - P, P, 0));
+    fixture_check();
+}
+
+Test(pager_range, sealed_memory_refuses_every_change)
+{
+    fixture_start();
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    uint64_t free = sim_free_frames();
+    uint64_t first = fixture_ok(sim_request(number, PROTOCOL_map, 4 * P, PROTECTION_WRITE, 0));
+    *(char *)sim_touch(number, first + P, FAULT_WRITE) = 5;
+    EXPECT(OK, sim_request(number, PROTOCOL_seal, first + P, 2 * P, 0));
+    for (uint64_t i = 1; i <= 2; i++) {
+        EXPECT(IMMUTABLE, sim_request(number, PROTOCOL_unmap, first + i * P, P, 0));
+        EXPECT(IMMUTABLE, sim_request(number, PROTOCOL_protect, first + i * P, P, PROTECTION_READ));
+        EXPECT(IMMUTABLE, sim_request(number, PROTOCOL_map_over, first + i * P, P, PROTECTION_WRITE));
+        EXPECT(IMMUTABLE, sim_request(number, PROTOCOL_discard, first + i * P, P, 0));
+        EXPECT(IMMUTABLE, sim_request(number, PROTOCOL_seal, first + i * P, P, 0));
+        EXPECT(EXISTS, sim_request(number, PROTOCOL_map_at, P, PROTECTION_WRITE, first + i * P));
+    }
+    EXPECT(IMMUTABLE, sim_request(number, PROTOCOL_unmap, first, 4 * P, 0)); /* nor as a part of more */
+    cr_assert_eq(*(char *)sim_touch(number, first + P, FAULT_READ), 5);
+    cr_assert_not_null(sim_touch(number, first + 2 * P, FAULT_WRITE)); /* it is used as before */
+    fixture_check();
+    EXPECT(OK, sim_request(number, PROTOCOL_unmap, first, P, 0));
+    EXPECT(OK, sim_request(number, PROTOCOL_unmap, first + 3 * P, P, 0));
+    fixture_check();
+    sim_end(number);
+    fixture_ended(handle, PROCESS_EXITED, 0);
+    cr_assert_geq(sim_free_frames(), free);
+    fixture_check();
+}
+
+Test(pager_range, map_at_takes_a_place_where_nothing_is)
+{
+    fixture_start();
+    uint64_t place = LAYOUT_MMAP_FIRST + 64 * LAYOUT_UNIT + 5 * P;
+    EXPECT(OK, sim_request(INIT, PROTOCOL_map_at, 3 * P, PROTECTION_WRITE, place));
+    cr_assert_eq(at(place)->first, place);
+    cr_assert_eq(at(place)->limit, place + 3 * P);
+    cr_assert_not_null(sim_touch(INIT, place + 2 * P, FAULT_WRITE));
+    EXPECT(EXISTS, sim_request(INIT, PROTOCOL_map_at, P, PROTECTION_WRITE, place + 2 * P));
+    EXPECT(EXISTS, sim_request(INIT, PROTOCOL_map_at, 2 * P, PROTECTION_WRITE, place - P));
+    EXPECT(BAD_ALIGNMENT, sim_request(INIT, PROTOCOL_map_at, P, PROTECTION_WRITE, place + 1));
+    EXPECT(BAD_LENGTH, sim_request(INIT, PROTOCOL_map_at, 0, PROTECTION_WRITE, place));
+    EXPECT(BAD_ADDRESS, sim_request(INIT, PROTOCOL_map_at, P, PROTECTION_WRITE, LAYOUT_MMAP_FIRST - P));
+    EXPECT(BAD_ADDRESS, sim_request(INIT, PROTOCOL_map_at, P, PROTECTION_WRITE, LAYOUT_STACK_TOP - P));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, place, 3 * P, 0));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_map_at, P, PROTECTION_READ, place + P));
+    fixture_check();
+}
