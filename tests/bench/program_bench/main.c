@@ -48,5 +48,6 @@ int main(int argc, char *argv[])
     for (unsigned i = 0; i < SAMPLES; i++) ((volatile uint32_t *)sample)[i] = 0; /* its pages are there before anything is measured */
     if (argc < 2 || strcmp(argv[1], "memory") == 0) bench_memory();
     if (argc < 2 || strcmp(argv[1], "processes") == 0) bench_processes();
+    if (argc < 2 || strcmp(argv[1], "handles") == 0) bench_handles();
     return 0;
 }

@@ -28,5 +28,6 @@ void must(enum status status, const char *what);
 /* The measurements, in the order in which they run. */
 void bench_memory(void);
 void bench_processes(void);
+void bench_handles(void);
 
 #endif
