@@ -9,6 +9,7 @@ least and the worst of 1, 16 and 256 GiB. Anchors and goals stand in tools/ancho
 Exit status 0 when everything was measured, whether or not the goals are met; else 1.
 """
 import json
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -111,7 +112,17 @@ def main(options):
         say(f'written to {shown(options.json)}')
     if missing:
         raise Failure(f'not measured: {", ".join(missing)}')
+    check_document(results)
     return 0
+
+
+def check_document(results):
+    """docs/costs.md explains some of the figures: each table's total is what was measured, or near it."""
+    text = (TOP / 'docs' / 'costs.md').read_text()
+    totals = {name: int(total) for name, total in re.findall(r'^## (\w+)$(?:(?!^## ).)*?^\| total \| (\d+) \|', text, re.M | re.S)}
+    wrong = [f'{name} is {results[name][1]}, not {total}' for name, total in totals.items() if abs(results[name][1] - total) > total * 0.05]
+    if not totals or wrong:
+        raise Failure(f'docs/costs.md is behind: {"; ".join(wrong) or "it has no totals"}')
 
 
 def host_details():

@@ -82,6 +82,21 @@ def every_status_is_documented(tree):
     yield from compare(tree, 'microkernel/abi/status.def', 'docs/calls.md', lambda strings: [], str.isupper)
 
 
+@rule(bad={'docs/costs.md': '## call\n| step | n |\n| a | 2 | x |\n| total | 3 | |\n'}, at='docs/costs.md:4',
+      good={'docs/costs.md': '## call\n| a | 2 | x |\n| b | -1 | |\n| total | 1 | |\n## Counts\n| call | 1 | 2 |\n'})
+def costs_add_up(tree):
+    """In docs/costs.md the steps of a table that ends in a total add up to it. Count the steps again."""
+    steps = 0
+    for number, line in tree.lines('docs/costs.md') if 'docs/costs.md' in tree.files else ():
+        row = re.match(r'\|([^|]*)\| (-?\d+) \|', line)
+        if line.startswith('#'):
+            steps = 0
+        elif row and row[1].strip() == 'total' and steps != int(row[2]):
+            yield Problem('docs/costs.md', number, f'the steps add up to {steps}')
+        elif row:
+            steps += int(row[2])
+
+
 @rule(bad={'docs/a.md': '# A\nSee [b](b.md).\n'}, at='docs/a.md:2', good={'docs/a.md': '[b](../b.md#x) [web](https://example.org)\n', 'b.md': '# X\n'})
 def links_lead_somewhere(tree):
     """A relative link in a document leads to a file of the tree, and a #part to a heading in it. Mend the link."""

@@ -1,7 +1,7 @@
 """The kernel's stack: no recursion, and the deepest path fits with room to spare (I12, found in the machine code of the built kernels).
 
-Every function's use is what its prologue pushes and subtracts; calls are followed from the entries. The kernel makes no indirect calls but one at boot and those
-of the table of system calls, which are to all handlers; each jump through a register or memory is that of a switch, within its function.
+Every function's use is what its prologue pushes and subtracts; calls are followed from the entries. The kernel makes no indirect calls but one at boot and
+those of the table of system calls, which are to all handlers; each jump through a register or memory is that of a switch, within its function.
 """
 import re
 import subprocess

@@ -1,5 +1,5 @@
-/* A handle that the kernel's cache has no row for, under the real pager: the first use of each of a thousand handles. It is a notify, so that no server's work is in
- * it; the call is made again by its thread. */
+/* A handle that the kernel's cache has no row for, under the real pager: the first use of each of a thousand handles. It is a notify, so that no server's
+ * work is in it; the call is made again by its thread. */
 #include <quire/endpoint.h>
 #include <quire/syscall.h>
 
