@@ -38,6 +38,7 @@ static void work_shrink(struct process *process, struct segment *segment)
     if (segment->pages > 0)
         status = seam_space_unmap(process->space, segment->first, layout_pages(segment->first, segment->limit), segment->fill->unmap_flags, &step);
     assert(status == STATUS_OK || status == STATUS_AGAIN);
+    (void)status;
     uint64_t first = segment->first + (step.done_pages << PAGE_SHIFT);
     uint64_t left = segment->pages - step.unmapped_pages;
     if (left == 0 || first == segment->limit) segment_remove(table, segment);
