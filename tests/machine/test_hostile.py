@@ -29,7 +29,7 @@ def test_hostile_access():
 
 def test_hostile_without_test_calls():
     """The kernel that users run, which has no checker: the same ends, nothing lost."""
-    result = run_groups(*HOSTILE, kernel='kernel')
+    result = run_groups(*HOSTILE, kernel='kernel', trace='processes')
     assert suite_line(result, 'read_null').values['checker'].startswith('none')
 
 
