@@ -63,7 +63,7 @@ static uint64_t take_word(struct script *script, const struct process *process)
     case 3: return (uint64_t)(int8_t)take(script) * PAGE_BYTES;
     case 4: return take_address(script, process) & ~(PAGE_BYTES - 1);
     case 5: return take_address(script, process);
-    case 6: return take(script) % 16 + ((uint64_t)(take(script) % 4) << HOLDING_SLOT_BITS);
+    case 6: return choice & 8 ? take(script) % 16 + ((uint64_t)(take(script) % 4) << HOLDING_SLOT_BITS) : GROUP_BIT | take(script) % 8;
     default: return take_wide(script);
     }
 }
@@ -83,6 +83,7 @@ static uint32_t take_label(struct script *script, const struct process *process)
     uint8_t choice = take(script);
     uint32_t label = choice < 250 ? labels[choice % LABELS] : take(script);
     if (label == PROTOCOL_exit && (process->number <= SIM_SCRIPT_STAY || choice > LABELS)) return PROTOCOL_write;
+    if (label == PROTOCOL_group_leave && process->number <= SIM_SCRIPT_STAY) return PROTOCOL_group_create; /* what it starts is in a group of its own */
     if (label == PROTOCOL_process_start && sim_pager.count_running >= script->most_processes) return PROTOCOL_system_info;
     return label;
 }
