@@ -126,32 +126,115 @@ static inline uint32_t part_limit(uint64_t index, uint64_t limit)
     return limit < directory_address(index + 1) ? (uint32_t)((limit >> PAGE_SHIFT) % REGION_PAGES) : REGION_PAGES;
 }
 
+/* Gives pages [first, limit) of a region with a book back to it. */
+static void block_give(struct directory *directory, uint64_t index, uint32_t first, uint32_t limit)
+{
+    struct area *area = directory->area;
+    struct region *region = directory_at(directory, index);
+    unsigned before = region_orders(&region->descriptor);
+    if (first == 0) region_flag(region, REGION_FIRST_USED, false);
+    bool is_freed = region_free(&region->descriptor, &directory_page(directory, index)->book, first, limit - first);
+    assert(is_freed);
+    (void)is_freed;
+    list_move(directory, index, before);
+    if (!region_is_empty(region)) return;
+    if (area->spare != 0) {
+        area_close(directory, index);
+    } else {
+        area->spare = (uint32_t)index + 1;
+        directory_remove_map(directory, index);
+    }
+}
+
+/* Takes `count` pages, one block at most, of the fullest region that has them. */
+static bool block_take(struct directory *directory, uint32_t count, uint32_t *page)
+{
+    struct area *area = directory->area;
+    unsigned order = count == 1 ? 0 : 32 - (unsigned)__builtin_clz(count - 1);
+    uint32_t lists = area->lists >> (order + 1);
+    if (lists == 0) return false;
+    uint64_t index = area->list[order + 1 + (unsigned)__builtin_ctz(lists)] - 1;
+    struct region *region = directory_at(directory, index);
+    unsigned before = region_orders(&region->descriptor);
+    uint32_t first = region_allocate(&region->descriptor, &directory_page(directory, index)->book, count);
+    assert(first != REGION_NONE);
+    list_move(directory, index, before);
+    if (area->spare == index + 1) area->spare = 0;
+    *page = (uint32_t)index * REGION_PAGES + first;
+    return true;
+}
+
+/* --- Stacks --- */
+
+/* The stack for runs of `count` pages, or nullptr. */
+static inline struct page_stack *stack_of(struct area *area, uint64_t count)
+{
+    return (count & (count - 1)) == 0 && count < (uint64_t)1 << PAGE_STACKS ? &area->stack[__builtin_ctzll(count)] : nullptr;
+}
+
+/* Fills a stack as far as the regions have something, so that lower addresses come first. */
+static void stack_fill(struct directory *directory, struct page_stack *stack, uint32_t count)
+{
+    uint32_t taken[PAGE_STACK_HIGH];
+    uint32_t got = 0;
+    while (stack->count + got < PAGE_STACK_HIGH && block_take(directory, count, &taken[got])) got++;
+    for (uint32_t i = stack->count; i-- > 0;) stack->page[i + got] = stack->page[i];
+    for (uint32_t i = 0; i < got; i++) stack->page[got - 1 - i] = taken[i];
+    stack->count += got;
+}
+
+/* Gives all that lies in stacks back to the regions; whether there was anything. */
+static bool stack_empty_all(struct directory *directory)
+{
+    bool is_any = false;
+    for (unsigned order = 0; order < PAGE_STACKS; order++) {
+        struct page_stack *stack = &directory->area->stack[order];
+        for (; stack->count > 0; is_any = true) {
+            uint32_t page = stack->page[--stack->count];
+            block_give(directory, page / REGION_PAGES, page % REGION_PAGES, page % REGION_PAGES + (1u << order));
+        }
+    }
+    return is_any;
+}
+
+/* Pushes a run that is given back; false: no stack takes it. */
+static bool stack_push(struct directory *directory, uint64_t first, uint64_t count)
+{
+    struct page_stack *stack = stack_of(directory->area, count);
+    uint64_t page = (first - LAYOUT_MMAP_FIRST) >> PAGE_SHIFT;
+    return stack != nullptr && page % count == 0 && page % REGION_PAGES != 0 && page_stack_push(stack, (uint32_t)page);
+}
+
+/* From a stack, or, where there is none or it stays empty, from a region. */
+static bool run_take(struct directory *directory, uint32_t count, uint32_t *page)
+{
+    struct page_stack *stack = stack_of(directory->area, count);
+    if (stack == nullptr) return block_take(directory, count, page);
+    bool is_hit = page_stack_pop(stack, page);
+    if (stack->count < PAGE_STACK_LOW) stack_fill(directory, stack, count);
+    if (is_hit || stack->count == 0) return is_hit;
+    *page = stack->page[--stack->count];
+    return true;
+}
+
+/* Gives a range back to its regions. */
+static void parts_give(struct directory *directory, uint64_t first, uint64_t limit)
+{
+    for (uint64_t index = directory_index(first); index <= directory_index(limit - 1); index++) {
+        uint32_t begin = part_first(index, first), end = part_limit(index, limit);
+        bool has_book = region_flags(&directory_at(directory, index)->descriptor) & REGION_HAS_BOOK;
+        assert(has_book || end - begin == REGION_PAGES);
+        if (has_book) block_give(directory, index, begin, end);
+        else area_close(directory, index);
+    }
+}
+
 void area_give(struct directory *directory, uint64_t first, uint64_t limit)
 {
     struct area *area = directory->area;
     area->pages -= (limit - first) >> PAGE_SHIFT;
-    for (uint64_t index = directory_index(first); index <= directory_index(limit - 1); index++) {
-        struct region *region = directory_at(directory, index);
-        uint32_t begin = part_first(index, first), end = part_limit(index, limit);
-        if (!(region_flags(&region->descriptor) & REGION_HAS_BOOK)) {
-            assert(end - begin == REGION_PAGES);
-            area_close(directory, index);
-            continue;
-        }
-        unsigned before = region_orders(&region->descriptor);
-        if (begin == 0) region_flag(region, REGION_FIRST_USED, false);
-        bool is_freed = region_free(&region->descriptor, &directory_page(directory, index)->book, begin, end - begin);
-        assert(is_freed);
-        (void)is_freed;
-        list_move(directory, index, before);
-        if (!region_is_empty(region)) continue;
-        if (area->spare != 0) {
-            area_close(directory, index);
-        } else {
-            area->spare = (uint32_t)index + 1;
-            directory_remove_map(directory, index);
-        }
-    }
+    if (!stack_push(directory, first, (limit - first) >> PAGE_SHIFT)) parts_give(directory, first, limit);
+    if (area->pages == 0 && area->count_regions > 1) stack_empty_all(directory);
 }
 
 static enum status area_take_part(struct directory *directory, uint64_t index, uint32_t first, uint32_t limit)
@@ -168,17 +251,17 @@ static enum status area_take_part(struct directory *directory, uint64_t index, u
 
 static enum status area_take_parts(struct directory *directory, uint64_t first, uint64_t limit)
 {
-    enum status status = STATUS_OK;
+    struct area *area = directory->area;
+    uint32_t spare = area->spare;
     for (uint64_t index = directory_index(first); index <= directory_index(limit - 1); index++) {
-        status = area_take_part(directory, index, part_first(index, first), part_limit(index, limit));
-        if (status == STATUS_OK) {
-            directory->area->pages += part_limit(index, limit) - part_first(index, first);
-            continue;
-        }
-        if (index > directory_index(first)) area_give(directory, first, directory_address(index));
+        enum status status = area_take_part(directory, index, part_first(index, first), part_limit(index, limit));
+        if (status == STATUS_OK) continue;
+        if (index > directory_index(first)) parts_give(directory, first, directory_address(index));
+        if (area->spare != 0 && spare == 0) area_close(directory, area->spare - 1); /* it was not there before */
         return status;
     }
-    return status;
+    area->pages += (limit - first) >> PAGE_SHIFT;
+    return STATUS_OK;
 }
 
 /* The way back from what failed before there was any region. */
@@ -195,29 +278,23 @@ static enum status area_take_run(struct directory *directory, uint64_t count, ui
     return area_take_parts(directory, *address, *address + (count << PAGE_SHIFT));
 }
 
-static enum status area_take_block(struct directory *directory, uint64_t count, uint64_t *address)
+/* Up to one block: from what there is, then with what lies in stacks, then from a new region. */
+static enum status area_take_block(struct directory *directory, uint32_t count, uint64_t *address)
 {
     struct area *area = directory->area;
-    unsigned order = count == 1 ? 0 : 64 - (unsigned)__builtin_clzll(count - 1);
-    uint32_t lists = area->lists >> (order + 1);
-    if (lists == 0) {
-        uint64_t made = area_find_run(area, 1);
-        if (made == DIRECTORY_REGIONS) return STATUS_LIMIT;
-        enum status status = area_open(directory, made, 0, 0);
+    uint32_t page;
+    bool is_taken = run_take(directory, count, &page);
+    if (!is_taken && stack_empty_all(directory)) is_taken = run_take(directory, count, &page);
+    if (!is_taken) {
+        uint64_t index = area_find_run(area, 1);
+        if (index == DIRECTORY_REGIONS) return STATUS_LIMIT;
+        enum status status = area_open(directory, index, 0, 0);
         if (status != STATUS_OK) return status;
-        lists = area->lists >> (order + 1);
+        is_taken = run_take(directory, count, &page);
+        assert(is_taken);
     }
-
-    // Commit: nothing below may fail.
-    uint64_t index = area->list[order + 1 + (unsigned)__builtin_ctz(lists)] - 1;
-    struct region *region = directory_at(directory, index);
-    unsigned before = region_orders(&region->descriptor);
-    uint32_t page = region_allocate(&region->descriptor, &directory_page(directory, index)->book, (uint32_t)count);
-    assert(page != REGION_NONE);
-    list_move(directory, index, before);
-    if (area->spare == index + 1) area->spare = 0;
     area->pages += count;
-    *address = directory_address(index) + ((uint64_t)page << PAGE_SHIFT);
+    *address = LAYOUT_MMAP_FIRST + ((uint64_t)page << PAGE_SHIFT);
     return STATUS_OK;
 }
 
@@ -232,7 +309,7 @@ enum status area_take(struct directory *directory, uint64_t count, uint64_t *add
 {
     enum status status = area_check_count(directory, count);
     if (status != STATUS_OK) return status;
-    status = count > AREA_BLOCK_PAGES ? area_take_run(directory, count, address) : area_take_block(directory, count, address);
+    status = count > AREA_BLOCK_PAGES ? area_take_run(directory, count, address) : area_take_block(directory, (uint32_t)count, address);
     if (status != STATUS_OK) area_end(directory);
     return status;
 }
@@ -243,6 +320,7 @@ enum status area_take_at(struct directory *directory, uint64_t first, uint64_t l
     enum status status = area_check_count(directory, (limit - first) >> PAGE_SHIFT);
     if (status != STATUS_OK) return status;
     status = area_take_parts(directory, first, limit);
+    if (status == STATUS_EXISTS && stack_empty_all(directory)) status = area_take_parts(directory, first, limit);
     if (status != STATUS_OK) area_end(directory);
     return status;
 }
@@ -263,6 +341,7 @@ void area_release(struct directory *directory)
 {
     struct area *area = directory->area;
     if (area == nullptr) return;
+    stack_empty_all(directory);
     if (area->spare != 0) area_close(directory, area->spare - 1);
     assert(area->pages == 0 && area->count_regions == 0);
     slot_page_give(directory->slot, area);
@@ -293,10 +372,22 @@ static bool list_has(const struct directory *directory, uint64_t index, unsigned
     return false;
 }
 
+/* A run in a stack is in use in its book, and aligned. */
+static bool stack_check(const struct directory *directory, uint32_t page, uint32_t count)
+{
+    uint64_t index = page / REGION_PAGES;
+    if (index >= DIRECTORY_REGIONS || page % count != 0) return false;
+    if (!(region_flags(&directory_at(directory, index)->descriptor) & REGION_HAS_BOOK)) return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (!region_page_is_used(&directory_page(directory, index)->book, page % REGION_PAGES + i)) return false;
+    return true;
+}
+
 const char *area_check(const struct directory *directory)
 {
     const struct area *area = directory->area;
     uint32_t count = 0;
+    uint64_t used = 0;
     for (uint64_t index = 0; index < DIRECTORY_REGIONS; index++) {
         const struct region *region = directory_at(directory, index);
         bool is_there = area != nullptr && !(area->free[index / 64] >> index % 64 & 1);
@@ -304,11 +395,22 @@ const char *area_check(const struct directory *directory)
         if (!is_there) continue;
         count++;
         if (region_first(&region->descriptor) != directory_address(index)) return "a region at another place";
+        used += REGION_PAGES - region_free_pages(&region->descriptor);
         if (!(region_flags(&region->descriptor) & REGION_HAS_BOOK)) continue;
+        used -= !(region_flags(&region->descriptor) & REGION_FIRST_USED);
         if (!region_check(&region->descriptor, &directory_page(directory, index)->book)) return "the book of a region";
         unsigned orders = region_orders(&region->descriptor);
         if (orders > 0 && !list_has(directory, index, orders)) return "a region in no list";
         if (region_is_empty(region) != (area->spare == index + 1)) return "an empty region";
     }
-    return area == nullptr || count == area->count_regions ? nullptr : "count of regions";
+    if (area == nullptr) return nullptr;
+    for (unsigned order = 0; order < PAGE_STACKS_MOST; order++) {
+        const struct page_stack *stack = &area->stack[order];
+        if (stack->count > (order < PAGE_STACKS ? PAGE_STACK_HIGH : 0)) return "a page stack";
+        used -= (uint64_t)stack->count << order;
+        for (uint32_t i = 0; i < stack->count; i++)
+            if (!stack_check(directory, stack->page[i], 1u << order)) return "a run in a page stack";
+    }
+    if (used != area->pages) return "pages that are taken";
+    return count == area->count_regions ? nullptr : "count of regions";
 }

@@ -1,6 +1,6 @@
 /* The mmap area: where there is room.
  *
- * From coarse to fine, and never page by page: regions are in lists by the order of their largest free block, so that the fullest region that has room is found
+ * Runs of a few pages come from stacks (page_stack.h). Otherwise from coarse to fine, and never page by page: regions are in lists by the order of their largest free block, so that the fullest region that has room is found
  * by one count of zeroes; when none has, the lowest free 8 MiB become a region; what is larger than a region's largest block gets a run of whole regions,
  * of which the last begins with it and has the rest of its pages free.
  *
@@ -10,12 +10,13 @@
  * Invariants (area_check, with those of directory.h and region.h):
  *  1. A bit of `free` is set exactly when its region is not described.
  *  2. A region with a book is in the list of its orders; with nothing free it is in none.
- *  3. `pages` is what has been taken and not given.
+ *  3. `pages` is what has been taken and not given. The pages in use in all regions are these, those in stacks, and the first pages of regions.
  *  4. At most one region is empty, and `spare` names it. */
 #ifndef QUIRE_PAGER_AREA_H
 #define QUIRE_PAGER_AREA_H
 
 #include "directory.h"
+#include "page_stack.h"
 
 constexpr uint32_t AREA_WORDS = (DIRECTORY_REGIONS + 63) / 64;
 constexpr uint32_t AREA_BLOCK_PAGES = 1u << (REGION_ORDERS - 1); /* larger ones are runs of regions */
@@ -27,6 +28,7 @@ struct area {
     uint32_t count_regions;
     uint32_t spare;                    /* number + 1 */
     uint64_t pages;
+    struct page_stack stack[PAGE_STACKS_MOST];
 };
 static_assert(sizeof(struct area) <= PAGE_BYTES);
 
