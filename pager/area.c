@@ -222,10 +222,15 @@ static void parts_give(struct directory *directory, uint64_t first, uint64_t lim
 {
     for (uint64_t index = directory_index(first); index <= directory_index(limit - 1); index++) {
         uint32_t begin = part_first(index, first), end = part_limit(index, limit);
-        bool has_book = region_flags(&directory_at(directory, index)->descriptor) & REGION_HAS_BOOK;
-        assert(has_book || end - begin == REGION_PAGES);
-        if (has_book) block_give(directory, index, begin, end);
-        else area_close(directory, index);
+        struct region_descriptor *descriptor = &directory_at(directory, index)->descriptor;
+        if (region_flags(descriptor) & REGION_HAS_BOOK) {
+            block_give(directory, index, begin, end);
+            continue;
+        }
+        uint32_t given = region_free_pages(descriptor) + end - begin;
+        assert(given <= REGION_PAGES);
+        if (given == REGION_PAGES) area_close(directory, index);
+        else region_set_free(descriptor, given, 0); /* not to be had before all of it is */
     }
 }
 
@@ -234,7 +239,11 @@ void area_give(struct directory *directory, uint64_t first, uint64_t limit)
     struct area *area = directory->area;
     area->pages -= (limit - first) >> PAGE_SHIFT;
     if (!stack_push(directory, first, (limit - first) >> PAGE_SHIFT)) parts_give(directory, first, limit);
-    if (area->pages == 0 && area->count_regions > 1) stack_empty_all(directory);
+    if (area->pages > 0) return;
+    /* Nothing is taken: one region stays, without a map, which the stacks may hold. */
+    if (area->count_regions > 1) stack_empty_all(directory);
+    uint64_t index = area_next(directory, 0);
+    if (index < DIRECTORY_REGIONS) directory_remove_map(directory, index);
 }
 
 static enum status area_take_part(struct directory *directory, uint64_t index, uint32_t first, uint32_t limit)
@@ -332,6 +341,7 @@ enum status area_reserve_cut(struct directory *directory, uint64_t at, bool both
     struct region *region = directory_at(directory, index);
     if (region->descriptor.end == 0) return STATUS_OK;
     bool is_whole = !(region_flags(&region->descriptor) & REGION_HAS_BOOK);
+    assert(!is_whole || region_free_pages(&region->descriptor) == 0);
     enum status status = directory_add_book(directory, index);
     if (status == STATUS_OK && is_whole) region_flag(region, REGION_FIRST_USED, true);
     return status == STATUS_OK && both_stay ? directory_add_map(directory, index) : status;

@@ -1,8 +1,8 @@
 /* The mmap area: where there is room.
  *
- * Runs of a few pages come from stacks (page_stack.h). Otherwise from coarse to fine, and never page by page: regions are in lists by the order of their largest free block, so that the fullest region that has room is found
- * by one count of zeroes; when none has, the lowest free 8 MiB become a region; what is larger than a region's largest block gets a run of whole regions,
- * of which the last begins with it and has the rest of its pages free.
+ * Runs of a few pages come from stacks (page_stack.h). Otherwise from coarse to fine, and never page by page: regions are in lists by the order of their
+ * largest free block, so that the fullest region that has room is found by one count of zeroes; when none has, the lowest free 8 MiB become a region;
+ * what is larger than a region's largest block gets a run of whole regions, of which the last begins with it and has the rest of its pages free.
  *
  * Everything is in pages of the process's slot: one for the area itself when memory is first mapped, one for each 128 regions, one for each region's book. One
  * region that has become empty is kept with its book, so that mapping and unmapping in turn costs no page each time; the next one that becomes empty goes.
@@ -37,7 +37,8 @@ static_assert(sizeof(struct area) <= PAGE_BYTES);
 enum status area_take(struct directory *directory, uint64_t count, uint64_t *address);
 /* Takes this very range, whole pages within the mmap area. EXISTS: part of it is taken, or is the first page of a region. NO_MEMORY, LIMIT. */
 enum status area_take_at(struct directory *directory, uint64_t first, uint64_t limit);
-/* Gives back what was taken, whole or in parts; where a part begins or ends within a region, area_reserve_cut() was called before. */
+/* Gives back what was taken, whole or in parts. A part that begins or ends within a region can be had again at once if area_reserve_cut() was called for that
+ * place; if not, when all of the region has been given back. */
 void area_give(struct directory *directory, uint64_t first, uint64_t limit);
 /* Makes sure that what is taken can be cut at an address: its region has a book then, and a map if both sides stay. NO_MEMORY, LIMIT. */
 enum status area_reserve_cut(struct directory *directory, uint64_t at, bool both_stay);

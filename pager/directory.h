@@ -10,7 +10,7 @@
  *
  * Invariants (area_check):
  *  1. A region is described exactly when its leaf is there and its bit in the area is not set.
- *  2. A region has a book unless one segment covers all of it.
+ *  2. A region has a book unless one segment covered all of it, and covers what has not been given back since.
  *  3. With a map, each page leads to the segment that holds it, or to nobody; without one, `single` is the only segment that reaches into the region. */
 #ifndef QUIRE_PAGER_DIRECTORY_H
 #define QUIRE_PAGER_DIRECTORY_H

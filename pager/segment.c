@@ -460,8 +460,9 @@ static bool mapped_check(const struct segment_table *table, const struct segment
         if (region->descriptor.end == 0 || segment_find(table, at) != row) return false;
         bool has_book = region_flags(&region->descriptor) & REGION_HAS_BOOK;
         if (has_book && !region_page_is_used(&directory_page(&table->directory, index)->book, at >> PAGE_SHIFT & (REGION_PAGES - 1))) return false;
-        bool is_whole = row->first <= directory_address(index) && row->limit >= directory_address(index + 1);
-        if (!has_book && (!is_whole || region->mask != 0)) return false; /* directory.h: invariant 2 */
+        struct part part = part_of(index, row->first, row->limit);
+        bool is_rest = part.limit - part.first + region_free_pages(&region->descriptor) == REGION_PAGES && region->mask == 0;
+        if (!has_book && !is_rest) return false; /* directory.h: invariant 2 */
         at = !has_book ? directory_address(index + 1) : at + PAGE_BYTES;
     }
     return true;

@@ -132,6 +132,22 @@ Test(pager_segment, cuts_and_joins_what_covers_regions)
     cr_assert(segment_table_check(table) && table->directory.area->count_regions == 1);
 }
 
+/* Memory that is taken away in steps: what is gone of a region that was one segment's can be had again when all of it is. */
+Test(pager_segment, a_large_segment_goes_from_its_lower_end)
+{
+    clear();
+    struct segment segment = mapped(0, 0, PROTECTION_WRITE, 0);
+    cr_assert_eq(segment_place(table, &segment, 2 * REGION_BYTES + 5 * PAGE_BYTES), STATUS_OK);
+    for (uint64_t page = 0; page < 2 * REGION_PAGES; page += 512) {
+        cr_assert_eq(table->directory.area->count_regions, 3 - page / REGION_PAGES);
+        segment_shorten(table, segment_find(table, at(page)), at(page), at(page + 512), 0);
+        cr_assert(segment_table_check(table), "page %lu", page);
+        cr_assert(find(page) == nullptr && find(page + 511) == nullptr && find(page + 512)->first == at(page + 512));
+    }
+    segment_remove(table, segment_find(table, at(2 * REGION_PAGES)));
+    cr_assert(segment_table_check(table) && table->directory.area->count_regions == 1);
+}
+
 Test(pager_segment, a_module_joins_only_where_it_goes_on)
 {
     clear();
