@@ -5,6 +5,8 @@
 
 #include <assert.h>
 
+#include "arch.h"
+
 /* Frames [first, limit) of the table that a range makes `kind`: the whole frames of usable memory, all frames touched by anything else. */
 struct frame_span {
     uint32_t first;
@@ -84,4 +86,5 @@ void frame_initialise(void *storage, uint32_t count_frames, const struct memory_
         }
         at = piece.limit;
     }
+    if (arch_direct_frames() < frame_limit) (void)bitmap_open(&frame_state.bitmap, arch_direct_frames()); /* programs' frames come from there first */
 }
