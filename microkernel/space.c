@@ -37,6 +37,7 @@ enum status space_create(struct space **space)
     struct space *created = arch_frame_pointer(control);
     created->frame = control;
     created->root = root;
+    created->root_address = frame_to_physical(root).address;
     created->callers = (struct caller_link){ &created->callers, &created->callers };
     counter_add(COUNTER_TABLES_ALLOCATED, 1);
     *space = created;

@@ -27,6 +27,7 @@
 struct space {
     frame_t frame; /* this control frame: the space's name */
     frame_t root;
+    uint64_t root_address;    /* the same as switches want it */
     uint64_t incarnation_tag; /* of the pager in this space, 0 for programs; as it stands in the tag of what is received (abi/message.h) */
     uint32_t count_threads;
     uint32_t count_devices;   /* leaves of devices (device.h) */

@@ -82,8 +82,9 @@ static inline void take_receiver(struct endpoint *endpoint, struct thread *recei
  * call, no operand that is not in a register already and no clobbered one: else the message words are saved on the way without a part too. */
 [[gnu::always_inline]] static inline bool part_copy(uint64_t tag, const struct thread *from, struct thread *to)
 {
-    __asm__("" : "+r"(tag)); /* what the caller knows of it is not kept for here */
-    if (tag_length(tag) > MESSAGE_BUFFER_BYTES || from->buffer_pointer == nullptr || to->buffer_pointer == nullptr) return false;
+    uint64_t seen = tag;
+    __asm__("" : "+r"(seen)); /* what the caller knows of it is not kept for here */
+    if (tag_length(seen) > MESSAGE_BUFFER_BYTES || from->buffer_pointer == nullptr || to->buffer_pointer == nullptr) return false;
     __asm__ volatile("push %%rdi\n\tpush %%rsi\n\tpush %%rcx\n\t"
                      "push %[tag]\n\tpush %c[buffer](%[from])\n\tpush %c[buffer](%[to])\n\t"
                      "pop %%rdi\n\tpop %%rsi\n\tmov (%%rsp), %%ecx\n\t"

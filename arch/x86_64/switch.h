@@ -10,18 +10,18 @@
 struct switch_state {
     const struct thread *vectors_user; /* who may use the vector registers now; nullptr: nobody, CR0.TS is set */
     struct thread *vectors_owner;      /* whose state is in them */
-    frame_t root;                      /* loaded */
+    uint64_t root_address;             /* of the root table that is loaded */
 };
 extern struct switch_state switch_state;
 
 /* Root table and trap stack of the thread that goes on. */
 static inline void switch_to(struct thread *to, const struct space *space)
 {
-    frame_t root = space->root;
-    if (root.number != switch_state.root.number) {
-        switch_state.root = root;
+    uint64_t root_address = space->root_address;
+    if (root_address != switch_state.root_address) {
+        switch_state.root_address = root_address;
         counter_add(COUNTER_ROOT_LOADS, 1);
-        cpu_write_cr3(frame_to_physical(root).address);
+        cpu_write_cr3(root_address);
     }
     cpu_set_trap_stack(&to->context);
 }

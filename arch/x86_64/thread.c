@@ -90,7 +90,7 @@ void arch_thread_switch(struct thread *to)
 
 bool arch_root_is_active(frame_t root)
 {
-    return root.number == switch_state.root.number;
+    return frame_to_physical(root).address == switch_state.root_address;
 }
 
 void arch_tlb_invalidate(user_page_t page)
