@@ -222,6 +222,7 @@ bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wa
 void message_release(struct thread *caller)
 {
     assert(caller->state == THREAD_WAITING);
+    if (caller->budget.gift_to != 0 && caller->request == REQUEST_CALL) budget_answered(caller);
     caller_remove(&caller->caller);
     caller->state = THREAD_STOPPED;
     caller->request = REQUEST_NONE;
