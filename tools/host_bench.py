@@ -16,8 +16,10 @@ from project import Failure, say
 SUBJECTS = ('frame', 'bitmap', 'buddy', 'steps_16', 'steps_32', 'flat')
 SIZES = (1, 16, 256)  # GiB
 ROW = re.compile(r'row subject=(\w+) gib=(\d+) percent=(\d+) name=(\w+) count=(\d+)$')
+FRAGMENTS = re.compile(r'fragments subject=(\w+) blocks=(\d+) of=(\d+)$', re.M)
 METADATA = re.compile(r'metadata subject=(\w+) gib=(\d+) bytes=(\d+)$')
 TIMEOUT = 600
+FRAGMENTS_LEFT = {}  # subject: blocks of 2 MiB left after a random workload in 1 GiB, and how many could be
 FRAMES_PER_GIB = 1 << 18
 
 
@@ -59,6 +61,9 @@ def run_one(program, subject, gib):
     costs = {(match[4], int(match[3])): dumps[number][1] / int(match[5]) for number, match in zip(sorted(dumps), rows)}
     switch = costs.pop(('switch', 0))
     metadata = METADATA.search(result.stdout.splitlines()[-1])
+    fragments = FRAGMENTS.search(result.stdout)
+    if fragments:
+        FRAGMENTS_LEFT[subject] = (int(fragments[2]), int(fragments[3]))
     # A batch counts frames but turns the collection once for each call.
     counts = {(match[4], int(match[3])): int(match[5]) for match in rows}
     values = {key: cost - switch * (next(calls) / counts[key] if key[0] == 'frame_batch' else 1) for key, cost in costs.items()}
@@ -98,6 +103,8 @@ def print_details(measured):
             costs = [measured[subject, gib][0].get((name, percent)) for gib in sizes]
             if any(cost is not None for cost in costs):
                 print(f'{name + f" {percent} %":26}{subject:10}' + ''.join(f'{cost:12,.1f}' if cost is not None else f'{"-":>12}' for cost in costs))
+    for subject, (blocks, best) in FRAGMENTS_LEFT.items():
+        print(f'{"blocks of 2 MiB left":26}{subject:10}{blocks:12} of {best}')
     for subject in dict.fromkeys(subject for subject, _ in measured):
         print(f'{"metadata, bytes a frame":26}{subject:10}' + ''.join(f'{measured[subject, gib][1]:12.3f}' for gib in sizes))
 
