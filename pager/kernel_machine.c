@@ -173,9 +173,16 @@ void seam_endpoint_notify(endpoint_id_t endpoint, uint64_t bits)
     (void)status;
 }
 
+void seam_timer_set(uint64_t bits, uint64_t nanoseconds)
+{
+    enum status status = timer_set(HANDLE_PAGER, bits, nanoseconds);
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
 void seam_wake_self(void)
 {
-    enum status status = notify(HANDLE_PAGER, 1);
+    enum status status = notify(HANDLE_PAGER, WAKE_FOR_ANSWERS);
     assert(status == STATUS_OK);
     (void)status;
 }

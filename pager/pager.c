@@ -8,9 +8,12 @@
 #include "fault.h"
 #include "report.h"
 #include "request.h"
+#include "waits.h"
 #include "work.h"
 
 /* --- The start --- */
+
+constexpr uint64_t PAGER_WAITS_MOST = 24 * 3600; /* seconds */
 
 static void pager_read_arguments(struct pager *pager)
 {
@@ -24,6 +27,11 @@ static void pager_read_arguments(struct pager *pager)
         uint64_t pages = 0;
         if (arguments_number(value, &pages) == STATUS_OK && pages >= 1 && pages <= FAULT_AROUND_MOST) pager->around = (uint32_t)pages;
         else report("pager: argument refused key=around value=%.*s", (int)value.count, value.first);
+    }
+    if (arguments_find(line, size, "waits", &value)
+        && (arguments_number(value, &pager->waits_seconds) != STATUS_OK || pager->waits_seconds > PAGER_WAITS_MOST)) {
+        pager->waits_seconds = 0;
+        report("pager: argument refused key=waits value=%.*s", (int)value.count, value.first);
     }
     pager->stack_bytes = LAYOUT_STACK_USUAL;
     if (!arguments_find(line, size, "stack", &value)) return;
@@ -131,6 +139,7 @@ void pager_start(struct pager *pager, struct pager_action *action)
     for (uint32_t i = 0; i < pager->count_modules; i++)
         if (module_is_program(&pager->modules[i])) pager_start_module(pager, &pager->modules[i]);
     if (pager->count_running == 0) pager_idle(pager, action);
+    waits_begin(pager);
 }
 
 /* --- Messages --- */
@@ -162,8 +171,10 @@ static void pager_finish(struct pager *pager, uint32_t were_running, struct page
     if (were_running > 0 && pager->count_running == 0) pager_idle(pager, action);
 }
 
-static void pager_woken(struct pager *pager, struct pager_action *action)
+static void pager_woken(struct pager *pager, uint64_t bits, struct pager_action *action)
 {
+    if (bits & WAKE_FOR_WAITS) waits_look(pager);
+    if (!(bits & WAKE_FOR_ANSWERS)) return;
     pager->is_waking = false;
     if (pager->work_first != nullptr) work_turn(pager, action);
 }
@@ -188,7 +199,7 @@ void pager_handle(struct pager *pager, const struct pager_message *message, stru
     action_wait(action);
     uint32_t were_running = pager->count_running;
     if (message->tag & TAG_FAULT) fault_handle(pager, message, action);
-    else if (message->tag & TAG_NOTIFICATION) pager_woken(pager, action);
+    else if (message->tag & TAG_NOTIFICATION) pager_woken(pager, message->word[0], action);
     else request_handle(pager, message, action);
     pager_finish(pager, were_running, action);
 }

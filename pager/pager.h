@@ -96,6 +96,7 @@ struct pager {
     uint64_t trace;               /* TRACE_... */
     bool ends_machine;            /* end=exit */
     uint64_t stack_bytes;         /* limit of a program's stack */
+    uint64_t waits_seconds;       /* between looks for waits that last too long; 0: none */
 
     struct module modules[BOOT_MODULES];
     uint32_t count_modules;

@@ -36,6 +36,7 @@ constexpr uint64_t PROCESS_THREAD = 1;    /* number of its only thread in the lo
 /* A call that waits for its answer. */
 struct wait {
     enum wait_kind kind;
+    bool was_seen;               /* by waits_look(), at the last look */
     uint64_t token;
     uint32_t process_index;      /* WAIT_PROCESS */
     struct service_name name;    /* WAIT_NAME */

@@ -1,6 +1,7 @@
 /* Waits. See waits.h.
  *
- * Only on demand, so it keeps nothing between reports: the chains are followed anew, each process once. */
+ * A report keeps nothing: the chains are followed anew, each process once. Between looks only a mark stays with each wait; for calls to others the kernel keeps
+ * since when it has been asked about them. */
 #include "waits.h"
 
 #include <format.h>
@@ -100,4 +101,35 @@ struct waits waits_report(const struct pager *pager, const struct group_set *gro
     }
     waits.deadlocks = waits_find_circles(pager);
     return waits;
+}
+
+/* Whether what a process waits for is what it waited for at the last look. */
+static bool waits_is_overdue(const struct pager *pager, struct process *process)
+{
+    struct wait *wait = &process->wait;
+    struct seam_thread_info info;
+    if (wait->kind == WAIT_NAME || wait->kind == WAIT_PROCESS) {
+        bool was_seen = wait->was_seen;
+        wait->was_seen = true;
+        return was_seen;
+    }
+    if (wait->kind != WAIT_NOTHING || seam_thread_info(process->thread, &info) != STATUS_OK || info.request != REQUEST_CALL) return false;
+    return info.cycles > 0 && info.endpoint != pager->endpoint.number;
+}
+
+void waits_begin(const struct pager *pager)
+{
+    constexpr uint64_t nanoseconds = 1'000'000'000;
+    if (pager->waits_seconds > 0) seam_timer_set(WAKE_FOR_WAITS, pager->waits_seconds * nanoseconds);
+}
+
+void waits_look(struct pager *pager)
+{
+    bool is_overdue = false;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        struct process *process = pager->process[i];
+        if (process != nullptr && process->state == PROCESS_RUNNING && waits_is_overdue(pager, process)) is_overdue = true;
+    }
+    if (is_overdue) waits_report(pager, nullptr);
+    waits_begin(pager);
 }

@@ -18,4 +18,9 @@ struct waits {
 /* Writes a line to the log for each process that waits and has one of these groups (nullptr: every process), and one for each circle of such. */
 struct waits waits_report(const struct pager *pager, const struct group_set *groups);
 
+/* Asks to be woken for waits_look(), with the kernel argument waits=SECONDS. */
+void waits_begin(const struct pager *pager);
+/* Reports all waits when one of them has been there at the last look already, so at least for one period; and asks to be woken again. */
+void waits_look(struct pager *pager);
+
 #endif

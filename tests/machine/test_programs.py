@@ -168,6 +168,13 @@ def test_groups_keep_their_names_apart():
     assert lines.count('echo: client ok') == 2 and lines.count('echo: server answered 5 messages') == 2, lines
 
 
+def test_a_wait_that_lasts_is_reported():
+    """A client whose server never comes: the pager says so when a second has passed twice, and not before."""
+    result = boot(modules=[program('echo client')], append='waits=1 end=stay', until='for=name text=echo')
+    line = result.expect('wait', name='echo', count=1)
+    assert line.values['for'] == 'name' and line.values['text'] == 'echo' and line.seconds >= 1, line.raw
+
+
 def test_groups():
     run_groups('groups')
 

@@ -258,6 +258,14 @@ void seam_endpoint_notify(endpoint_id_t endpoint, uint64_t bits)
     (void)status;
 }
 
+void seam_timer_set(uint64_t bits, uint64_t nanoseconds)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { HANDLE_PAGER, bits, nanoseconds };
+    enum status status = sim_pager_call(CALL_timer_set, argument);
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
 void seam_wake_self(void)
 {
     uint64_t argument[CALL_ARGUMENTS] = { HANDLE_PAGER, 1 };

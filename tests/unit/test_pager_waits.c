@@ -127,3 +127,51 @@ Test(pager_waits, only_of_those_with_a_group_in_common)
     expect_report(0, 0);
     cr_assert_not(fixture_logged("wait:"));
 }
+
+/* What the timer brings: the first look sees the waits, the second one finds them still there. */
+static void look(void)
+{
+    struct pager_message message = { .tag = TAG_NOTIFICATION, .word = { WAKE_FOR_WAITS } };
+    struct pager_action action;
+    sim_enter_pager();
+    pager_handle(&sim_pager, &message, &action);
+    sim_leave_pager();
+}
+
+Test(pager_waits, waits_that_last_are_reported)
+{
+    begin();
+    cr_assert_eq(sim_request_text(WX, PROTOCOL_name_find, 1, "late", 4).outcome, SIM_WAITS);
+    look();
+    cr_assert_not(fixture_logged("wait:"));
+    look();
+    cr_assert(fixture_logged("wait: pid=2 name=wx for=name text=late"), "%s", sim_log());
+    fixture_ok(sim_request_text(number[0], PROTOCOL_name_publish, (fixture_ok(sim_request(number[0], PROTOCOL_endpoint_create, 0, 0, 0))), "late", 4));
+    sim_look(WX);
+    sim_log_clear();
+    look();
+    look();
+    cr_assert_not(fixture_logged("wait:"), "%s", sim_log());
+    calls(0, 1);
+    calls(1, 0);
+    look();
+    cr_assert_not(fixture_logged("wait:"), "%s", sim_log());
+    look();
+    cr_assert(fixture_logged("wait: deadlock pids="), "%s", sim_log());
+    fixture_check();
+}
+
+Test(pager_waits, the_period_is_an_argument)
+{
+    static const struct { const char *text; uint64_t seconds; bool refused; } cases[] = {
+        { "", 0, false }, { "waits=5", 5, false }, { "waits=0", 0, false }, { "waits=x", 0, true }, { "waits=86401", 0, true }, { "waits=86400", 86400, false },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t before = sim_count_call(CALL_timer_set);
+        sim_log_clear();
+        fixture_start_with(&(struct sim_options){ .arguments = cases[i].text });
+        cr_assert_eq(sim_pager.waits_seconds, cases[i].seconds, "%s", cases[i].text);
+        cr_assert_eq(fixture_logged("argument refused key=waits"), cases[i].refused, "%s", cases[i].text);
+        cr_assert_eq(sim_count_call(CALL_timer_set) - before, cases[i].seconds > 0);
+    }
+}
