@@ -52,6 +52,12 @@ void schedule_set_priority(struct thread *thread, uint32_t priority);
 /* A sender waits for the server: it runs at no less than the sender's priority until it receives again, or those between would hold up the sender. A
  * pager keeps its own: it decides about priorities, and what it puts above itself is meant to be there. */
 void schedule_raise(struct thread *server, uint32_t priority);
+/* From now on the thread works for nobody but itself: it pays, at its own priority. */
+static inline void thread_work_alone(struct thread *thread)
+{
+    thread->payer = thread->account;
+    if (thread->priority != thread->own_priority) schedule_set_priority(thread, thread->own_priority);
+}
 /* Recomputes priority_limit. */
 void schedule_set_limit(struct thread *thread);
 /* Takes the running thread, for which nobody can pay, off the processor. */

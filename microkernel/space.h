@@ -25,6 +25,7 @@
 
 /* A space's control frame. */
 struct space {
+    struct handle_row rows[HANDLE_ROWS]; /* the handle cache: row = number % HANDLE_ROWS; first, which saves each look-up an addition */
     frame_t frame; /* this control frame: the space's name */
     frame_t root;
     uint64_t root_address;    /* the same as switches want it */
@@ -37,7 +38,6 @@ struct space {
     struct thread *threads;   /* list through thread.space_next */
     struct caller_link callers; /* threads that wait for a reply from here */
     struct handle_row pager;  /* where its faults go and with which badge; empty for the first pager */
-    struct handle_row rows[HANDLE_ROWS]; /* the handle cache: row = number % HANDLE_ROWS */
     uint64_t served[HANDLE_ROWS];        /* by row: time that servers have worked for it (handle_served) */
     uint64_t pager_served;
 };

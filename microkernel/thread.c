@@ -66,12 +66,6 @@ enum status thread_create(struct space *space, uint64_t label, frame_t buffer, u
     return STATUS_OK;
 }
 
-void thread_work_alone(struct thread *thread)
-{
-    thread->payer = thread->account;
-    if (thread->priority != thread->own_priority) schedule_set_priority(thread, thread->own_priority);
-}
-
 void thread_stop(struct thread *thread)
 {
     assert(thread_check(thread) && thread->state != THREAD_RUNNING);

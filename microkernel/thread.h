@@ -99,8 +99,6 @@ static inline void caller_remove(const struct caller_link *link)
 
 /* Makes a stopped thread. `buffer`: FRAME_NONE or a USER frame, held until the thread ends. NO_MEMORY, BAD_FRAME, TOO_MANY_MAPPINGS. */
 enum status thread_create(struct space *space, uint64_t label, frame_t buffer, uint32_t priority, bool has_vectors, struct thread **thread);
-/* From now on the thread works for nobody but itself: it pays, at its own priority. */
-void thread_work_alone(struct thread *thread);
 /* Ends a thread in any state but RUNNING. */
 void thread_destroy(struct thread *thread);
 /* Takes a thread that is not RUNNING out of whatever it is in, to STOPPED. A request of its own is dropped. */
