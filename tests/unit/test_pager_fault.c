@@ -270,3 +270,85 @@ Test(pager_fault, late_messages_of_ended_processes_are_dropped)
     cr_assert_eq(tag_label(action.tag), STATUS_STALE);
     fixture_check();
 }
+
+/* --- Pages mapped ahead --- */
+
+static uint64_t mapped(uint64_t address) { return segment_find(&sim_process(INIT)->segments, address)->pages; }
+
+Test(pager_fault, who_touches_in_order_has_pages_mapped_ahead)
+{
+    fixture_start();
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, 512 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    uint64_t faults = sim_pager.count_faults;
+    for (uint64_t i = 0; i < 5; i++) cr_assert_not_null(sim_touch(INIT, first + i * PAGE_BYTES, FAULT_WRITE));
+    cr_assert_eq(mapped(first), 5); /* not before it is clear */
+    for (uint64_t i = 5; i < 256; i++) {
+        const char *byte = sim_touch(INIT, first + i * PAGE_BYTES, FAULT_WRITE);
+        cr_assert_eq(*byte, 0);
+        cr_assert_leq(mapped(first), 2 * (i + 1)); /* never more ahead than what was touched */
+    }
+    cr_assert_leq(sim_pager.count_faults - faults, 13);
+    fixture_check();
+    /* What is ahead ends with the segment. */
+    for (uint64_t i = 256; i < 512; i++) cr_assert_not_null(sim_touch(INIT, first + i * PAGE_BYTES, FAULT_WRITE));
+    cr_assert_eq(mapped(first), 512);
+    fixture_check();
+}
+
+Test(pager_fault, who_touches_here_and_there_has_single_pages)
+{
+    fixture_start();
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, 512 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    for (uint64_t i = 0; i < 8; i++) cr_assert_not_null(sim_touch(INIT, first + i * PAGE_BYTES, FAULT_WRITE));
+    uint64_t before = mapped(first);
+    for (uint64_t i = 0; i < 50; i++) cr_assert_not_null(sim_touch(INIT, first + (500 - 7 * i) * PAGE_BYTES, FAULT_WRITE));
+    cr_assert_eq(mapped(first), before + 50);
+    fixture_check();
+}
+
+Test(pager_fault, pages_ahead_that_are_there_are_left_alone)
+{
+    fixture_start();
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, 64 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    for (uint64_t i = 0; i < 64; i += 2) *(char *)sim_touch(INIT, first + i * PAGE_BYTES, FAULT_WRITE) = (char)i;
+    for (uint64_t i = 0; i < 64; i++) cr_assert_eq(*(char *)sim_touch(INIT, first + i * PAGE_BYTES, FAULT_READ), i % 2 == 0 ? (char)i : 0);
+    for (uint64_t i = 20; i < 30; i++) EXPECT(OK, sim_request(INIT, PROTOCOL_discard, first + i * PAGE_BYTES, PAGE_BYTES, 0));
+    for (uint64_t i = 20; i < 64; i++) cr_assert_not_null(sim_touch(INIT, first + i * PAGE_BYTES, FAULT_READ)); /* a run that meets what is there */
+    cr_assert_eq(mapped(first), 64);
+    fixture_check();
+}
+
+Test(pager_fault, nothing_ahead_where_memory_is_short)
+{
+    fixture_start_with(&(struct sim_options){ .arguments = "limit=120" });
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    uint64_t first = fixture_ok(sim_request(number, PROTOCOL_map, 512 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    uint64_t touched = 0;
+    while (touched < 512 && sim_touch(number, first + touched * PAGE_BYTES, FAULT_WRITE) != nullptr) touched++;
+    cr_assert_gt(touched, 20); /* as long as there was a page there was this one */
+    cr_assert_eq(sim_process(INIT)->family->pages.charged <= sim_process(INIT)->family->pages.limit, true);
+    fixture_ended(handle, PROCESS_OUT_OF_MEMORY, first + touched * PAGE_BYTES);
+    fixture_check();
+}
+
+Test(pager_fault, one_page_a_fault_where_that_was_asked_for)
+{
+    fixture_start_with(&(struct sim_options){ .arguments = "around=1" });
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, 64 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    uint64_t faults = sim_pager.count_faults;
+    for (uint64_t i = 0; i < 64; i++) cr_assert_not_null(sim_touch(INIT, first + i * PAGE_BYTES, FAULT_WRITE));
+    cr_assert_eq(sim_pager.count_faults - faults, 64);
+    fixture_check();
+}
+
+Test(pager_fault, a_refused_run_is_taken_back_and_the_page_comes_alone)
+{
+    fixture_start();
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, 64 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    for (uint64_t i = 0; i < 5; i++) cr_assert_not_null(sim_touch(INIT, first + i * PAGE_BYTES, FAULT_WRITE));
+    sim_fail_resolve(STATUS_NO_MEMORY);
+    cr_assert_not_null(sim_touch(INIT, first + 5 * PAGE_BYTES, FAULT_WRITE));
+    cr_assert_eq(mapped(first), 6);
+    fixture_check();
+}
