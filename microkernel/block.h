@@ -70,6 +70,15 @@ static inline bool block_kind_is_owned(enum frame_kind kind)
     return kind >= FRAME_KIND_KERNEL && kind < FRAME_KINDS;
 }
 
+/* Takes a frame that was zeroed ahead for a kind that is in no block. */
+static inline bool stock_take(enum frame_kind kind, frame_t *frame)
+{
+    if (frame_state.stock_count == 0) return false;
+    *frame = frame_state.stock[--frame_state.stock_count];
+    frame_table[frame->number] = (struct frame_info){ .kind = kind };
+    return true;
+}
+
 /* Fills rows of the table. */
 void block_rows_fill(uint32_t first, uint32_t count, struct frame_info info);
 /* Writes the rows of a block: kind and order, and `flags` in the head. */

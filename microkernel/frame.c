@@ -167,14 +167,6 @@ static bool spares_are_there(void)
     while (frame_state.stock_count != 0) block_release(frame_state.stock[--frame_state.stock_count].number, 0);
 }
 
-static inline bool stock_take(enum frame_kind kind, frame_t *frame)
-{
-    if (frame_state.stock_count == 0) return false;
-    *frame = frame_state.stock[--frame_state.stock_count];
-    frame_table[frame->number] = (struct frame_info){ .kind = kind };
-    return true;
-}
-
 /* --- Taking --- */
 
 /* The bitmap's block, below a limit. */
@@ -239,6 +231,7 @@ static inline enum status block_take(unsigned order, uint32_t low, uint32_t limi
 
 enum status frame_allocate_user(unsigned order, frame_t *block)
 {
+    counter_add(COUNTER_FRAME_REQUESTS, 1);
     if (order == 0) {
         if (frame_state.stock_count != 0 || !spare_take(0, block)) return single_allocate(block);
         return STATUS_OK;
@@ -249,6 +242,7 @@ enum status frame_allocate_user(unsigned order, frame_t *block)
 
 enum status frame_allocate_object(unsigned order, enum frame_kind kind, frame_t *block)
 {
+    counter_add(COUNTER_FRAME_REQUESTS, 1);
     if (order == 0 && block_kind_is_owned(kind) && stock_take(kind, block)) return STATUS_OK; /* zeroed and direct-mapped */
     return block_allocate(order, kind, UINT32_MAX, block);
 }
@@ -257,6 +251,7 @@ enum status frame_allocate_unzeroed_table(frame_t *table)
 {
     uint32_t first;
     if (bitmap_take(0, arch_direct_frames(), &first) != BITMAP_FOUND) return frame_allocate_object(0, FRAME_KIND_TABLE, table);
+    counter_add(COUNTER_FRAME_REQUESTS, 1);
     frame_table[first] = (struct frame_info){ .kind = FRAME_KIND_TABLE };
     *table = (frame_t){ first };
     return STATUS_OK;
@@ -264,11 +259,13 @@ enum status frame_allocate_unzeroed_table(frame_t *table)
 
 enum status frame_allocate_below(unsigned order, enum frame_kind kind, uint32_t limit, frame_t *block)
 {
+    counter_add(COUNTER_FRAME_REQUESTS, 1);
     return block_allocate(order, kind, limit == FRAME_ANYWHERE ? UINT32_MAX : limit, block);
 }
 
 enum status frame_allocate_batch(frame_t *base, uint64_t *mask)
 {
+    counter_add(COUNTER_FRAME_REQUESTS, 1);
     uint32_t count;
     while ((count = bitmap_take_word(&frame_state.bitmap, &base->number, mask)) == 0)
         if (!word_prepare()) return STATUS_NO_MEMORY;
@@ -346,7 +343,7 @@ enum status frame_free_user(frame_t block, unsigned order)
     return frame_free_object(block, order, FRAME_KIND_USER);
 }
 
-void frame_free_zeroed_table(frame_t table)
+[[gnu::noinline]] void frame_free_zeroed_table(frame_t table)
 {
     struct frame_info *info = &frame_table[table.number];
     assert(info->kind == FRAME_KIND_TABLE && info->count == 0);

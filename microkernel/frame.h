@@ -80,6 +80,10 @@ static inline enum status frame_allocate(unsigned order, enum frame_kind kind, f
 /* The same, of frames below `limit` (for devices that reach no further); FRAME_ANYWHERE: no limit. */
 enum status frame_allocate_below(unsigned order, enum frame_kind kind, uint32_t limit, frame_t *block);
 
+/* Takes 1 to 8 zeroed frames for tables in one request: frames zeroed ahead if there are enough, else frames in a row; where memory has no such row, one by
+ * one. NO_MEMORY: none is taken. */
+enum status frame_allocate_tables(frame_t tables[], unsigned count);
+
 /* Takes a frame for a table as it is: the caller writes every entry before the table is used. NO_MEMORY. */
 enum status frame_allocate_unzeroed_table(frame_t *table);
 

@@ -168,10 +168,10 @@ static void part_map_whole(struct part *part, struct space *space, frame_t table
 static enum status plan_reserve(const struct plan *plan, struct reserve *reserve, frame_t *whole)
 {
     assert(plan->count_whole <= 1);
-    enum status status = reserve_fill(reserve, plan->count_tables);
-    if (status != STATUS_OK || plan->count_whole == 0) return status;
-    status = frame_allocate_unzeroed_table(whole);
-    if (status != STATUS_OK) reserve_empty(reserve);
+    reserve->count = 0;
+    if (plan->count_tables == 0 && plan->count_whole != 0) return frame_allocate_unzeroed_table(whole);
+    enum status status = reserve_fill(reserve, plan->count_tables + plan->count_whole);
+    if (status == STATUS_OK && plan->count_whole != 0) *whole = reserve->tables[--reserve->count];
     return status;
 }
 

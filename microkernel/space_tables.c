@@ -65,15 +65,8 @@ static inline void entry_done(void) { atomic_signal_fence(memory_order_seq_cst);
 enum status reserve_fill(struct reserve *reserve, unsigned count)
 {
     assert(count <= RESERVE_LIMIT);
-    for (reserve->count = 0; reserve->count < count; reserve->count++) {
-        frame_t table;
-        if (frame_allocate(0, FRAME_KIND_TABLE, &table) != STATUS_OK) {
-            reserve_empty(reserve);
-            return STATUS_NO_MEMORY;
-        }
-        reserve->tables[reserve->count] = table;
-    }
-    return STATUS_OK;
+    reserve->count = count;
+    return count == 0 ? STATUS_OK : frame_allocate_tables(reserve->tables, count);
 }
 
 void reserve_empty(struct reserve *reserve)

@@ -86,6 +86,7 @@ enum counter : uint32_t {
     COUNTER_FRAMES_ZEROED,
     COUNTER_ENTRIES_READ,  /* page-table entries read */
     COUNTER_TIMERS,        /* the hardware timer was set */
+    COUNTER_FRAME_REQUESTS, /* calls of the frame allocator, in vain or not */
     COUNTERS,
 };
 

@@ -83,6 +83,73 @@ Test(space_counts, empty_ranges_are_skipped_a_table_at_a_time)
     cr_assert_leq(count_of(COUNTER_ENTRIES_READ), 8);
 }
 
+/* The tables of a page that has none yet, from the lowest up. */
+static unsigned tables_above(uint64_t address, frame_t tables[PTE_LEVELS])
+{
+    frame_t table = space->root;
+    for (unsigned level = PTE_LEVELS - 1; level > 0; level--) {
+        const pte_t *entries = arch_frame_pointer(table);
+        table = pte_frame(entries[pte_index(address, level)]);
+        tables[level - 1] = table;
+    }
+    return PTE_LEVELS - 1;
+}
+
+/* A page on each side of the place where every index changes: the tables of both, below the root. */
+constexpr unsigned STEP_TABLES = 2 * BELOW_ROOT;
+
+static void map_over_the_edge(frame_t first, unsigned requests)
+{
+    count_begin();
+    map(FORMAT_EDGE - PAGE_BYTES, 2, first, ATTRIBUTE_WRITE);
+    cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), STEP_TABLES);
+    cr_assert_eq(count_of(COUNTER_FRAME_REQUESTS), requests);
+}
+
+/* The tables of a step are one request, and lie in a row, whatever their number; what is left of an aligned block goes back. */
+Test(space_counts, tables_of_a_step_come_in_one_request)
+{
+    frame_t first = take(1), tables[2 * PTE_LEVELS];
+    uint64_t free = frame_count_free();
+    map_over_the_edge(first, 1);
+    cr_assert_eq(frame_count_free(), free - STEP_TABLES);
+    unsigned count = tables_above(FORMAT_EDGE - PAGE_BYTES, tables);
+    count += tables_above(FORMAT_EDGE, tables + count);
+    uint32_t low = UINT32_MAX, high = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (tables[i].number < low) low = tables[i].number;
+        if (tables[i].number > high) high = tables[i].number;
+    }
+    cr_assert(count == STEP_TABLES && high - low == count - 1, "%u tables in frames %u to %u", count, low, high);
+    end();
+}
+
+/* Where memory has no two free frames side by side they are taken one by one, after the request for a row. */
+Test(space_counts, tables_come_one_by_one_where_memory_is_broken)
+{
+    static frame_t taken[MACHINE_BYTES >> PAGE_SHIFT];
+    frame_t first = take(1);
+    unsigned count = 0;
+    while (frame_allocate(0, FRAME_KIND_KERNEL, &taken[count]) == STATUS_OK) count++;
+    for (unsigned i = 0; i < count; i++)
+        if (taken[i].number % 2 == 0) cr_assert_eq(frame_free(taken[i], 0, FRAME_KIND_KERNEL), STATUS_OK);
+    map_over_the_edge(first, 1 + STEP_TABLES);
+    unmap(FORMAT_EDGE - PAGE_BYTES, 2, UNMAP_KEEP);
+    map_over_the_edge(first, 1);
+    end();
+}
+
+/* Frames zeroed ahead come first: one request, and nothing is zeroed. */
+Test(space_counts, tables_zeroed_ahead_are_not_zeroed_again)
+{
+    while (frame_prepare()) continue;
+    frame_t first = take(1);
+    map(0x100000, 2, first, ATTRIBUTE_READ);
+    map_over_the_edge(first, 1);
+    cr_assert_eq(count_of(COUNTER_FRAMES_ZEROED), 0);
+    end();
+}
+
 /* A new space: two frames, nothing of anybody's user half, the kernel's half as everywhere. */
 Test(space_counts, a_new_space_costs_two_frames)
 {

@@ -136,19 +136,24 @@ void case_messages_stale_tokens(void)
     worker_space_end(client.space);
 }
 
-/* A thread made in the frame of one that ended does not answer to its tokens. */
+/* A thread made in the frame of one that ended does not answer to its tokens. Frames come back after a while only: when the allocator has used up the line
+ * that it takes single ones from. */
 void case_messages_token_of_another_life(void)
 {
-    uint64_t space = worker_space(BADGE), tokens[8], frames[8];
+    constexpr unsigned LIVES = 600;
+    static uint64_t tokens[LIVES], frames[LIVES];
+    uint64_t space = worker_space(BADGE);
+    bool is_again = false;
     struct message message;
     kit_must(kernel_handle_map(space, HANDLE_PAGER, kit_info->endpoint, RIGHT_CALL, 0), "handle_map");
-    for (unsigned life = 0; life < 8; life++) {
+    for (unsigned life = 0; life < LIVES && !is_again; life++) {
         struct worker client = worker_join(space, BADGE, PRIORITY_FIRST, THREAD_PLAIN, FRAME_NONE);
         frames[life] = client.thread;
+        for (unsigned i = 0; i < life; i++) is_again |= frames[i] == client.thread;
         client_call(&client, 0, 0);
         worker_take(&message);
         tokens[life] = message.token;
-        for (unsigned i = 0; i < life; i++) {
+        for (unsigned i = 0; is_again && i < life; i++) {
             expect(tokens[i] != message.token);
             expect_stale(tokens[i]);
         }
@@ -156,7 +161,7 @@ void case_messages_token_of_another_life(void)
         worker_take_done(&client);
         worker_leave(&client);
     }
-    expect_equal(frames[7], frames[0]); /* else this case shows nothing */
+    expect(is_again); /* else this case shows nothing */
     worker_space_end(space);
 }
 
