@@ -242,8 +242,7 @@ void area_give(struct directory *directory, uint64_t first, uint64_t limit)
     if (area->pages > 0) return;
     /* Nothing is taken: one region stays, without a map, which the stacks may hold. */
     if (area->count_regions > 1) stack_empty_all(directory);
-    uint64_t index = area_next(directory, 0);
-    if (index < DIRECTORY_REGIONS) directory_remove_map(directory, index);
+    if (directory->count_maps > 0) directory_remove_map(directory, area_next(directory, 0));
 }
 
 static enum status area_take_part(struct directory *directory, uint64_t index, uint32_t first, uint32_t limit)

@@ -45,6 +45,7 @@ void directory_remove_map(struct directory *directory, uint64_t index)
     slot_page_give(directory->slot, page + PAGE_BYTES);
     slot_page_give(directory->slot, page + 2 * PAGE_BYTES);
     region_set_flags(&region->descriptor, flags & ~REGION_HAS_MAP);
+    directory->count_maps--;
     region->map = &region->single;
     region->mask = region->single = 0;
 }
@@ -90,6 +91,7 @@ enum status directory_add_map(struct directory *directory, uint64_t index)
         return status;
     }
     region_set_flags(&region->descriptor, flags | REGION_HAS_MAP);
+    directory->count_maps++;
     return STATUS_OK;
 }
 static_assert(REGION_PAGES * sizeof(uint32_t) == 2 * PAGE_BYTES);

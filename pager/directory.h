@@ -48,6 +48,7 @@ struct area;
 struct directory {
     struct region *leaf[DIRECTORY_LEAVES];
     uint8_t live[DIRECTORY_LEAVES]; /* regions of each */
+    uint32_t count_maps;            /* regions with pages for a map */
     struct area *area;              /* nullptr until memory is mapped there */
     struct slot *slot;
 };

@@ -7,7 +7,7 @@ from subjects import CASES
 
 DOCUMENT = TOP / 'docs' / 'checklist.md'
 NAME = re.compile(r'`((?:unit|machine|lint)/\w+/\w+|subject/\w+|pager_kernel/\w+)`')
-ROWS = [*(f'S0-{n}' for n in range(12, 22)), 'S1-1', 'S1-2', 'S1-3', *(f'S1-{n}' for n in range(5, 15)),
+ROWS = [*(f'S0-{n}' for n in range(1, 23)), 'S1-1', 'S1-2', 'S1-3', *(f'S1-{n}' for n in range(5, 15)),
         *(f'S2-{n}' for n in (1, 2, 3, 4, 5, 7, 8)),
         'S2-13', 'S2-14', 'S2-18', *(f'S2-{n}' for n in range(26, 33)), 'S2-34', 'S2-39',
         'S3-1', 'S3-5', 'S3-7', *(f'S3-{n}' for n in (9, 10, 11, 12, 13, 14, 17, 19, 20, 29, 32, 35, 38, 39, 40, 41)), 'S3-42', 'S3-43']
@@ -20,7 +20,7 @@ def exists(name):
     if parts[0] == 'pager_kernel':
         return f'CASE({parts[1]},' in (TOP / 'tests/machine/programs/pager_kernel/cases.def').read_text()
     file, pattern = {
-        'unit': (f'tests/unit/{parts[1]}.c', rf'Test\({parts[1].removeprefix("test_")}, {parts[-1]}\b'),
+        'unit': (f'tests/unit/{parts[1]}.c', rf'(Test\({parts[1].removeprefix("test_")}, |TEST_OF_BOTH\(){parts[-1]}\b'),
         'machine': (f'tests/machine/{parts[1]}.py', rf'def {parts[-1]}\('),
         'lint': (f'tests/lint/rules_{parts[1]}.py', rf'def {parts[-1]}\('),
     }[parts[0]]

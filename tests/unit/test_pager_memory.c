@@ -152,6 +152,20 @@ Test(pager_memory, map_reserves_and_touching_fills)
     fixture_check();
 }
 
+/* The page of a region's book belongs to nobody in the process: it is not mapped, and touching it ends who does. */
+Test(pager_memory, the_first_page_of_a_region_is_nobodys)
+{
+    fixture_start();
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    for (unsigned i = 0; i < 2047; i++) cr_assert_neq(fixture_ok(sim_request(number, PROTOCOL_map, PAGE_BYTES, PROTECTION_WRITE, 0)) % REGION_BYTES, 0);
+    EXPECT(NOT_MAPPED, sim_request(number, PROTOCOL_protect, LAYOUT_MMAP_FIRST, PAGE_BYTES, PROTECTION_WRITE));
+    EXPECT(NOT_MAPPED, sim_request(number, PROTOCOL_unmap, LAYOUT_MMAP_FIRST, PAGE_BYTES, 0));
+    cr_assert_null(sim_touch(number, LAYOUT_MMAP_FIRST, FAULT_WRITE));
+    fixture_ended(handle, PROCESS_BAD_ADDRESS, LAYOUT_MMAP_FIRST);
+    fixture_check();
+}
+
 Test(pager_memory, neighbours_that_are_alike_are_one_segment)
 {
     fixture_start();

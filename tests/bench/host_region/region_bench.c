@@ -166,6 +166,36 @@ static void measure_find(uint32_t count)
     measure_end("segment_find_stack", ROUNDS);
 }
 
+/* Runs of the mmap area come and go at random, most of them short: a mean of both. What is left then says how it lies: regions, and how many of them a free
+ * block of 1 MiB can be had from. */
+static void measure_area(unsigned orders, const char *name)
+{
+    static struct { uint64_t first, pages; } piece[600];
+    make_segments(0);
+    struct directory *directory = &table->directory;
+    memset(piece, 0, sizeof piece);
+    random_state = 7;
+    measure_begin();
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        unsigned at = random_below(600);
+        enum status status = STATUS_OK;
+        if (piece[at].pages != 0) {
+            COUNTED(area_give(directory, piece[at].first, piece[at].first + piece[at].pages * PAGE_BYTES));
+            piece[at].pages = 0;
+        } else {
+            piece[at].pages = (uint64_t)1 << random_below(orders);
+            COUNTED(status = area_take(directory, piece[at].pages, &piece[at].first));
+        }
+        if (status != STATUS_OK) fail("no room");
+    }
+    measure_end(name, ROUNDS);
+    uint32_t large = 0;
+    for (uint64_t index = area_next(directory, 0); index < DIRECTORY_REGIONS; index = area_next(directory, index + 1))
+        large += region_orders(&directory_at(directory, index)->descriptor) > 8;
+    fprintf(stderr, "area: stacks=%u name=%s regions=%u with_1m=%u pages=%llu\n", PAGE_STACKS, name, directory->area->count_regions, large,
+            (unsigned long long)directory->area->pages);
+}
+
 /* The directory's way to a region, and the tree's. */
 static void measure_tree(uint32_t count)
 {
@@ -197,6 +227,9 @@ int main(void)
     static const unsigned percents[] = { 0, 50, 95 };
     for (unsigned i = 0; i < 3; i++) measure_region(1, percents[i]);
     for (unsigned i = 0; i < 3; i++) measure_region(8, percents[i]);
+    measure_area(1, "area_pages");
+    measure_area(4, "area_runs_to_8");
+    measure_area(8, "area_runs_to_128");
     for (uint32_t count = 10; count <= 100'000; count *= 10) measure_find(count);
     for (uint32_t count = 10; count <= 100'000; count *= 10) measure_tree(count);
     return 0;
