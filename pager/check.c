@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fill.h"
+#include "ledger.h"
 #include "pager.h"
 #include "report.h"
 
@@ -246,5 +247,6 @@ const char *pager_check(const struct pager *pager)
     if (running != pager->count_running) return "count of running processes";
     const char *failed = check_families(pager);
     if (failed != nullptr) return failed;
-    return check_ready(pager) ? nullptr : "queue of answers";
+    if (!check_ready(pager)) return "queue of answers";
+    return ledger_check(pager);
 }

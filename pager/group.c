@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "ledger.h"
 #include "pager.h"
 #include "process.h"
 
@@ -28,20 +29,46 @@ uint32_t group_make(struct pager *pager)
     return group;
 }
 
+static struct group_page *group_page_at(const struct process *process, uint32_t number)
+{
+    return (struct group_page *)((char *)process + SLOT_GROUPS) + number;
+}
+
+static bool group_page_is_used(const struct process *process, const struct group_page *page)
+{
+    const struct group_page *used = process->groups.pages;
+    while (used != nullptr && used != page) used = group_page_next(used);
+    return used != nullptr;
+}
+
 /* A page of the process's slot that its set does not have. LIMIT, NO_MEMORY. */
 static enum status group_page_take(struct process *process, struct group_page **page)
 {
-    char *pages = (char *)process + SLOT_GROUPS;
-    for (uint32_t i = 0; i < GROUP_PAGES_MOST; i++) {
-        struct group_page *candidate = (struct group_page *)(pages + i * PAGE_BYTES);
-        const struct group_page *used = process->groups.pages;
-        while (used != nullptr && used != candidate) used = group_page_next(used);
-        if (used != nullptr) continue;
-        enum status status = slot_page_take(&process->slot, candidate);
-        if (status == STATUS_OK) *page = candidate;
-        return status;
+    uint32_t number = 0;
+    while (number < GROUP_PAGES_MOST && group_page_is_used(process, group_page_at(process, number))) number++;
+    if (number == GROUP_PAGES_MOST) return STATUS_LIMIT;
+    *page = group_page_at(process, number);
+    if (process->group_pages >> number & 1) return STATUS_OK;
+    enum status status = slot_page_take(&process->slot, *page);
+    if (status == STATUS_OK) process->group_pages |= (uint8_t)(1 << number);
+    return status;
+}
+
+void group_give_pages(struct process *process)
+{
+    for (uint32_t number = 0; number < GROUP_PAGES_MOST; number++) {
+        struct group_page *page = group_page_at(process, number);
+        if (!(process->group_pages >> number & 1) || group_page_is_used(process, page)) continue;
+        slot_page_give(&process->slot, page);
+        process->group_pages &= (uint8_t)~(1 << number);
     }
-    return STATUS_LIMIT;
+}
+
+/* Goes before each change of a set. */
+static void group_save(const struct group_set *set)
+{
+    journal_save(set, sizeof(*set));
+    for (const struct group_page *page = set->pages; page != nullptr; page = group_page_next(page)) journal_save(page, PAGE_BYTES);
 }
 
 enum status group_join(struct process *process, uint32_t group)
@@ -54,6 +81,8 @@ enum status group_join(struct process *process, uint32_t group)
     }
 
     // Commit: nothing below may fail.
+    group_save(&process->groups);
+    if (page != nullptr) journal_save(page, PAGE_BYTES);
     group_set_insert(&process->groups, group, page);
     return STATUS_OK;
 }
@@ -69,8 +98,8 @@ static void group_end_wait(struct pager *pager, struct process *process, uint32_
 /* All of leaving but the handles. */
 static void group_remove(struct pager *pager, struct process *process, uint32_t group)
 {
-    struct group_page *page = group_set_remove(&process->groups, group);
-    if (page != nullptr) slot_page_give(&process->slot, page);
+    group_save(&process->groups);
+    group_set_remove(&process->groups, group);
     service_unpublish_group(process, group);
     group_end_wait(pager, process, group);
 }
@@ -79,6 +108,9 @@ void group_leave(struct pager *pager, struct process *process, uint32_t group)
 {
     group_remove(pager, process, group);
     holding_sweep(pager);
+    if (process->group_pages == 0) return;
+    ledger_commit(pager); /* a page that is given back cannot be undone */
+    group_give_pages(process);
 }
 
 void group_end(struct pager *pager, uint32_t group)
@@ -88,19 +120,18 @@ void group_end(struct pager *pager, uint32_t group)
         if (process != nullptr && group_set_contains(&process->groups, group)) group_remove(pager, process, group);
     }
     holding_sweep(pager);
+    ledger_commit(pager);
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++)
+        if (pager->process[i] != nullptr) group_give_pages(pager->process[i]);
 }
 
 bool group_leave_all(const struct pager *pager, struct process *process)
 {
     struct group_set left = process->groups;
-    struct group_page *page = group_set_clear(&process->groups);
+    group_save(&process->groups);
+    group_set_clear(&process->groups);
     bool has_emptied = false;
     for (uint32_t group = group_set_next(&left, GROUP_NONE); group != GROUP_NONE && !has_emptied; group = group_set_next(&left, group))
         has_emptied = !group_has_member(pager, group);
-    while (page != nullptr) {
-        struct group_page *next = group_page_next(page);
-        slot_page_give(&process->slot, page);
-        page = next;
-    }
     return has_emptied;
 }

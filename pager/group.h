@@ -30,7 +30,10 @@ enum status group_join(struct process *process, uint32_t group);
 void group_leave(struct pager *pager, struct process *process, uint32_t group);
 /* Takes every member out. */
 void group_end(struct pager *pager, uint32_t group);
-/* What the end of a process leaves: pages go back. Returns whether one of its groups has no member now: then handles have to be swept. */
+/* All of leaving that the end of a process needs; its pages go with group_give_pages(). Returns whether one of its groups has no member now: then handles
+ * have to be swept. */
 bool group_leave_all(const struct pager *pager, struct process *process);
+/* Gives back the pages of which the set of a process has no more use. */
+void group_give_pages(struct process *process);
 
 #endif

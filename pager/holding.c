@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "group.h"
+#include "journal.h"
 #include "pager.h"
 #include "process.h"
 
@@ -38,16 +39,24 @@ enum status holding_reserve(struct process *process, uint32_t *slot)
     return STATUS_LIMIT;
 }
 
+/* Goes before each change of a row. */
+static void row_save(const struct holding *row)
+{
+    if (row != nullptr) journal_save(row, sizeof(*row));
+}
+
 /* Puts a row behind the one that it is derived from, as its first. */
 static void holding_link(const struct pager *pager, struct holding *row, struct holding_place place, struct holding_place from_place)
 {
     struct holding *from = holding_at(pager, from_place);
     assert(from->depth < HOLDING_DEPTH_MOST);
+    struct holding *next = holding_at(pager, from->after);
+    row_save(from);
+    row_save(next);
     row->depth = from->depth + 1;
     row->before = from_place;
     row->after = from->after;
     from->after = place;
-    struct holding *next = holding_at(pager, row->after);
     if (next != nullptr) next->before = place;
 }
 
@@ -55,6 +64,8 @@ static void holding_unlink(const struct pager *pager, const struct holding *row)
 {
     struct holding *before = holding_at(pager, row->before);
     struct holding *after = holding_at(pager, row->after);
+    row_save(before);
+    row_save(after);
     if (before != nullptr) before->after = row->after;
     if (after != nullptr) after->before = row->before;
 }
@@ -65,6 +76,7 @@ uint32_t holding_insert(const struct pager *pager, struct process *process, uint
     struct holding *row = &table->rows[slot];
     assert(slot < table->capacity && row->kind == HOLDING_NOTHING && holding.kind != HOLDING_NOTHING);
     holding.generation = row->generation + 1;
+    row_save(row);
     *row = holding;
     if (from.slot != 0) holding_link(pager, row, holding_place(process, row), from);
     if (row->kind == HOLDING_PROCESS) pager->process[row->process_index]->references++;
@@ -118,6 +130,7 @@ static void holding_drop(struct pager *pager, struct process *process, struct ho
     (void)status;
     holding_unlink(pager, row);
     struct holding dropped = *row;
+    row_save(row);
     *row = (struct holding){ .generation = dropped.generation };
     process->holdings.count_passed -= dropped.is_passed;
     if (dropped.kind == HOLDING_PROCESS) process_release(pager, pager->process[dropped.process_index]);
@@ -153,12 +166,16 @@ void holding_close(struct pager *pager, struct process *process, struct holding 
         return;
     }
     struct holding *row = holding_at(pager, holding->after);
-    for (; row != nullptr && row->depth > holding->depth; row = holding_at(pager, row->after)) row->depth--;
+    for (; row != nullptr && row->depth > holding->depth; row = holding_at(pager, row->after)) {
+        row_save(row);
+        row->depth--;
+    }
     holding_drop(pager, process, holding);
 }
 
 void holding_narrow(struct process *process, struct holding *holding, uint32_t rights)
 {
+    row_save(holding);
     holding->rights = (uint8_t)rights;
     uint32_t slot = holding_place(process, holding).slot;
     enum status status = seam_handle_unmap(process->space, slot | holding->generation << HOLDING_SLOT_BITS); /* filled anew by the next call */
@@ -199,11 +216,16 @@ enum status holding_row(const struct pager *pager, const struct process *process
     return STATUS_OK;
 }
 
-void holding_release_all(struct pager *pager, struct process *process)
+void holding_close_all(struct pager *pager, struct process *process)
 {
-    struct holding_table *table = &process->holdings;
+    const struct holding_table *table = &process->holdings;
     for (uint32_t slot = HOLDING_FIRST; slot < table->capacity; slot++)
         if (table->rows[slot].kind != HOLDING_NOTHING) holding_close(pager, process, &table->rows[slot]);
+}
+
+void holding_give_pages(struct process *process)
+{
+    struct holding_table *table = &process->holdings;
     uint64_t bytes = layout_page_up(table->capacity * sizeof(struct holding));
     for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) slot_page_give(&process->slot, (char *)table->rows + at);
     table->capacity = 0;

@@ -96,8 +96,9 @@ struct holding_row {
 enum status holding_row(const struct pager *pager, const struct process *process, uint64_t handle, struct holding_row *row);
 /* Drops rights. */
 void holding_narrow(struct process *process, struct holding *holding, uint32_t rights);
-/* Closes everything, gives the table's pages back. */
-void holding_release_all(struct pager *pager, struct process *process);
+/* Closes everything; then gives the table's pages back. */
+void holding_close_all(struct pager *pager, struct process *process);
+void holding_give_pages(struct process *process);
 
 /* The row of a place, or nullptr; the place of a row. */
 struct holding *holding_at(const struct pager *pager, struct holding_place place);

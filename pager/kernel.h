@@ -69,6 +69,9 @@ enum status seam_test_space(space_id_t space, uint64_t *mapped_pages);
 /* One page of the pager's own memory at a page address of its window (boot_info.image_limit and up). Taken pages are zeroed. NO_MEMORY. */
 enum status seam_page_take(void *address);
 void seam_page_give(void *address);
+/* For a pager that takes over: whether a page of its window is there; giving all back that are there in [first, first + bytes), whole pages. */
+bool seam_page_is_taken(const void *address);
+void seam_pages_give(void *first, uint64_t bytes);
 
 /* Lets the pager read a module's frames: a view of `count_pages` consecutive frames, until it is closed. At most one is open. NO_MEMORY. */
 enum status seam_view_open(frame_id_t first, uint64_t count_pages, const void **view);

@@ -123,6 +123,25 @@ void seam_page_give(void *address)
     (void)status;
 }
 
+bool seam_page_is_taken(const void *address)
+{
+    uint64_t frame, page_bytes;
+    uint32_t attributes;
+    return kernel_space_query(own_space, (uintptr_t)address, &frame, &attributes, &page_bytes) == STATUS_OK;
+}
+
+void seam_pages_give(void *first, uint64_t bytes)
+{
+    for (uint64_t at = 0; at < bytes >> PAGE_SHIFT;) {
+        uint64_t done, unmapped, freed;
+        uint64_t address = (uintptr_t)first + (at << PAGE_SHIFT);
+        enum status status = kernel_space_unmap(own_space, address, (bytes >> PAGE_SHIFT) - at, UNMAP_FREE, &done, &unmapped, &freed);
+        assert(status == STATUS_OK || status == STATUS_AGAIN);
+        (void)status;
+        at += done;
+    }
+}
+
 enum status seam_view_open(frame_id_t first, uint64_t count_pages, const void **view)
 {
     uint64_t at = 0;

@@ -6,6 +6,7 @@
 
 #include "fault.h"
 #include "kernel_machine.h"
+#include "ledger.h"
 #include "pager.h"
 
 static struct pager pager;
@@ -59,22 +60,35 @@ static enum status loop_quick(struct pager_action *action, struct pager_message 
     }
 }
 
+/* Without its boot information, or memory for its ledger, there is no pager. */
+[[noreturn]] static void loop_refuse(void)
+{
+    constexpr uint32_t code = 2;
+    for (;;) {
+        enum status status = kernel_machine_end(code);
+        (void)status;
+    }
+}
+
 void _start(const struct boot_info *boot)
 {
-    struct pager_action action = { .kind = ACTION_END, .code = 2 };
     kernel_machine_initialise(boot);
-    if (pager_initialise(&pager, boot) == STATUS_OK) pager_start(&pager, &action);
-    struct pager_message received = { 0 };
+    enum status ready = pager_initialise(&pager, boot);
+    if (ready != STATUS_OK) loop_refuse();
+    /* Both lie where they are not lost with the pager. */
+    struct pager_message *received = &pager.ledger->received;
+    struct pager_action *action = &pager.ledger->action;
+    pager_start(&pager, action);
     for (;;) {
         struct message message;
-        enum status status = loop_step(&action, &message);
+        enum status status = loop_step(action, &message);
         if (status == STATUS_OK) {
-            loop_receive(&received, &message);
-            status = loop_quick(&action, &received);
+            loop_receive(received, &message);
+            status = loop_quick(action, received);
         }
-        if (status == STATUS_OK) pager_handle(&pager, &received, &action);
-        else if (action.kind == ACTION_RESOLVE) pager_resolve_failed(&pager, &received, status, &action);
-        else if (action.kind == ACTION_POLL) pager_work(&pager, &action);
-        else action_wait(&action); /* whom it answered has ended meanwhile */
+        if (status == STATUS_OK) pager_handle(&pager, received, action);
+        else if (action->kind == ACTION_RESOLVE) pager_resolve_failed(&pager, received, status, action);
+        else if (action->kind == ACTION_POLL) pager_work(&pager, action);
+        else action_wait(action); /* whom it answered has ended meanwhile */
     }
 }

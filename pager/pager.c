@@ -6,6 +6,7 @@
 
 #include "arguments.h"
 #include "fault.h"
+#include "ledger.h"
 #include "report.h"
 #include "request.h"
 #include "waits.h"
@@ -57,8 +58,9 @@ enum status pager_initialise(struct pager *pager, const struct boot_info *boot)
     uint32_t failed;
     pager->audits = seam_test_check(&failed) == STATUS_OK;
     enum status status = module_read_all(pager);
-    if (status == STATUS_OK) pager_read_arguments(pager);
-    return status;
+    if (status != STATUS_OK) return status;
+    pager_read_arguments(pager);
+    return ledger_begin(pager);
 }
 
 /* Puts a module's name and its command line's arguments together as process_create() takes them; 0: too long. */
@@ -111,6 +113,7 @@ static void pager_start_module(struct pager *pager, const struct module *module)
     else if (family->pages.pool != nullptr) status = process_create(pager, family, group[0], module, pager->text, bytes, &process);
     if (status == STATUS_OK) {
         if (count_groups > 1) status = group_join(process, group[1]); /* needs no page; EXISTS: it was named twice */
+        journal_save(&process->state, sizeof(process->state));
         process->is_from_boot = true;
         process_tell_start(pager, process);
         return;
@@ -136,8 +139,17 @@ void pager_start(struct pager *pager, struct pager_action *action)
     action_wait(action);
     report("pager: started incarnation=%u modules=%u", pager->boot->incarnation, pager->count_modules);
     family_initialise_all(pager);
-    for (uint32_t i = 0; i < pager->count_modules; i++)
+    ledger_keep_promises(pager);
+    pager_start_rest(pager, action);
+}
+
+void pager_start_rest(struct pager *pager, struct pager_action *action)
+{
+    for (uint32_t i = pager->ledger->count_started; i < pager->count_modules; i++) {
         if (module_is_program(&pager->modules[i])) pager_start_module(pager, &pager->modules[i]);
+        pager->ledger->count_started = i + 1;
+        ledger_commit(pager);
+    }
     if (pager->count_running == 0) pager_idle(pager, action);
     waits_begin(pager);
 }
@@ -156,6 +168,7 @@ static void pager_answer_ready(struct pager *pager, struct pager_action *action)
         action->word[1] = wait->word[1];
         pager->ready_first = wait->next_ready;
         if (pager->ready_first == nullptr) pager->ready_last = nullptr;
+        process_save_wait(process);
         *wait = (struct wait){ 0 };
     }
     if ((pager->ready_first == nullptr && pager->work_first == nullptr) || pager->is_waking || action->kind == ACTION_POLL) return;
@@ -167,6 +180,7 @@ static void pager_answer_ready(struct pager *pager, struct pager_action *action)
 static void pager_finish(struct pager *pager, uint32_t were_running, struct pager_action *action)
 {
     if (pager->ready_first != nullptr || pager->work_first != nullptr) pager_answer_ready(pager, action);
+    ledger_close(pager);
     if (pager->count_running < were_running && pager->audits && !pager_audit(pager)) pager->has_failed = true;
     if (were_running > 0 && pager->count_running == 0) pager_idle(pager, action);
 }
@@ -196,6 +210,7 @@ void pager_work(struct pager *pager, struct pager_action *action)
 
 void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
 {
+    pager->ledger->done_token = LEDGER_NOBODY;
     action_wait(action);
     uint32_t were_running = pager->count_running;
     if (message->tag & TAG_FAULT) fault_handle(pager, message, action);

@@ -82,6 +82,8 @@ static inline void action_end(struct pager_action *action, uint32_t code)
     action->code = code;
 }
 
+struct ledger;
+
 /* A group that the command lines of modules name. */
 struct boot_group {
     struct text_span name;
@@ -126,16 +128,20 @@ struct pager {
     bool is_quick;                /* faults are not traced */
     bool audits;                  /* the kernel was built for tests: everything is checked whenever a process has ended */
     bool has_failed;              /* a program of the boot did not exit with status 0 */
-    char text[MESSAGE_BUFFER_BYTES]; /* the message's part in the buffer, copied before anything else uses the buffer */
+    char *text;                   /* the message's part in the buffer, copied before anything else uses the buffer (ledger.h) */
+    struct ledger *ledger;        /* what a pager that takes over begins with */
 };
 
 /* Bytes of the pager's window, from boot_info.image_limit up. The slots come first. */
-constexpr uint64_t PAGER_WINDOW_BYTES = (PROCESS_LIMIT + 1) * SLOT_BYTES; /* the slots begin at a multiple of their size */
+constexpr uint64_t PAGER_WINDOW_BYTES = (PROCESS_LIMIT + 2) * SLOT_BYTES; /* the slots begin at a multiple of their size; the ledger is behind them */
 
 /* Checks the boot information and makes an empty state. BAD_BOOT_INFO. `pager` is all zero. */
 enum status pager_initialise(struct pager *pager, const struct boot_info *boot);
 /* Starts the programs that came with the kernel; says what the loop does first. */
 void pager_start(struct pager *pager, struct pager_action *action);
+
+/* Starts those that have not been started. */
+void pager_start_rest(struct pager *pager, struct pager_action *action);
 
 void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action);
 /* ACTION_POLL found nothing waiting. */

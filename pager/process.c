@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "fill.h"
+#include "ledger.h"
 #include "output.h"
 #include "pager.h"
 #include "process_start.h"
@@ -85,6 +86,7 @@ static void process_slot_give(struct pager *pager, struct process *process)
 {
     struct family *family = process->family;
     pager->process[process->index] = nullptr;
+    process->record.magic = 0;
     slot_end(&process->slot);
     quota_remove(&family->processes, 1);
     family_end_if_empty(family);
@@ -92,13 +94,23 @@ static void process_slot_give(struct pager *pager, struct process *process)
 
 /* --- The end --- */
 
-static void process_empty_memory(struct process *process)
+/* Goes before changes of several parts of the record. */
+static void process_save(const struct process *process)
+{
+    journal_save(&process->badge, sizeof(process->badge));
+    journal_save(&process->state, sizeof(process->state));
+    journal_save(&process->space, sizeof(process->space));
+    journal_save(&process->reason, offsetof(struct process, name) - offsetof(struct process, reason));
+    process_save_wait(process);
+}
+
+static void process_empty_memory(struct process *process, space_id_t space)
 {
     struct segment_table *table = &process->segments;
     while (table->count > 0) {
         struct segment *segment = segment_above(table, 0);
         uint64_t gone = 0;
-        enum status status = fill_unmap(process->space, segment->first, segment->limit, segment->fill->unmap_flags, segment->pages, &gone);
+        enum status status = fill_unmap(space, segment->first, segment->limit, segment->fill->unmap_flags, segment->pages, &gone);
         assert(status == STATUS_OK && gone == segment->pages);
         (void)status;
         segment_remove(table, segment);
@@ -106,30 +118,51 @@ static void process_empty_memory(struct process *process)
     segment_table_release(table);
 }
 
-void process_undo(struct pager *pager, struct process *process)
+static void process_end_thread(struct process *process)
 {
-    enum status status;
+    enum status status = STATUS_OK;
     if (process->thread.number != 0) {
         do status = seam_thread_destroy(process->thread);
         while (status == STATUS_AGAIN);
-        assert(status == STATUS_OK);
     }
+    assert(status == STATUS_OK);
+    (void)status;
+    journal_save(&process->thread, sizeof(process->thread));
     process->thread = (thread_id_t){ 0 };
-    watch_end(pager, process);
-    holding_release_all(pager, process);
-    service_release(process);
-    bool has_emptied = group_leave_all(pager, process);
-    process_empty_memory(process);
-    if (process->space.number != 0) {
-        do status = seam_space_destroy(process->space);
+}
+
+static void process_end_space(space_id_t space)
+{
+    enum status status = STATUS_OK;
+    if (space.number != 0) {
+        do status = seam_space_destroy(space);
         while (status == STATUS_AGAIN);
-        assert(status == STATUS_OK);
     }
+    assert(status == STATUS_OK);
+    (void)status;
+}
+
+/* Up to where the record is retired it can be undone; from there on whoever takes over gives back what is left, because no record names it. */
+void process_undo(struct pager *pager, struct process *process)
+{
+    process_end_thread(process);
+    watch_end(pager, process);
+    holding_close_all(pager, process);
+    bool has_emptied = group_leave_all(pager, process);
+    space_id_t space = process->space;
+    process_save(process);
     process->space = (space_id_t){ 0 };
     process->state = PROCESS_ENDED;
     process->badge = 0;
-    quota_remove(&process->family->pages, PROCESS_OBJECTS);
     process->wait = (struct wait){ 0 };
+    ledger_retire(process);
+    ledger_commit(pager);
+    group_give_pages(process);
+    holding_give_pages(process);
+    service_release(process);
+    process_empty_memory(process, space);
+    process_end_space(space);
+    quota_remove(&process->family->pages, PROCESS_OBJECTS);
     if (process->references == 0) process_slot_give(pager, process);
     if (has_emptied) holding_sweep(pager);
 }
@@ -159,6 +192,7 @@ static void process_tell_waiters(struct pager *pager, struct process *ended)
 void process_end(struct pager *pager, struct process *process, enum process_end reason, uint64_t value)
 {
     assert(process->state == PROCESS_RUNNING);
+    pager->ledger->ending = (struct ledger_ending){ process->number, reason, value };
     output_flush(process);
     bool is_good = reason == PROCESS_EXITED && value == 0;
     if (!is_good || process_is_told(pager, process))
@@ -167,6 +201,7 @@ void process_end(struct pager *pager, struct process *process, enum process_end 
     if (process->wait.kind == WAIT_READY) process_unready(pager, process);
     if (process->wait.kind == WAIT_WORK) work_forget(pager, process);
     if (process->wait.kind == WAIT_PROCESS) pager->process[process->wait.process_index]->waiters--;
+    process_save(process);
     process->wait = (struct wait){ 0 };
     process->reason = reason;
     process->value = value;
@@ -175,6 +210,8 @@ void process_end(struct pager *pager, struct process *process, enum process_end 
     process_tell_waiters(pager, process);
     watch_tell(pager, process, PROCESS_EVENT_ENDED);
     process_undo(pager, process);
+    ledger_commit(pager);
+    pager->ledger->ending = (struct ledger_ending){ 0 };
 }
 
 void process_release(struct pager *pager, struct process *process)
@@ -186,10 +223,13 @@ void process_release(struct pager *pager, struct process *process)
 
 /* --- Waiting --- */
 
+void process_save_wait(const struct process *process) { journal_save(&process->wait, offsetof(struct wait, next_ready)); }
+
 void process_wake(struct pager *pager, struct process *process, enum status status, uint64_t word0, uint64_t word1)
 {
     struct wait *wait = &process->wait;
     assert(wait->kind == WAIT_NAME || wait->kind == WAIT_PROCESS || wait->kind == WAIT_WORK);
+    process_save_wait(process);
     wait->kind = WAIT_READY;
     wait->status = status;
     wait->word[0] = word0;

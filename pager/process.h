@@ -36,16 +36,19 @@ constexpr uint64_t PROCESS_THREAD = 1;    /* number of its only thread in the lo
 /* A call that waits for its answer. */
 struct wait {
     enum wait_kind kind;
-    bool was_seen;               /* by waits_look(), at the last look */
     uint64_t token;
     uint32_t process_index;      /* WAIT_PROCESS */
     struct service_name name;    /* WAIT_NAME */
     enum status status;          /* WAIT_READY: the answer */
     uint64_t word[2];
-    struct process *next_ready;
+    struct process *next_ready;  /* from here on nothing is kept (ledger.h) */
+    bool was_seen;               /* by waits_look(), at the last look */
 };
 
+/* What must not be lost comes first, from `badge` up to wait.next_ready; journal_save() goes before each change of it. The rest follows from it and from the
+ * tables of the slot, but for `line`, which is taken as it is found. */
 struct process {
+    struct record record;
     uint64_t badge;  /* of its own messages while it runs; else 0, which no message has */
     uint32_t index;  /* of the slot */
     uint32_t number; /* in the log; from 1, never again */
@@ -53,37 +56,40 @@ struct process {
     bool is_write_execute; /* its autogen segment may be writable and executable at once */
     bool is_from_boot;     /* started with the machine, not by another process */
     struct family *family; /* that is charged */
-    struct slot slot;
     space_id_t space;
     thread_id_t thread;
-
-    struct segment_table segments;
     uint64_t break_first;   /* brk: [break_first, break_address) */
     uint64_t break_address;
     uint64_t autogen_low;   /* autogen: [autogen_low, LAYOUT_AUTOGEN_TOP) */
     uint32_t autogen_protection;
-
+    enum process_end reason;
+    uint64_t value;
+    char name[PROCESS_NAME_BYTES + 1];
     struct group_set groups;
-    struct holding_table holdings;
-    struct service_table services;
     struct watch watch;
     struct wait wait;
+
+    struct slot slot;
+    struct segment_table segments;
+    struct holding_table holdings;
+    struct service_table services;
     struct process *next_work; /* in the pager's list of work */
+    uint8_t group_pages;       /* bit n: page n of its groups is taken */
 
     uint64_t fault_address; /* of the latest fault that mapped nothing */
     uint32_t fault_repeats;
     uint32_t fault_repeats_kept; /* what fault_repeats was before the page that is being mapped */
 
-    enum process_end reason;
-    uint64_t value;
     uint32_t references;
     uint32_t waiters;      /* processes that wait for its end */
 
-    char name[PROCESS_NAME_BYTES + 1];
     uint32_t line_bytes;
     bool line_continues;
     char line[OUTPUT_LINE_BYTES];
 };
+static_assert(offsetof(struct process, record) == 0);
+constexpr size_t PROCESS_KEPT_BYTES = offsetof(struct process, wait) + offsetof(struct wait, next_ready);
+static_assert(offsetof(struct process, groups) % 8 == 0 && offsetof(struct process, watch) % 8 == 0 && offsetof(struct process, wait) % 8 == 0);
 static_assert(sizeof(struct process) <= PAGE_BYTES);
 
 /* Where the tables that begin small lie in a slot; slot.h says where the others do. */
@@ -116,6 +122,8 @@ void process_end(struct pager *pager, struct process *process, enum process_end 
 /* One process handle less: an ended process that nobody can ask about any more gives its record back. */
 void process_release(struct pager *pager, struct process *process);
 
+/* Goes before each change of `wait`. */
+void process_save_wait(const struct process *process);
 /* Answers the call that a process waits in; the reply goes out with one of the next actions. */
 void process_wake(struct pager *pager, struct process *process, enum status status, uint64_t word0, uint64_t word1);
 

@@ -9,6 +9,7 @@
 
 #include "elf.h"
 #include "fill.h"
+#include "ledger.h"
 #include "report.h"
 
 /* Whether the pages of a part of an image may be the module's own frames: nobody writes to them, and they hold nothing but the part. */
@@ -157,6 +158,7 @@ enum status process_create(struct pager *pager, struct family *family, uint32_t 
     // Commit: nothing below may fail.
     made->state = PROCESS_RUNNING;
     made->badge = process_badge(made);
+    ledger_admit(made);
     pager->count_running++;
     watch_tell(pager, made, PROCESS_EVENT_STARTED);
     *process = made;

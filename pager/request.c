@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ledger.h"
 #include "output.h"
 #include "report.h"
 
@@ -44,7 +45,8 @@ void request_handle(struct pager *pager, const struct pager_message *message, st
         request_reply(pager, action, message->token, STATUS_BAD_STATE, &answer);
         return;
     }
-    if (length > 0) memcpy(pager->text, pager->buffer, length);
+    if (length > 0 && pager->ledger->text_token != message->token) memcpy(pager->text, pager->buffer, length);
+    pager->ledger->text_token = message->token;
     struct request request = {
         .caller = caller, .target = parts.holder != nullptr ? parts.process : nullptr, .word = message->word,
         .text = pager->text, .text_bytes = length, .token = message->token,

@@ -184,6 +184,7 @@ enum status request_name_publish(struct pager *pager, const struct request *requ
 
     // Commit: nothing below may fail.
     assert(holding->process_index == process->index);
+    service_save(service);
     service->name = name;
     service->name_slot = holding_place(process, holding).slot;
     name_tell_waiters(pager, process, holding->service_slot);
@@ -203,6 +204,7 @@ enum status request_name_find(struct pager *pager, const struct request *request
     uint32_t service;
     if (service_find(pager, &name, &process->groups, &owner, &service) == nullptr) {
         if (request->word[0] == 0) return STATUS_NOT_FOUND;
+        process_save_wait(process);
         process->wait = (struct wait){ .kind = WAIT_NAME, .token = request->token, .name = name };
         answer->is_deferred = true;
         return STATUS_OK;

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "fill.h"
+#include "journal.h"
 #include "range.h"
 #include "report.h"
 #include "request.h"
@@ -44,7 +45,7 @@ static enum status memory_shrink(struct process *process, enum segment_kind kind
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
-    uint64_t left = segment->pages - layout_pages(first, limit);
+    uint64_t left = segment->pages - gone;
     if (left == 0) segment_remove(&process->segments, segment);
     else segment_resize(&process->segments, segment, segment->limit == limit ? segment->first : limit, segment->limit == limit ? first : segment->limit, left);
     return STATUS_OK;
@@ -64,6 +65,7 @@ enum status request_brk([[maybe_unused]] struct pager *pager, const struct reque
     if (new_limit < old_limit) status = memory_shrink(process, SEGMENT_BRK, new_limit, old_limit);
     if (status != STATUS_OK) return status;
     answer->word[0] = process->break_address;
+    journal_save(&process->break_address, sizeof(process->break_address));
     process->break_address = (uint64_t)target;
     return STATUS_OK;
 }
@@ -81,6 +83,7 @@ enum status request_autogen_move([[maybe_unused]] struct pager *pager, const str
     if (new_first < old_first) status = memory_grow(process, SEGMENT_AUTOGEN, new_first, old_first, process->autogen_protection);
     if (new_first > old_first) status = memory_shrink(process, SEGMENT_AUTOGEN, old_first, new_first);
     if (status != STATUS_OK) return status;
+    journal_save(&process->autogen_low, sizeof(process->autogen_low));
     process->autogen_low = (uint64_t)target;
     answer->word[0] = process->autogen_low;
     return STATUS_OK;
@@ -94,6 +97,7 @@ enum status request_autogen_flip([[maybe_unused]] struct pager *pager, const str
     uint32_t protection = request->word[0] == 1 ? PROTECTION_EXECUTE : PROTECTION_WRITE;
     struct segment *segment = segment_find_kind(&process->segments, SEGMENT_AUTOGEN);
     if (segment != nullptr) range_set_protection(process, segment, protection);
+    journal_save(&process->autogen_protection, sizeof(process->autogen_protection));
     process->autogen_protection = protection;
     return STATUS_OK;
 }

@@ -49,6 +49,7 @@ enum status request_process_wait([[maybe_unused]] struct pager *pager, const str
         return STATUS_OK;
     }
     target->waiters++;
+    process_save_wait(request->caller);
     request->caller->wait = (struct wait){ .kind = WAIT_PROCESS, .token = request->token, .process_index = target->index };
     answer->is_deferred = true;
     return STATUS_OK;

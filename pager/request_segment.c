@@ -37,6 +37,7 @@ static bool segment_unmap_later(struct pager *pager, const struct request *reque
     range_cut(process, limit);
     for (struct segment *segment = segment_find(table, first); segment != nullptr && segment->first < limit; segment = segment_find(table, segment->limit))
         segment_set_going(segment);
+    process_save_wait(process);
     process->wait = (struct wait){ .kind = WAIT_WORK, .token = request->token };
     work_add(pager, process);
     return true;
@@ -131,7 +132,7 @@ enum status request_seal([[maybe_unused]] struct pager *pager, const struct requ
     enum status status = segment_isolate(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
     for (struct segment *at = segment_find(&process->segments, first); at != nullptr && at->first < limit; at = segment_find(&process->segments, at->limit))
-        at->is_sealed = true;
+        segment_set_sealed(at);
     segment_rejoin(process, first, limit);
     return STATUS_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "abi/message.h"
 #include "fill.h"
+#include "journal.h"
 
 void segment_table_initialise(struct segment_table *table, struct slot *slot)
 {
@@ -90,6 +91,9 @@ const struct segment *segment_nearest(const struct segment_table *table, uint64_
 
 /* --- Rows --- */
 
+/* Goes before each change of a row. */
+static inline void row_save(const struct segment *row) { journal_save(row, SEGMENT_KEPT_BYTES); }
+
 enum status segment_reserve(struct segment_table *table, uint32_t count)
 {
     if (count > SEGMENT_LIMIT - table->count) return STATUS_LIMIT;
@@ -108,6 +112,7 @@ static struct segment *row_take(struct segment_table *table, const struct segmen
     struct segment *row = row_at(table, table->free);
     if (table->free != 0) table->free = (uint32_t)row->next;
     else row = &table->rows[table->used++];
+    row_save(row);
     *row = *segment;
     table->count++;
     table->recent = nullptr;
@@ -116,6 +121,7 @@ static struct segment *row_take(struct segment_table *table, const struct segmen
 
 static void row_give(struct segment_table *table, struct segment *row)
 {
+    row_save(row);
     *row = (struct segment){ .next = table->free };
     table->free = row_distance(table, row);
     table->count--;
@@ -188,13 +194,6 @@ static bool is_mapped(uint64_t address) { return directory_index(address) < DIRE
 
 /* --- What follows from a row --- */
 
-uint64_t segment_tables_of(uint64_t first, uint64_t limit, unsigned level)
-{
-    constexpr unsigned bits = sizeof(void *) == 8 ? 9 : 10; /* of an address that one table decides */
-    unsigned shift = PAGE_SHIFT + bits * level;
-    return ((limit - 1) >> shift) - (first >> shift) + 1;
-}
-
 /* Sets what follows from range, fill and protection (invariant 6). */
 static void segment_refresh(struct segment *segment)
 {
@@ -261,6 +260,7 @@ void segment_resize(struct segment_table *table, struct segment *segment, uint64
     quota_remove(&table->family->pages, segment_charge(segment));
     bool is_fixed = !is_mapped(segment->first);
     if (is_fixed) fixed_remove(table, segment);
+    row_save(segment);
     segment->first = first;
     segment->limit = limit;
     segment->pages = pages;
@@ -272,6 +272,7 @@ void segment_resize(struct segment_table *table, struct segment *segment, uint64
 /* Gives a row the range of a joined one; `first` to `limit` is what it did not have. */
 static void segment_extend(struct segment_table *table, struct segment *row, const struct segment *joined, uint64_t first, uint64_t limit)
 {
+    row_save(row);
     row->frame = joined->frame;
     segment_resize(table, row, joined->first, joined->limit, joined->pages);
     mapped_set(table, first, limit, row_distance(table, row));
@@ -392,49 +393,26 @@ void segment_table_release(struct segment_table *table)
     segment_table_initialise(table, table->slot);
 }
 
-/* --- What it is charged, what its pages may --- */
+/* --- Marks and protection --- */
 
-uint64_t segment_tables(uint64_t first, uint64_t limit, uint64_t pages)
+void segment_set_sealed(struct segment *segment)
 {
-    uint64_t bound = 0;
-    for (unsigned level = 1; level <= SEGMENT_LEVELS; level++) {
-        uint64_t tables = segment_tables_of(first, limit, level);
-        bound += tables < pages ? tables : pages;
-    }
-    return bound;
-}
-
-uint64_t segment_charge(const struct segment *segment)
-{
-    return segment->pages * segment->fill->page_charge + segment_tables(segment->first, segment->limit, segment->pages);
-}
-
-uint64_t segment_charge_more(const struct segment *segment, uint64_t count)
-{
-    uint64_t charge = count * segment->fill->page_charge;
-    if (segment->pages >= segment->tables) return charge;
-    return charge + segment_tables(segment->first, segment->limit, segment->pages + count) - segment_tables(segment->first, segment->limit, segment->pages);
+    row_save(segment);
+    segment->is_sealed = true;
 }
 
 void segment_set_going(struct segment *segment)
 {
+    row_save(segment);
     segment->is_going = true;
     segment_refresh(segment);
 }
 
 void segment_set_protection(struct segment *segment, uint32_t protection)
 {
+    row_save(segment);
     segment->protection = (uint8_t)protection;
     segment_refresh(segment);
-}
-
-uint32_t segment_attributes(uint32_t protection)
-{
-    uint32_t attributes = ATTRIBUTE_READ;
-    if (protection & PROTECTION_WRITE) attributes |= ATTRIBUTE_WRITE;
-    if (protection & PROTECTION_EXECUTE) attributes |= ATTRIBUTE_EXECUTE;
-    if ((attributes & ATTRIBUTE_WRITE) && (attributes & ATTRIBUTE_EXECUTE)) attributes |= ATTRIBUTE_WRITE_EXECUTE;
-    return attributes;
 }
 
 /* --- The check --- */

@@ -43,22 +43,26 @@ struct segment_rules {
 
 const struct segment_rules *segment_rules_of(enum segment_kind kind);
 
+/* What must not be lost comes first, up to `pages`: journal_save() goes before each change of it. */
 struct segment {
     uint64_t first;
     uint64_t limit;
-    uint64_t pages;          /* mapped */
     const struct fill *fill;
-    uint64_t next;           /* where the next fault comes if pages are touched in order */
     uint32_t frame;          /* of the page at `first`; FRAME_FRESH where each page gets one of its own */
-    uint32_t tables;         /* lowest page tables that the range touches, the most of any level */
     enum segment_kind kind;
     uint8_t protection;      /* PROTECTION_... */
+    bool is_sealed;          /* refuses every change until the process ends */
+    bool is_going;           /* removed: nobody may use it any more, its pages are being taken out */
+
+    uint64_t pages;          /* mapped */
+    uint64_t next;           /* where the next fault comes if pages are touched in order */
+    uint32_t tables;         /* lowest page tables that the range touches, the most of any level */
     uint8_t attributes;      /* ATTRIBUTE_... of its pages, from the protection */
     uint8_t refuses;         /* FAULT_... accesses that fault_quick() leaves to fault_page() */
     uint8_t run;             /* faults in a row that came at `next` */
-    bool is_sealed;          /* refuses every change until the process ends */
-    bool is_going;           /* removed: nobody may use it any more, its pages are being taken out */
 };
+constexpr size_t SEGMENT_KEPT_BYTES = offsetof(struct segment, pages);
+static_assert(SEGMENT_KEPT_BYTES == 32 && sizeof(struct segment) == 56);
 
 constexpr uint32_t SEGMENT_LIMIT = 1 << 18; /* of a process */
 constexpr uint32_t SEGMENT_FIXED = 8;       /* outside of the mmap area */
@@ -133,6 +137,8 @@ uint64_t segment_charge_more(const struct segment *segment, uint64_t count);
 /* Sets a segment's range and pages, and moves the family's charge from what it was to what it is. */
 void segment_resize(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages);
 
+/* Makes a segment refuse every change. */
+void segment_set_sealed(struct segment *segment);
 /* Marks a segment as removed: see work.h. */
 void segment_set_going(struct segment *segment);
 /* Sets what its pages may be used for; those that are mapped stay as they are. */

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "journal.h"
 #include "pager.h"
 #include "process.h"
 
@@ -26,6 +27,8 @@ bool service_name_matches(const struct service_name *name, const struct service_
     return wanted->group != GROUP_NONE ? name->group == wanted->group : group_set_contains(groups, name->group);
 }
 
+void service_save(const struct service *service) { journal_save(service, sizeof(*service)); }
+
 enum status service_create(struct process *process, uint32_t *slot)
 {
     struct service_table *table = &process->services;
@@ -39,6 +42,7 @@ enum status service_create(struct process *process, uint32_t *slot)
     while (table->rows[free].endpoint.number != 0) free++;
     assert(free < SERVICE_LIMIT);
     enum status status = quota_check(&process->family->pages, SERVICE_CHARGE);
+    service_save(&table->rows[free]);
     if (status == STATUS_OK) status = seam_endpoint_create(&table->rows[free].endpoint);
     if (status != STATUS_OK) return status;
 
@@ -56,7 +60,8 @@ void service_end(struct process *process, uint32_t slot)
     enum status status;
     do status = seam_endpoint_destroy(service->endpoint);
     while (status == STATUS_AGAIN);
-    assert(status == STATUS_OK);
+    assert(status == STATUS_OK || status == STATUS_BAD_OBJECT); /* gone: the pager was lost right after it */
+    service_save(service);
     *service = (struct service){ 0 };
     process->services.count--;
     quota_remove(&process->family->pages, SERVICE_CHARGE);
@@ -64,6 +69,7 @@ void service_end(struct process *process, uint32_t slot)
 
 static void service_forget_name(struct service *service)
 {
+    service_save(service);
     service->name = (struct service_name){ 0 };
     service->name_slot = 0;
 }

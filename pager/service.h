@@ -46,6 +46,8 @@ bool service_name_matches(const struct service_name *name, const struct service_
 
 /* Makes an endpoint that `process` receives at. LIMIT, NO_MEMORY. */
 enum status service_create(struct process *process, uint32_t *slot);
+/* Goes before each change of a row. */
+void service_save(const struct service *service);
 /* Ends it: who waits there gets PEER_ENDED from the kernel. Its handles are the caller's business. */
 void service_end(struct process *process, uint32_t slot);
 /* Takes the name back if it was published through this handle, or in this group. */

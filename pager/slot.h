@@ -32,6 +32,14 @@ static_assert(SLOT_BOOKS + SLOT_BOOKS_BYTES <= SLOT_BYTES);
 constexpr uint32_t SLOT_CHUNKS = SLOT_BYTES / SLOT_CHUNK_BYTES;
 constexpr uint64_t SLOT_TABLES = 1; /* above the lowest */
 
+/* What a slot begins with; journal.h says what it is for. */
+struct record {
+    uint64_t magic;    /* RECORD_MAGIC once it is finished */
+    uint64_t sum;      /* of everything in the slot that must not be lost */
+    uint64_t before;   /* the sum before change `sequence` */
+    uint64_t sequence;
+};
+
 struct slot {
     char *base;
     struct family *family;      /* that is charged */

@@ -7,10 +7,14 @@
 #include <assert.h>
 #include <string.h>
 
+#include "journal.h"
 #include "pager.h"
 #include "process.h"
 
 static_assert(WATCH_EVENTS * sizeof(struct watch_event) <= PAGE_BYTES && WATCH_NAME_BYTES == PROCESS_NAME_BYTES);
+
+/* Goes before each change of a watch. Its ring is not kept by the journal: what was taken back is written again, in the same place. */
+static void watch_save(const struct watch *watch) { journal_save(watch, sizeof(*watch)); }
 
 enum status watch_begin(struct pager *pager, struct process *process, uint32_t service_slot, uint64_t bits)
 {
@@ -19,9 +23,11 @@ enum status watch_begin(struct pager *pager, struct process *process, uint32_t s
         struct watch_event *ring = (struct watch_event *)((char *)process + SLOT_WATCH);
         enum status status = slot_page_take(&process->slot, ring);
         if (status != STATUS_OK) return status;
+        watch_save(watch);
         *watch = (struct watch){ .ring = ring };
         pager->count_watchers++;
     }
+    watch_save(watch);
     watch->service_slot = service_slot;
     watch->bits = bits;
     return STATUS_OK;
@@ -31,6 +37,7 @@ void watch_end(struct pager *pager, struct process *process)
 {
     if (process->watch.ring == nullptr) return;
     slot_page_give(&process->slot, process->watch.ring);
+    watch_save(&process->watch);
     process->watch = (struct watch){ 0 };
     pager->count_watchers--;
 }
@@ -47,6 +54,7 @@ static uint32_t watch_group(const struct process *one, const struct process *oth
 
 static void watch_add(struct watch *watch, const struct process *process, enum process_event kind, uint32_t group)
 {
+    watch_save(watch);
     if (watch->count == WATCH_EVENTS) {
         watch->count_lost++;
         return;
@@ -75,6 +83,7 @@ void watch_tell(struct pager *pager, const struct process *process, enum process
 bool watch_take(struct watch *watch, struct watch_event *event, uint32_t *lost)
 {
     if (watch->count == 0) return false;
+    watch_save(watch);
     *event = watch->ring[watch->first];
     watch->first = (watch->first + 1) % WATCH_EVENTS;
     watch->count--;

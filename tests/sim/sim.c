@@ -12,6 +12,7 @@
 
 #include "fault.h"
 #include "host.h"
+#include "ledger.h"
 #include "microkernel/endpoint.h"
 #include "microkernel/handle.h"
 #include "microkernel/kernel.h"
@@ -27,8 +28,6 @@ struct thread *sim_thread;
 struct space *sim_space;
 
 static struct boot_info boot;
-static struct pager_action action;
-static struct pager_message received;
 static char *window;
 static uint32_t ended;
 static uint64_t free_at_boot;
@@ -82,9 +81,10 @@ enum status sim_pager_call(enum call_number number, uint64_t argument[CALL_ARGUM
 
 static void do_action(void)
 {
+    const struct pager_action *action = &sim_pager.ledger->action;
     uint64_t argument[CALL_ARGUMENTS] = { HANDLE_PAGER };
     enum call_number number = CALL_receive;
-    switch (action.kind) {
+    switch (action->kind) {
     case ACTION_WAIT:
         argument[1] = RECEIVE_WAIT;
         break;
@@ -93,27 +93,27 @@ static void do_action(void)
         break;
     case ACTION_REPLY:
         number = CALL_reply_receive;
-        argument[1] = action.tag;
-        memcpy(&argument[2], action.word, sizeof(action.word));
-        argument[8] = action.token;
+        argument[1] = action->tag;
+        memcpy(&argument[2], action->word, sizeof(action->word));
+        argument[8] = action->token;
         break;
     case ACTION_HANDLE:
         number = CALL_handle_resolve;
-        argument[1] = action.row.endpoint.number;
-        argument[2] = action.row.badge;
-        argument[3] = action.row.rights;
-        argument[8] = action.token;
+        argument[1] = action->row.endpoint.number;
+        argument[2] = action->row.badge;
+        argument[3] = action->row.rights;
+        argument[8] = action->token;
         break;
     case ACTION_RESOLVE:
         number = CALL_resolve;
-        argument[1] = action.page;
-        argument[2] = action.frame;
-        argument[3] = action.count_pages;
-        argument[8] = action.token;
+        argument[1] = action->page;
+        argument[2] = action->frame;
+        argument[3] = action->count_pages;
+        argument[8] = action->token;
         break;
     case ACTION_END:
         number = CALL_machine_end;
-        argument[0] = action.code;
+        argument[0] = action->code;
         break;
     }
     count_calls++;
@@ -128,21 +128,23 @@ static void do_action(void)
 
 void sim_run(void)
 {
+    struct pager_message *received = &sim_pager.ledger->received;
+    struct pager_action *action = &sim_pager.ledger->action;
     while (processor.current == sim_thread && ended == 0) {
         const uint64_t *argument = sim_thread->context.call.argument;
         enum status status = (enum status)sim_thread->context.call.number;
         if (status == STATUS_OK) {
-            received = (struct pager_message){ .badge = argument[0], .tag = argument[1], .token = argument[8] };
-            memcpy(received.word, &argument[2], sizeof(received.word));
-            struct fault_answer answer = fault_quick(&sim_pager, &received);
-            if (answer.count_pages != 0) action_resolve(&action, received.token, &answer);
-            else pager_handle(&sim_pager, &received, &action);
-        } else if (action.kind == ACTION_RESOLVE) {
-            pager_resolve_failed(&sim_pager, &received, status, &action);
-        } else if (action.kind == ACTION_POLL) {
-            pager_work(&sim_pager, &action);
+            *received = (struct pager_message){ .badge = argument[0], .tag = argument[1], .token = argument[8] };
+            memcpy(received->word, &argument[2], sizeof(received->word));
+            struct fault_answer answer = fault_quick(&sim_pager, received);
+            if (answer.count_pages != 0) action_resolve(action, received->token, &answer);
+            else pager_handle(&sim_pager, received, action);
+        } else if (action->kind == ACTION_RESOLVE) {
+            pager_resolve_failed(&sim_pager, received, status, action);
+        } else if (action->kind == ACTION_POLL) {
+            pager_work(&sim_pager, action);
         } else {
-            action_wait(&action);
+            action_wait(action);
         }
         do_action();
     }
@@ -217,7 +219,7 @@ void sim_enter_pager(void) { take_processor(); }
 
 void sim_leave_pager(void)
 {
-    action_wait(&action);
+    action_wait(&sim_pager.ledger->action);
     do_action();
     sim_run();
 }
@@ -239,6 +241,7 @@ void sim_stop(void)
         if (process != nullptr && process->state == PROCESS_RUNNING) process_end(&sim_pager, process, PROCESS_EXITED, 0);
     }
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) assert(sim_pager.process[i] == nullptr);
+    if (sim_pager.ledger != nullptr) seam_pages_give(sim_pager.ledger, LEDGER_BYTES);
     assert(frame_count_free() == free_at_boot);
     enum status status = endpoint_destroy(endpoint_find(boot.endpoint));
     assert(status == STATUS_OK);
@@ -274,7 +277,7 @@ void sim_start(const struct sim_options *options, const struct sim_module *modul
     enum status status = sim_boot(options, modules, count_modules, nullptr);
     assert(status == STATUS_OK);
     (void)status;
-    pager_start(&sim_pager, &action);
+    pager_start(&sim_pager, &sim_pager.ledger->action);
     do_action();
     sim_run();
 }

@@ -215,6 +215,26 @@ void seam_page_give(void *address)
     (void)failed;
 }
 
+bool seam_page_is_taken(const void *address)
+{
+    frame_id_t frame;
+    return seam_space_query(own_space(), (uintptr_t)address, &frame) == STATUS_OK;
+}
+
+void seam_pages_give(void *first, uint64_t bytes)
+{
+    for (uint64_t at = 0; at < bytes >> PAGE_SHIFT;) {
+        struct seam_unmapped step = { 0 };
+        enum status status = seam_space_unmap(own_space(), (uintptr_t)first + (at << PAGE_SHIFT), (bytes >> PAGE_SHIFT) - at, UNMAP_FREE, &step);
+        assert(status == STATUS_OK || status == STATUS_AGAIN);
+        (void)status;
+        at += step.done_pages;
+    }
+    int failed = mprotect(first, bytes, PROT_NONE);
+    assert(failed == 0);
+    (void)failed;
+}
+
 constexpr uint64_t VIEW_FIRST = (uint64_t)1 << 40;
 
 enum status seam_view_open(frame_id_t first, uint64_t count_pages, const void **view)

@@ -1,0 +1,162 @@
+/* The journal of the pager's records. See journal.h.
+ *
+ * An entry is a head and the words. A head that is damaged is noticed by its check, a word that is damaged by the sum of its record, once it is put back. There
+ * are a few entries in a change; a journal that is full commits by itself, which only a change of very many records brings about. */
+#include "journal.h"
+
+#include <assert.h>
+#include <string.h>
+
+constexpr uint64_t WEIGHT = 0x9e3779b97f4a7c15; /* 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming, 3, 6.4), odd */
+/* The head of an entry: how many words, where the first lies in the window, and a check of both. */
+constexpr unsigned COUNT_BITS = 12;
+constexpr unsigned FIRST_BITS = 36;
+constexpr unsigned PLACE_BITS = COUNT_BITS + FIRST_BITS;
+
+static struct journal *journal;
+static uint64_t *window;
+static uint64_t window_words;
+
+void journal_open(struct journal *opened, char *first, uint64_t bytes)
+{
+    journal = opened;
+    window = (uint64_t *)first;
+    window_words = opened != nullptr ? bytes / sizeof(uint64_t) : 0;
+    if (opened != nullptr && opened->sequence == 0) opened->sequence = 1;
+}
+
+/* The order of stores is what the journal is about. */
+static inline void in_order(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+static inline uint64_t weight_of(uint64_t word) { return (2 * word + 1) * WEIGHT; }
+
+static inline uint64_t sum_of(const uint64_t *words, uint64_t at, uint64_t count)
+{
+    uint64_t sum = 0;
+    uint64_t weight = weight_of(at);
+    for (uint64_t i = 0; i < count; i++, weight += 2 * WEIGHT) sum += words[i] * weight;
+    return sum;
+}
+
+uint64_t journal_sum(const char *base, const void *first, uint64_t bytes)
+{
+    return sum_of(first, (uint64_t)((const char *)first - base) / sizeof(uint64_t), bytes / sizeof(uint64_t));
+}
+
+/* --- Entries --- */
+
+constexpr uint64_t SLOT_WORDS = SLOT_BYTES / sizeof(uint64_t);
+
+static inline struct record *record_of(uint64_t word) { return (struct record *)(window + word / SLOT_WORDS * SLOT_WORDS); }
+static inline uint64_t head_make(uint64_t first, uint64_t count)
+{
+    uint64_t place = first << COUNT_BITS | count;
+    return place | place * WEIGHT >> PLACE_BITS << PLACE_BITS;
+}
+static inline uint64_t head_first(uint64_t head) { return head % ((uint64_t)1 << PLACE_BITS) >> COUNT_BITS; }
+static inline uint64_t head_count(uint64_t head) { return head % (1 << COUNT_BITS); }
+
+static inline void entry_append(uint64_t head)
+{
+    uint64_t *entry = journal->entry + journal->used;
+    const uint64_t *from = window + head_first(head);
+    uint64_t count = head_count(head);
+    *entry++ = head;
+    for (uint64_t i = 0; i < count; i++) entry[i] = from[i];
+    in_order();
+    journal->used += 1 + count; /* invariant 1 */
+    in_order();
+}
+static_assert(offsetof(struct record, magic) == 0);
+
+static inline void record_keep_sum(struct record *record)
+{
+    if (record->sequence == journal->sequence) return;
+    record->before = record->sum;
+    in_order();
+    record->sequence = journal->sequence;
+}
+
+static inline bool journal_has(uint64_t head)
+{
+    for (uint64_t at = 0; at < journal->used; at += 1 + head_count(journal->entry[at]))
+        if (journal->entry[at] == head) return true;
+    return false;
+}
+
+void journal_save(const void *what, size_t bytes)
+{
+    uint64_t offset = (uintptr_t)what - (uintptr_t)window;
+    uint64_t first = offset / sizeof(uint64_t);
+    if (first >= window_words) return;
+    struct record *record = record_of(first);
+    if (record->magic != RECORD_MAGIC) return; /* invariant 3 */
+    uint64_t count = (offset + bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t) - first;
+    uint64_t head = head_make(first, count);
+    if (journal_has(head)) return; /* invariant 2 */
+    if (journal->used + 1 + count > JOURNAL_WORDS) journal_commit();
+    record_keep_sum(record);
+    entry_append(head);
+}
+
+void journal_commit(void)
+{
+    if (journal == nullptr || journal->used == 0) return;
+    for (uint64_t at = 0; at < journal->used;) {
+        const uint64_t *old = journal->entry + at;
+        uint64_t first = head_first(*old), count = head_count(*old);
+        old++;
+        at += 1 + count;
+        struct record *record = record_of(first);
+        uint64_t place = first % SLOT_WORDS;
+        if (place == 0 || record->magic != RECORD_MAGIC) continue;
+        uint64_t change = 0;
+        uint64_t weight = weight_of(place);
+        for (uint64_t i = 0; i < count; i++, weight += 2 * WEIGHT) change += (window[first + i] - old[i]) * weight;
+        record->sum += change;
+    }
+    in_order();
+    journal->used = 0;
+    in_order();
+    journal->sequence++;
+}
+
+void journal_admit(struct record *record, uint64_t magic, uint64_t sum)
+{
+    if (journal != nullptr) {
+        if (journal->used + 2 > JOURNAL_WORDS) journal_commit();
+        record_keep_sum(record);
+        entry_append(head_make((uint64_t)((uint64_t *)record - window), 1));
+    }
+    record->sum = sum;
+    record->magic = magic;
+}
+
+/* Whether an entry may be put back: its head is right, and its words are there. */
+static bool entry_check(const uint64_t *entry, uint64_t left)
+{
+    uint64_t first = head_first(*entry), count = head_count(*entry), limit = first + count;
+    if (*entry != head_make(first, count) || count == 0 || count >= left || limit > window_words) return false;
+    if ((limit - 1) / SLOT_WORDS != first / SLOT_WORDS) return false;
+    for (uint64_t page = first * sizeof(uint64_t) / PAGE_BYTES; page <= (limit - 1) * sizeof(uint64_t) / PAGE_BYTES; page++)
+        if (!seam_page_is_taken((char *)window + page * PAGE_BYTES)) return false;
+    return true;
+}
+
+bool journal_undo(void)
+{
+    bool is_whole = journal->used <= JOURNAL_WORDS;
+    for (uint64_t at = 0; is_whole && at < journal->used;) {
+        const uint64_t *entry = journal->entry + at;
+        is_whole = entry_check(entry, journal->used - at);
+        if (!is_whole) break;
+        memcpy(window + head_first(*entry), entry + 1, head_count(*entry) * sizeof(uint64_t));
+        struct record *record = record_of(head_first(*entry));
+        if (record->sequence == journal->sequence) record->sum = record->before;
+        at += 1 + head_count(*entry);
+    }
+    in_order();
+    journal->used = 0;
+    journal->sequence++;
+    return is_whole;
+}

@@ -1,0 +1,43 @@
+/* What a segment is charged, and what its pages may. See segment.h.
+ *
+ * Charges are bounds, so that nobody has to be asked: each page needs at most one table of its own on each level, and a range at most those that it touches. */
+#include "fill.h"
+#include "segment.h"
+
+uint64_t segment_tables_of(uint64_t first, uint64_t limit, unsigned level)
+{
+    constexpr unsigned bits = sizeof(void *) == 8 ? 9 : 10; /* of an address that one table decides */
+    unsigned shift = PAGE_SHIFT + bits * level;
+    return ((limit - 1) >> shift) - (first >> shift) + 1;
+}
+
+uint64_t segment_tables(uint64_t first, uint64_t limit, uint64_t pages)
+{
+    uint64_t bound = 0;
+    for (unsigned level = 1; level <= SEGMENT_LEVELS; level++) {
+        uint64_t tables = segment_tables_of(first, limit, level);
+        bound += tables < pages ? tables : pages;
+    }
+    return bound;
+}
+
+uint64_t segment_charge(const struct segment *segment)
+{
+    return segment->pages * segment->fill->page_charge + segment_tables(segment->first, segment->limit, segment->pages);
+}
+
+uint64_t segment_charge_more(const struct segment *segment, uint64_t count)
+{
+    uint64_t charge = count * segment->fill->page_charge;
+    if (segment->pages >= segment->tables) return charge;
+    return charge + segment_tables(segment->first, segment->limit, segment->pages + count) - segment_tables(segment->first, segment->limit, segment->pages);
+}
+
+uint32_t segment_attributes(uint32_t protection)
+{
+    uint32_t attributes = ATTRIBUTE_READ;
+    if (protection & PROTECTION_WRITE) attributes |= ATTRIBUTE_WRITE;
+    if (protection & PROTECTION_EXECUTE) attributes |= ATTRIBUTE_EXECUTE;
+    if ((attributes & ATTRIBUTE_WRITE) && (attributes & ATTRIBUTE_EXECUTE)) attributes |= ATTRIBUTE_WRITE_EXECUTE;
+    return attributes;
+}
