@@ -34,7 +34,11 @@ constexpr unsigned EXHAUSTED_STEP = 32; /* threads for which nobody can pay, tak
 void kernel_switch(const struct thread *entered)
 {
     struct thread *current = processor.current;
-    if (current == nullptr || (current->payer != processor.paid_for && !schedule_pays_alone(current))) return find_and_switch(entered);
+    if (current == nullptr) return find_and_switch(entered);
+    if (current->payer != processor.paid_for) {
+        if (current->payer != current->account || !schedule_may_pay_alone(current)) return find_and_switch(entered);
+        schedule_pay_alone(current);
+    }
     assert(current->state == THREAD_RUNNING);
     if (current != entered) arch_thread_switch(current);
 }

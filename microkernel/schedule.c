@@ -13,13 +13,8 @@
 #include "frame.h"
 #include "space.h"
 
-struct ready_queue {
-    struct thread *first;
-    struct thread *last;
-};
-
 struct processor processor;
-static struct ready_queue ready[PRIORITY_LIMIT];
+struct ready_queue schedule_queues[PRIORITY_LIMIT];
 uint32_t schedule_ready_priorities;
 constexpr uint32_t SLICE_OVER = 1u << PRIORITY_LIMIT; /* beside the priorities */
 
@@ -31,26 +26,21 @@ static void start_slice(void)
 
 static void queue_push(struct thread *thread, bool at_front)
 {
-    struct ready_queue *queue = &ready[thread->priority];
-    thread->queue_next = at_front ? queue->first : nullptr;
-    thread->queue_previous = at_front ? nullptr : queue->last;
-    if (queue->first == nullptr) {
-        queue->first = queue->last = thread;
-    } else if (at_front) {
-        queue->first->queue_previous = thread;
-        queue->first = thread;
-    } else {
-        queue->last->queue_next = thread;
-        queue->last = thread;
-    }
+    if (processor.slice_end == 0) start_slice(); /* invariant 2 */
+    if (at_front) return schedule_push_front(thread);
+    struct ready_queue *queue = &schedule_queues[thread->priority];
+    thread->queue_next = nullptr;
+    thread->queue_previous = queue->last;
+    if (queue->first == nullptr) queue->first = thread;
+    else queue->last->queue_next = thread;
+    queue->last = thread;
     schedule_ready_priorities |= 1u << thread->priority;
     thread->state = THREAD_READY;
-    if (processor.slice_end == 0) start_slice(); /* invariant 2 */
 }
 
 static void queue_remove(struct thread *thread)
 {
-    struct ready_queue *queue = &ready[thread->priority];
+    struct ready_queue *queue = &schedule_queues[thread->priority];
     if (thread->queue_previous != nullptr) thread->queue_previous->queue_next = thread->queue_next;
     else queue->first = thread->queue_next;
     if (thread->queue_next != nullptr) thread->queue_next->queue_previous = thread->queue_previous;
@@ -145,7 +135,7 @@ void schedule_switch(struct thread *heir)
         processor.current = nullptr;
         return;
     }
-    struct thread *next = ready[best].first;
+    struct thread *next = schedule_queues[best].first;
     queue_remove(next);
     run(next);
 }
@@ -153,7 +143,7 @@ void schedule_switch(struct thread *heir)
 void schedule_yield(void)
 {
     struct thread *current = processor.current;
-    if (ready[current->priority].first == nullptr) return;
+    if (schedule_queues[current->priority].first == nullptr) return;
     queue_push(current, false);
     processor.current = nullptr;
     schedule_switch(nullptr);

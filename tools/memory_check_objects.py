@@ -167,7 +167,7 @@ def ready_queues(objects):
     for priority in range(objects.layout.constant('PRIORITY_LIMIT')):
         def is_right(thread, priority=priority):
             return objects.is_thread(thread, 'THREAD_READY') and image.field(thread, 'thread', 'priority') == priority
-        ends = [image.variable_at('ready', f'[{priority}].{end}')[0] for end in ('first', 'last')]
+        ends = [image.variable_at('schedule_queues', f'[{priority}].{end}')[0] for end in ('first', 'last')]
         here = queue(objects, *ends, is_right, f'the ready queue of priority {priority}')
         bits |= bool(here) << priority
         met += here

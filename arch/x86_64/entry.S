@@ -8,6 +8,7 @@
 /* abi/syscall.def; fast.c asserts them */
 #define CALL_NUMBER_CALL 1
 #define CALL_NUMBER_REPLY_RECEIVE 2
+#define CALL_NUMBER_NOTIFY 4
 #define CALL_NUMBER_RESOLVE 56
 #define CALL_NUMBER_SPACE_MAP 26
 #define CALL_NUMBER_SPACE_UNMAP 28
@@ -15,7 +16,7 @@
 
         .text
         .global syscall_entry, resume, vector_table, fast_slow_call, fast_slow_reply_receive, fast_slow_resolve, fast_slow_fault, fast_resume, fast_resume_saved
-        .global fast_slow_space_map, fast_slow_space_unmap
+        .global fast_slow_notify, fast_slow_space_map, fast_slow_space_unmap
 
 /* The registers of a call, into the context of the thread in rcx. */
         .macro save_call_registers
@@ -55,7 +56,10 @@ syscall_entry:
         je fast_resolve
         cmp $CALL_NUMBER_SPACE_UNMAP, %rax
         je fast_space_unmap
-        jmp syscall_slow
+        cmp $CALL_NUMBER_NOTIFY, %rax
+        jne syscall_slow
+        save_call_registers
+        jmp fast_notify
 fast_slow_space_map:
         mov $CALL_NUMBER_SPACE_MAP, %eax
         jmp syscall_slow
@@ -72,6 +76,7 @@ fast_slow_reply_receive:
         mov $CALL_NUMBER_REPLY_RECEIVE, %eax
 syscall_slow:
         save_call_registers
+fast_slow_notify:
         mov %rcx, %rdi
         lea kernel_stack_top(%rip), %rsp
         call kernel_on_call

@@ -18,7 +18,7 @@
 #include "switch.h"
 
 /* entry.S */
-static_assert(CALL_version == 0 && CALL_call == 1 && CALL_reply_receive == 2 && CALL_resolve == 56 && CALL_space_map == 26 && CALL_space_unmap == 28);
+static_assert(CALL_version == 0 && CALL_call == 1 && CALL_reply_receive == 2 && CALL_notify == 4 && CALL_resolve == 56 && CALL_space_map == 26 && CALL_space_unmap == 28);
 
 /* A register that nobody will look at. */
 #define ANY __builtin_nondeterministic_value((uint64_t)0)
@@ -216,6 +216,37 @@ turn_back:
     switch_vectors_easily(thread);
 slow:
     [[clang::musttail]] return fast_slow_reply_receive(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+}
+
+/* Where nobody waits the bits stay; a receiver above the notifier runs at once, on its own time, and the notifier is the next of its priority. */
+FAST void fast_notify(FAST_ARGUMENTS)
+{
+    const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
+    if (!row_is_good(row, handle, RIGHT_NOTIFY) || tag == 0 || fast_is_off) goto slow;
+    struct endpoint *endpoint = row->endpoint;
+    if (!endpoint->queue_is_receivers) {
+        endpoint->bits |= tag;
+        counter_add(COUNTER_ENTRIES, 1);
+        [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    }
+    struct thread *receiver = endpoint->first;
+    if (receiver->priority <= thread->priority || receiver->priority != receiver->own_priority || processor.slice_end == 0) goto slow;
+    if (!schedule_may_pay_alone(receiver) || !switch_vectors_easily(receiver)) goto slow;
+
+    // Commit: nothing below may fail.
+    w0 = tag;
+    take_receiver(endpoint, receiver);
+    thread->context.call.number = STATUS_OK;
+    schedule_push_front(thread);
+    assert(thread_check(thread));
+    receiver->payer = receiver->account;
+    schedule_pay_alone(receiver);
+    struct space *space = receiver->space;
+    tag = TAG_NOTIFICATION | space->incarnation_tag;
+    run(receiver, space);
+    [[clang::musttail]] return fast_resume(0, 0, 0, 0, 0, tag, w0, receiver, 0, 0);
+slow:
+    [[clang::musttail]] return fast_slow_notify(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }
 
 /* Maps one page, which the pager names or which is fresh. */

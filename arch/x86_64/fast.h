@@ -1,5 +1,5 @@
 /* Fast paths: a call to a waiting server, a reply by a server that has nothing else to do, a page fault of a program whose pager waits, and its
- * answer; one page mapped or unmapped by a pager.
+ * answer; bits for a waiting thread above the notifier; one page mapped or unmapped by a pager.
  *
  * Each does what the ordinary path (microkernel/message.c, kernel.c) does in its most frequent case, and leaves every other case to it: decode, then
  * commit, and before the commit nothing is changed. What makes them fast is that the message words never leave their registers. The calling convention
@@ -20,6 +20,7 @@
 FAST void fast_version(FAST_ARGUMENTS);
 FAST void fast_call(FAST_ARGUMENTS);
 FAST void fast_reply_receive(FAST_ARGUMENTS);
+FAST void fast_notify(FAST_ARGUMENTS);  /* tag: bits; the registers have been saved */
 FAST void fast_resolve(FAST_ARGUMENTS); /* tag: page and attributes, w0: frame, w1: count */
 FAST void fast_fault(FAST_ARGUMENTS);   /* thread only */
 FAST void fast_space_map(FAST_ARGUMENTS);   /* one page. handle: space, tag: address, w0: frame, w1: count, w2: attributes */
@@ -28,6 +29,7 @@ FAST void fast_space_unmap(FAST_ARGUMENTS); /* one page. handle: space, tag: add
 /* In entry.S: the ordinary path; and going on with a thread, its message in registers (`handle` is then the badge) or all of it saved. */
 FAST void fast_slow_call(FAST_ARGUMENTS);
 FAST void fast_slow_reply_receive(FAST_ARGUMENTS);
+FAST void fast_slow_notify(FAST_ARGUMENTS);
 FAST void fast_slow_resolve(FAST_ARGUMENTS);
 FAST void fast_slow_fault(FAST_ARGUMENTS);
 FAST void fast_slow_space_map(FAST_ARGUMENTS);
