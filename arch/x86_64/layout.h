@@ -3,7 +3,7 @@
  *   0                      user half of the running space, up to USER_LIMIT (abi/memory.h)
  *   0xffff800000000000     direct map: physical memory that firmware calls usable, without the kernel image; rw-
  *   0xffffffff80000000     kernel image, linked at this plus its physical address; r-x, r--, rw- by section
- *   0xffffffffc0000000     device window: local APIC; rw-, uncached
+ *   0xffffffffc0000000     device window (microkernel/window.h), 16 MiB: local APIC; rw-, uncached
  * Nothing else is mapped. docs/memory-map.md draws it. */
 #ifndef QUIRE_LAYOUT_H
 #define QUIRE_LAYOUT_H

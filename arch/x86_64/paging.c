@@ -16,16 +16,21 @@
 #include "cpu.h"
 #include "kernel_map.h"
 #include "log.h"
+#include "window.h"
 
 constexpr uint64_t FIRST_RESERVABLE = 0x100000; /* below 1 MiB live the firmware's data */
 constexpr uint64_t BOOT_MAP_LIMIT = (uint64_t)4 << 30;
 constexpr pte_t KERNEL_TABLE = PTE_PRESENT | PTE_WRITE;
-constexpr pte_t DEVICE = PTE_PRESENT | PTE_WRITE | PAT_CACHE_DISABLE | PAT_WRITE_THROUGH | PTE_NO_EXECUTE;
 
 extern char image_first[], image_limit[], init_first[], init_limit[], text_first[], text_limit[];
 extern char rodata_first[], rodata_limit[], data_first[], data_limit[], stack_guard[];
 
 static uint64_t pages_next, pages_limit; /* physical: the reserved run of table pages */
+
+constexpr unsigned WINDOW_TABLES = 8; /* of 2 MiB */
+static struct window_span window_spans[1 + WINDOW_TABLES];
+static frame_t window_stock[1]; /* one table is enough for what there is */
+static struct window window;
 
 static bool overlaps(const struct memory_range *range, uint64_t first, uint64_t limit)
 {
@@ -98,16 +103,24 @@ static unsigned leaf_level(uint64_t address, uint64_t physical, uint64_t bytes)
     return level;
 }
 
+/* The table of a level that holds an address's entry, made where it is missing. Physical. */
+static uint64_t table_for(uint64_t address, unsigned below)
+{
+    uint64_t table = kernel_map.root_physical;
+    for (unsigned level = PTE_LEVELS - 1; level > below; level--) {
+        pte_t *entry = table_pointer(table) + pte_index(address, level);
+        assert(!pte_is_present(*entry) || !pte_is_large(*entry, level));
+        if (!pte_is_present(*entry)) *entry = new_table() | KERNEL_TABLE;
+        table = *entry & PTE_ADDRESS;
+    }
+    return table;
+}
+
 static void map(uint64_t address, uint64_t physical, uint64_t bytes, pte_t bits)
 {
     while (bytes > 0) {
         unsigned leaf = leaf_level(address, physical, bytes);
-        pte_t *entry = table_pointer(kernel_map.root_physical) + pte_index(address, PTE_LEVELS - 1);
-        for (unsigned level = PTE_LEVELS - 1; level > leaf; level--) {
-            assert(!pte_is_present(*entry) || !pte_is_large(*entry, level));
-            if (!pte_is_present(*entry)) *entry = new_table() | KERNEL_TABLE;
-            entry = table_pointer(*entry & PTE_ADDRESS) + pte_index(address, level - 1);
-        }
+        pte_t *entry = table_pointer(table_for(address, leaf)) + pte_index(address, leaf);
         uint64_t size = (uint64_t)1 << pte_shift(leaf);
         do { /* the entries of one table, as far as the level stays the same */
             *entry++ = physical | bits | (leaf != 0 ? PTE_LARGE : 0);
@@ -139,6 +152,33 @@ static void map_section(const char *first, const char *limit, pte_t bits)
     }
 }
 
+/* --- The window of devices --- */
+
+/* Begins the window with registers at `address`. */
+static void map_registers(uint64_t physical, uint64_t address, pte_t bits)
+{
+    window_stock[0] = physical_to_frame((physical_t){ new_table() });
+    window = (struct window){
+        .first = DEVICE_WINDOW,
+        .table = physical_to_frame((physical_t){ table_for(DEVICE_WINDOW, 1) }),
+        .level = 1,
+        .count = WINDOW_TABLES,
+        .bits = bits,
+        .spans = window_spans,
+        .tables = window_stock,
+        .count_tables = 1,
+    };
+    window_initialise(&window);
+    struct window_request request = {
+        .at = address,
+        .is_fixed = true,
+        .count_pages = 1,
+        .frame = physical >> PAGE_SHIFT,
+        .attributes = ATTRIBUTE_WRITE | ATTRIBUTE_UNCACHED,
+    };
+    if (window_allocate(&window, &request, &address) != STATUS_OK) panic("boot: no place for registers at physical=%#lx", physical);
+}
+
 /* Table pages that are certainly enough: for each range the tables at its two ends, one directory for each GiB, the image and the device window. */
 static uint64_t count_table_pages(const struct boot_source *source)
 {
@@ -163,7 +203,7 @@ void paging_initialise(struct boot_source *source, uint64_t apic_physical)
     map_section(text_first, text_limit, bits);
     map_section(rodata_first, rodata_limit, bits | PTE_NO_EXECUTE);
     map_section(data_first, data_limit, bits | PTE_WRITE | PTE_NO_EXECUTE);
-    map(DEVICE_WINDOW, apic_physical, PAGE_BYTES, DEVICE | (bits & PTE_GLOBAL));
+    map_registers(apic_physical, DEVICE_WINDOW, bits & PTE_GLOBAL);
     kernel_map.direct_frames = paging_count_frames(source);
     kernel_map.direct_entries = (kernel_map.direct_frames >> 27) + 1; /* 2^27 frames, 512 GiB, to an entry */
     cpu_write_cr3(kernel_map.root_physical);
