@@ -24,12 +24,14 @@
 #include "arch.h"
 #include "block.h"
 #include "counter.h"
+#include "log.h"
 
 static_assert(FRAME_ORDERS == BITMAP_ORDERS);
 
 struct frame_state frame_state;
 struct frame_info *frame_table;
 uint32_t frame_limit;
+bool frame_panics_without;
 
 /* --- Rows and content --- */
 
@@ -169,6 +171,13 @@ static bool spares_are_there(void)
 
 /* --- Taking --- */
 
+/* Not one frame is there for a request that sets no limit. */
+[[gnu::noinline]] static enum status frames_are_out(void)
+{
+    if (frame_panics_without) panic("memory: no frame is free frames=%lu free=%lu", (unsigned long)frame_count_total(), (unsigned long)frame_count_free());
+    return STATUS_NO_MEMORY;
+}
+
 /* The bitmap's block, below a limit. */
 static inline enum bitmap_answer bitmap_take(unsigned order, uint32_t limit, uint32_t *first)
 {
@@ -200,6 +209,7 @@ static inline enum status block_take(unsigned order, uint32_t low, uint32_t limi
     if (!is_user && limit > arch_direct_frames()) limit = arch_direct_frames();
     uint32_t first;
     enum status status = block_take(order, low, limit, &first);
+    if (status == STATUS_NO_MEMORY && order == 0 && (!is_user || limit == UINT32_MAX)) return frames_are_out();
     if (status != STATUS_OK) return status;
     // Commit: nothing below may fail.
     *block = (frame_t){ first };
@@ -224,7 +234,7 @@ static inline enum status block_take(unsigned order, uint32_t low, uint32_t limi
 {
     if (stock_take(FRAME_KIND_USER, frame)) return STATUS_OK;
     while (!bitmap_take_frame(&frame_state.bitmap, &frame->number))
-        if (!word_prepare()) return STATUS_NO_MEMORY;
+        if (!word_prepare()) return frames_are_out();
     frame_table[frame->number] = (struct frame_info){ .kind = FRAME_KIND_USER, .flags = FRAME_DIRTY };
     return STATUS_OK;
 }
@@ -268,7 +278,7 @@ enum status frame_allocate_batch(frame_t *base, uint64_t *mask)
     counter_add(COUNTER_FRAME_REQUESTS, 1);
     uint32_t count;
     while ((count = bitmap_take_word(&frame_state.bitmap, &base->number, mask)) == 0)
-        if (!word_prepare()) return STATUS_NO_MEMORY;
+        if (!word_prepare()) return frames_are_out();
     frame_state.count_unwritten += count;
     return STATUS_OK;
 }

@@ -46,6 +46,10 @@ constexpr unsigned FRAME_CLEAN_ORDER = 9;   /* blocks up to this one are zeroed 
 constexpr uint32_t FRAME_CLEAN_STEP = 512;  /* frames that frame_clean_step zeroes */
 constexpr uint32_t FRAME_ANYWHERE = 0;      /* frame_allocate_below: no limit */
 
+/* Kernel argument oom=panic: a request for a single frame that finds none ends the machine with a message, in place of NO_MEMORY. A block that is not there
+ * while single frames are is a status in any case. */
+extern bool frame_panics_without;
+
 struct frame_info {
     enum frame_kind kind;
     uint8_t flags;

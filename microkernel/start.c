@@ -19,7 +19,7 @@ constexpr uint64_t PAGER_IMAGE_LIMIT = 0x40000000; /* the pager's image ends bel
 constexpr uint32_t FIRST_INCARNATION = 1;
 
 /* Keys that the kernel or the pager reads; others are logged. docs/boot.md describes them. */
-static const char *const known_keys[] = { "debug-exit", "trace", "end", "stack", "guarantee", "limit", "waits", "fast" };
+static const char *const known_keys[] = { "debug-exit", "trace", "end", "stack", "guarantee", "limit", "waits", "fast", "oom" };
 
 struct start_state {
     const struct boot_source *source;
@@ -42,6 +42,10 @@ static void log_arguments(const char *line)
         }
     }
     struct text_span value;
+    if (arguments_find(line, BOOT_ARGUMENTS_LIMIT, "oom", &value)) {
+        frame_panics_without = text_span_is(value, "panic");
+        if (!frame_panics_without && !text_span_is(value, "status")) log_line("boot", "argument refused text=oom=%.*s", (int)value.count, value.first);
+    }
     if (!arguments_find(line, BOOT_ARGUMENTS_LIMIT, "trace", &value)) return;
     struct trace_list list = arguments_trace(value);
     log_trace = list.bits;

@@ -11,6 +11,7 @@ from memory_check_frames import check_frames
 from memory_check_objects import check_objects
 from memory_check_spaces import check_spaces
 from memory_check_stacks import check_stacks
+from memory_check_text import check_text
 from memory_image import PAGE, Image, Missing
 from memory_layout import Layout
 from project import Failure
@@ -18,6 +19,7 @@ from project import Failure
 INVARIANTS = {
     1: 'present entries: frame and kind', 2: 'map counts', 3: 'tiers of the bitmap, free frames', 4: 'the sum of all frames',
     5: 'rights and limits', 6: 'tables: one place, live counters, reserved bits', 8: 'handle rows', 9: 'threads and queues', 12: 'stacks',
+    13: 'text and constants of the kernel',
 }
 
 
@@ -116,7 +118,7 @@ def check_image(image):
     """Checks the memory of an image; returns a Report."""
     began = time.monotonic()
     world = World(image)
-    for part in (check_spaces, check_frames, check_objects, check_stacks):
+    for part in (check_spaces, check_frames, check_objects, check_stacks, check_text):
         part(world)
     world.report.counts = {'frames': world.limit, **world.report.counts}
     world.report.seconds = time.monotonic() - began

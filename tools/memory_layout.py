@@ -36,6 +36,7 @@ class Layout:
         with open(path, 'rb') as stream:
             elf = ELFFile(stream)
             self.segments = [(row['p_vaddr'], row['p_paddr'], row['p_memsz']) for row in elf.iter_segments() if row['p_type'] == 'PT_LOAD']
+            self.constant_bytes = {name: (elf.get_section_by_name(name)['sh_addr'], elf.get_section_by_name(name).data()) for name in ('.text', '.rodata')}
             self.symbols = {symbol.name: symbol['st_value'] for symbol in elf.get_section_by_name('.symtab').iter_symbols()}
             if not elf.has_dwarf_info():
                 raise Failure(f'{path} has no debug information')

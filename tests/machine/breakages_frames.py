@@ -1,4 +1,4 @@
-"""What is broken on purpose in the frame table, the bitmap, the stock and the stacks."""
+"""What is broken on purpose in the frame table, the bitmap, the stock, the stacks and the kernel's own text."""
 from breakages import Breakages
 from memory_check_bitmap import LINE, UNITS, Tiers, orders_of
 from memory_image import ADDRESS, PAGE
@@ -191,3 +191,16 @@ def a_word_deep_in_the_kernel_stack(scene):
 @breaks(12, twin_only=True)
 def a_word_deep_in_a_stack_for_exceptions(scene):
     yield scene.layout.physical(scene.layout.symbols['special_stacks'] + 2 * PAGE), 8, 1
+
+
+# --- 13: text and constants of the kernel ---
+
+@breaks(13, twin_only=True)
+def instruction_of_the_kernel(scene):
+    yield scene.change(scene.layout.physical(scene.layout.symbols['arch_panic']) + 8, 1, flip=1)
+
+
+@breaks(13, twin_only=True)
+def constant_of_the_kernel(scene):
+    address, content = scene.layout.constant_bytes['.rodata']
+    yield scene.change(scene.layout.physical(address) + len(content) - 1, 1, flip=0x80)

@@ -128,9 +128,9 @@ def test_pager_larger_than_memory():
     """A segment that no memory is there for."""
     good = pager_bytes()
     table = struct.unpack_from('<Q', good, 32)[0]
-    content = changed(good, table + 56 + 40, '<Q', 0x10000000)  # the data segment, 256 MiB
+    content = changed(good, table + 2 * 56 + 40, '<Q', 0x10000000)  # the last segment, 256 MiB
     result = boot(bundle=bundle_bytes([(content, 'pager')]), timeout=20, memory='64M')
-    result.expect('panic', text='boot:')
+    result.expect('panic', text='boot: no memory for the pager')
     result.ended('panic')
 
 

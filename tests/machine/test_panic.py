@@ -1,8 +1,10 @@
 """The kernel's own faults: a panic that names vector, error code, address and instruction, with registers and a backtrace, and the machine ends.
+Memory that runs out: a panic where the kernel argument oom=panic asks for one, and at the boot.
 
 No call and no program can make the kernel fault, so gdb does: it stops the kernel in the middle of a system call and sets a register wrong.
 """
 import shutil
+import struct
 import subprocess
 import threading
 
@@ -10,7 +12,7 @@ import harness
 import machine as qemu
 import serial_log
 from bundle import bundle_bytes
-from harness import Boot, Skip, built, cases, program
+from harness import Boot, Skip, boot, built, cases, program
 
 NOWHERE, NOTHING = 0xffffffffdead0000, 0xfffff00000000000
 # name: (what gdb does when the kernel is in kernel_on_call, vector, address or None, instruction or None)
@@ -64,3 +66,40 @@ def test_kernel_fault(damage):
     after = result.lines[result.lines.index(line) + 1:]
     assert any('rsp=' in row.raw for row in after), 'no registers'
     result.expect_none('process', 'ended')
+
+
+# --- Memory that runs out ---
+
+# Who asks for the frame that is not there: a space and its tables, a page, a fault.
+@cases(case=['memory_space_create', 'memory_fill', 'memory_resolve', 'memory_without'], oom=['panic', 'status', ''])
+def test_without_memory(case, oom):
+    """The pager gets a status and goes on; by the argument the machine ends and says why."""
+    result = boot(pager='tests/pager_kernel', append=f'test={case}' + (f' oom={oom}' if oom else ''), memory='32M')
+    result.expect_none('boot', 'argument')
+    if oom != 'panic':
+        result.expect('test', 'case', name=case, result='ok')
+        result.expect_none('panic')
+        result.ended_well()
+        return
+    assert result.output.count('panic: memory: no frame is free') == 1, 'not one line that says why'
+    result.expect_none('test', 'case')
+    result.ended('panic')
+
+
+def test_without_memory_other_word():
+    """Neither of the two words: said, and a status it is."""
+    result = boot(pager='tests/pager_kernel', append='test=memory_without oom=maybe', memory='32M')
+    result.expect('boot', 'argument refused', text='oom=maybe')
+    result.ended_well()
+
+
+@cases(oom=['panic', 'status'])
+def test_without_memory_at_boot(oom):
+    """Four MiB, and a pager that needs three for a segment: a panic in any case, before there is anybody to tell."""
+    content = bytearray(built('tests/pager_kernel').read_bytes())
+    headers = struct.unpack_from('<Q', content, 32)[0]
+    struct.pack_into('<Q', content, headers + 2 * 56 + 40, 0x300000)  # ELF-64: p_memsz of the last segment
+    result = boot(pager=bytes(content), append=f'oom={oom}', memory='4M', timeout=20)
+    result.expect('panic', text='no memory for the pager' if oom == 'status' else 'memory: no frame is free')
+    result.expect_none('boot', text='pager starts')
+    result.ended('panic')

@@ -4,6 +4,7 @@ invariant that is broken on purpose.
 gdb's protocol stops the machine where the kernel is about to check itself. There the twin reads the machine's memory, and a test may change it; then the
 kernel's checker runs, and its answer is compared.
 """
+import contextlib
 import threading
 
 import harness
@@ -13,8 +14,8 @@ import breakages_spaces
 from breakages import Scene
 from gdb_remote import RAX, RSP, Remote
 from harness import boot, built, cases, default_modules
-from memory_check import check_image
-from memory_image import Image
+from memory_check import World, check_image
+from memory_image import ADDRESS, LARGE, PAGE, PRESENT, Image
 from memory_layout import Layout
 from subjects import subject_modules
 from test_kernel import MODULES
@@ -25,8 +26,8 @@ BREAKAGES = breakages_spaces.BREAKAGES | breakages_frames.BREAKAGES | breakages_
 class Stops:
     """Goes from check to check of a machine that boots, in a thread of its own, and calls on_check(stops) before each."""
 
-    def __init__(self, folder, on_check):
-        self.memory, self.socket, self.on_check = folder / '0.memory', folder / 'gdb', on_check
+    def __init__(self, folder, on_check, on_start=None):
+        self.memory, self.socket, self.on_check, self.on_start = folder / '0.memory', folder / 'gdb', on_check, on_start
         self.layout = Layout.of(str(built('kernel-test')))
         self.checks, self.error = 0, None
         self.thread = threading.Thread(target=self.run)
@@ -39,6 +40,9 @@ class Stops:
         try:
             self.remote = Remote(self.socket)
             self.image = Image(self.memory, self.layout, writable=True)
+            if self.on_start:
+                assert self.remote.run_to(self.layout.symbols['kernel_start'])
+                self.on_start(self)
             while self.remote.run_to(self.layout.symbols['check_run']):
                 self.registers = self.remote.registers()
                 self.checks += 1
@@ -76,10 +80,10 @@ class Stops:
         return answer
 
 
-def boot_with_stops(on_check, **arguments):
+def boot_with_stops(on_check, on_start=None, **arguments):
     folder = harness.running.folder
     folder.mkdir(parents=True, exist_ok=True)
-    stops = Stops(folder, on_check)
+    stops = Stops(folder, on_check, on_start)
     stops.thread.start()
     result = boot(extra=stops.extra(), timeout=240, icount=True, **arguments)  # so that what is there at each check is always the same
     stops.thread.join()
@@ -121,6 +125,73 @@ def test_agree_beside_hostile_programs():
 @cases(prefix=['messages', 'threads', 'spaces', 'frames'], memory=['24M', '512M'])
 def test_agree_beside_the_cases_of_the_kernel(prefix, memory):
     assert len(expect_agreement(1, pager='tests/pager_kernel', modules=MODULES, memory=memory, append=f'test={prefix}_')) > 3
+
+
+# --- Who may have which frame ---
+
+USABLE = 1  # enum memory_kind
+KERNEL_BASE = 0xffffffff80000000  # kernel.ld; what runs at boot only is given back
+
+
+def loaders_map(image):
+    """([(first, limit) in bytes] that firmware calls usable, the same of all else: what it reserves, the kernel's image, modules), before the pager starts."""
+    ranges = {True: [], False: []}
+    for index in range(image.variable('source', 'count_ranges')):
+        first, limit, kind = (image.variable('source', f'ranges[{index}].{member}') for member in ('first', 'limit', 'kind'))
+        ranges[kind == USABLE].append((first, limit))
+    return ranges[True], ranges[False]
+
+
+def tables_of_the_kernel(image, table=None, level=3):
+    """The frames of its page tables, from the root."""
+    table = image.variable('kernel_map', 'root_physical') // PAGE if table is None else table
+    yield table
+    for entry in image.table(table)[256 if level == 3 else 0:]:
+        if level and entry & PRESENT and not (entry & LARGE and level < 3):
+            yield from tables_of_the_kernel(image, (entry & ADDRESS) // PAGE, level - 1)
+
+
+def frames_of(ranges):
+    return {frame for first, limit in ranges for frame in range(first // PAGE, -(-limit // PAGE))}
+
+
+@cases(memory=['24M', '64M', '200M'])
+def test_every_frame(memory):
+    """All memory taken and written from end to end by a pager: each frame lies in memory that the loader calls usable, and none is the kernel's own."""
+    maps, all_taken = [], []
+
+    def on_start(stops):
+        maps.append(loaders_map(stops.image))
+
+    def on_check(stops):
+        world = World(stops.image)
+        user = [frame for frame in range(world.limit) if world.kinds[world.head[frame]] == world.kind['USER']]
+        taken = {frame for frame in user if stops.image.number(frame * PAGE, 8) == ~frame & (1 << 64) - 1}
+        if not taken:
+            return  # the check after the case
+        all_taken.append(taken)
+        kernel, report = stops.both_say()
+        assert kernel == 0 and not report.findings, report.text()
+        (usable, others), symbols = maps[0], stops.layout.symbols
+        outside = [frame for frame in taken if not any(first <= frame * PAGE and (frame + 1) * PAGE <= limit for first, limit in usable)]
+        assert not outside, f'not usable: {outside[:8]}'
+        boot_code = frames_of([(symbols['image_first'], symbols['boot_limit']), (symbols['init_first'] - KERNEL_BASE, symbols['init_limit'] - KERNEL_BASE)])
+        table_bytes = world.limit * stops.layout.size('frame_info')
+        bitmap = stops.image.physical_of(stops.image.variable('frame_state', 'bitmap.words'))
+        kept = {
+            'firmware, image or modules': frames_of(others) - boot_code,
+            'the first 64 KiB': set(range(16)),
+            'the frame table': frames_of([(world.rows, world.rows + table_bytes)]),
+            'the bitmap': frames_of([(bitmap, bitmap + world.limit // 8)]),
+            'tables of the kernel': set(tables_of_the_kernel(stops.image)),
+            'tables, spaces, threads, endpoints': {frame for frame in range(world.limit) if world.kinds[world.head[frame]] > world.kind['USER']},
+        }
+        for name, frames in kept.items():
+            assert frames and not taken & frames, f'{name}: {sorted(taken & frames)[:8]}'
+        free = sum(world.kinds[frame] in (world.kind['FREE'], world.kind['SPARE']) for frame in range(world.limit) if world.head[frame] == frame)
+        assert free == 0, f'{free} frames were left'
+    boot_with_stops(on_check, on_start, pager='tests/pager_kernel', modules=MODULES, memory=memory, append='test=memory_every_frame')
+    assert len(all_taken) == 1 and len(all_taken[0]) > int(memory[:-1]) * 256 * 0.8
 
 
 # --- Each invariant broken ---

@@ -178,6 +178,61 @@ void case_memory_without(void)
     memory_give_back(0);
 }
 
+/* --- Every frame --- */
+
+constexpr uint64_t LOOK = KIT_FREE + ((uint64_t)7 << 39);
+
+/* Lets `visit` see each frame that memory_take() took, at LOOK. Tables for that are there already. */
+static void memory_visit(void (*visit)(uint64_t *words, uint64_t frame))
+{
+    uint64_t done, unmapped, freed;
+    for (unsigned i = 0; i < count_blocks; i++) {
+        for (uint64_t frame = blocks[i].frame; frame < blocks[i].frame + ((uint64_t)1 << blocks[i].order); frame++) {
+            kit_must(kernel_space_map(kit_info->space, LOOK, frame, 1, ATTRIBUTE_WRITE, &done), "space_map");
+            visit((uint64_t *)LOOK, frame);
+            kit_must(kernel_space_unmap(kit_info->space, LOOK, 1, UNMAP_KEEP, &done, &unmapped, &freed), "space_unmap");
+        }
+    }
+}
+
+static void frame_write(uint64_t *words, uint64_t frame)
+{
+    for (unsigned i = 0; i < PAGE_BYTES / sizeof *words; i++) words[i] = ~frame;
+}
+
+static void frame_compare(uint64_t *words, uint64_t frame)
+{
+    uint64_t differs = 0;
+    for (unsigned i = 0; i < PAGE_BYTES / sizeof *words; i++) differs |= words[i] ^ ~frame;
+    if (!expect_equal(differs, 0)) kit_log("test", "overwritten frame=0x%lx", frame);
+}
+
+/* Every frame that there is, taken and written from end to end: none is somebody else's, and none is two. The kernel's checker runs while all are held;
+ * there test_twin.py compares them with the loader's map of memory and the kernel's text with its file. Of large memories only the names are looked at. */
+void case_memory_every_frame(void)
+{
+    constexpr uint64_t most = 0x10000; /* 256 MiB */
+    uint64_t beside, done, unmapped, freed;
+    kit_must(kernel_frame_allocate(0, &beside), "frame_allocate");
+    kit_must(kernel_space_map(kit_info->space, LOOK + PAGE_BYTES, beside, 1, ATTRIBUTE_READ, &done), "space_map"); /* keeps the tables of LOOK */
+    uint64_t free = case_count_free(), taken = 0;
+    memory_take(0);
+    for (unsigned i = 0; i < count_blocks; i++) {
+        taken += (uint64_t)1 << blocks[i].order;
+        while (free <= most && kernel_frame_zero(blocks[i].frame) == STATUS_AGAIN) {}
+        for (uint64_t frame = blocks[i].frame; free <= most && frame < blocks[i].frame + ((uint64_t)1 << blocks[i].order); frame++)
+            expect(frame != beside && !case_frame_is_own(frame));
+    }
+    expect_equal(taken, free);
+    if (free <= most) {
+        memory_visit(frame_write);
+        memory_visit(frame_compare);
+        case_check();
+    }
+    memory_give_back(0);
+    kit_must(kernel_space_unmap(kit_info->space, LOOK + PAGE_BYTES, 1, UNMAP_FREE, &done, &unmapped, &freed), "space_unmap");
+}
+
 /* Everything taken, filled, given back, taken again: no frame holds what was in it. */
 void case_memory_all_zero_again(void)
 {
