@@ -10,7 +10,7 @@ NAME = re.compile(r'`((?:unit|machine|lint)/\w+/\w+|subject/\w+|pager_kernel/\w+
 ROWS = [*(f'S0-{n}' for n in range(1, 23)), *(f'S1-{n}' for n in range(1, 15)),
         *(f'S2-{n}' for n in (1, 2, 3, 4, 5, 7, 8)),
         'S2-13', 'S2-14', 'S2-18', *(f'S2-{n}' for n in range(26, 33)), 'S2-34', 'S2-39',
-        'S3-1', 'S3-5', 'S3-7', *(f'S3-{n}' for n in (9, 10, 11, 12, 13, 14, 17, 19, 20, 29, 32, 35, 38, 39, 40, 41)), 'S3-42', 'S3-43']
+        'S3-1', *(f'S3-{n}' for n in (5, 6, 7, *range(9, 15), 17, *range(19, 27), *range(29, 44)))]
 
 
 def exists(name):
