@@ -8,8 +8,8 @@
  *   entries of its table            a span for each: of what lies below          1 GiB, 2 MiB; on i386 4 MiB
  *   lowest tables                   the entries themselves                       4 KiB
  *
- * A table comes from the stock with its first page and goes there with its last. A call changes all that it says or nothing. Ports use it while they start: nothing here is
- * bounded by a step, and the file is among those whose code is given back after boot (cmake/machine.cmake). */
+ * A table comes from the stock with its first page and goes there with its last. A call changes all that it says or nothing. Ports use it while they start:
+ * nothing here is bounded by a step, and the file is among those whose code is given back after boot (cmake/machine.cmake). */
 #ifndef QUIRE_WINDOW_H
 #define QUIRE_WINDOW_H
 
