@@ -138,10 +138,68 @@ FAST void fast_version(FAST_ARGUMENTS)
     [[clang::musttail]] return fast_fault(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }
 
+/* Hands a fault to the pager, which waits: its kind, what was tried, and where. */
+[[gnu::noinline]] FAST static void send_fault(uint64_t, uint64_t, uint64_t address, uint64_t kind, uint64_t pager, uint64_t, uint64_t tried,
+                                              struct thread *thread, uint64_t, uint64_t)
+{
+    struct endpoint *endpoint = (struct endpoint *)pager;
+    struct thread *receiver = endpoint->first;
+    uint64_t now = log_trace & TRACE_FAULTS ? arch_cycles() : 0;
+    thread->fault.kind = (uint32_t)kind;
+    thread->fault.word[0] = tried;
+    thread->fault.word[1] = address;
+    thread->fault.word[2] = thread->context.rip;
+    thread->fault.word[3] = thread->context.rsp;
+    thread->fault.word[4] = thread->label;
+    thread->fault.word[5] = now;
+    uint64_t badge = thread->badge = thread->space->pager.badge;
+    take_receiver(endpoint, receiver);
+    receiver->payer = thread->payer;
+    struct space *server = receiver->space;
+    uint64_t token = wait_for_reply(thread, REQUEST_FAULT, server);
+    uint64_t tag = kind | TAG_FAULT | server->incarnation_tag;
+    run(receiver, server);
+    [[clang::musttail]] return fast_resume(thread->label, now, address, token, badge, tag, tried, receiver, thread->context.rip, thread->context.rsp);
+}
+
+FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, struct thread *thread, uint64_t, uint64_t)
+{
+    uint64_t error = thread->context.error;
+    struct endpoint *endpoint = thread->space->pager.endpoint;
+    if (endpoint == nullptr || !endpoint->queue_is_receivers || (error & ERROR_RESERVED) != 0) goto slow;
+    if (thread->client_of != endpoint) [[clang::musttail]] return fault_elsewhere(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
+    if (!may_serve(endpoint->first, thread)) goto slow;
+
+    // Commit: nothing below may fail.
+    uint64_t access = error & ERROR_FETCH ? FAULT_EXECUTE : error & ERROR_WRITE ? FAULT_WRITE : FAULT_READ;
+    if (error & ERROR_PRESENT) access |= FAULT_PRESENT;
+    uint64_t tried = access | thread->context.vector << 8 | error << 32;
+    [[clang::musttail]] return send_fault(ANY, ANY, cpu_read_cr2(), FAULT_PAGE, (uint64_t)endpoint, ANY, tried, thread, ANY, ANY);
+slow:
+    [[clang::musttail]] return fast_slow_fault(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
+}
+
+/* A call through a handle without a row: the pager is asked for the row, and the call waits in the thread's registers. */
+[[gnu::noinline]] FAST static void call_without_row(FAST_ARGUMENTS)
+{
+    struct space *space = thread->space;
+    struct endpoint *endpoint = space->pager.endpoint;
+    if (handle == HANDLE_NONE || handle > UINT32_MAX || space->rows[handle % HANDLE_ROWS].handle == handle) goto slow;
+    if (endpoint == nullptr || !endpoint->queue_is_receivers) goto slow;
+    if (thread->client_of != endpoint) become_client(endpoint, thread);
+    if (!may_serve(endpoint->first, thread)) goto slow;
+
+    // Commit: nothing below may fail.
+    thread->context.call = (struct call_registers){ CALL_call, { handle, tag, w0, w1, w2, w3, w4, w5, token } };
+    [[clang::musttail]] return send_fault(ANY, ANY, handle, FAULT_HANDLE, (uint64_t)endpoint, ANY, 0, thread, ANY, ANY);
+slow:
+    [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+}
+
 FAST void fast_call(FAST_ARGUMENTS)
 {
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
-    if (!row_is_good(row, handle, RIGHT_CALL)) goto slow;
+    if (!row_is_good(row, handle, RIGHT_CALL)) [[clang::musttail]] return call_without_row(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
     struct endpoint *endpoint = row->endpoint;
     struct thread *receiver = endpoint->first;
     if (!endpoint->queue_is_receivers) goto slow;
@@ -284,40 +342,6 @@ FAST void fast_resolve(FAST_ARGUMENTS)
     [[clang::musttail]] return fast_resume_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, caller, ANY, ANY);
 slow:
     [[clang::musttail]] return fast_slow_resolve(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
-}
-
-FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t token, uint64_t handle, uint64_t tag, uint64_t, struct thread *thread, uint64_t, uint64_t)
-{
-    uint64_t address = cpu_read_cr2();
-    uint64_t error = thread->context.error;
-    struct endpoint *endpoint = thread->space->pager.endpoint;
-    if (endpoint == nullptr || !endpoint->queue_is_receivers || (error & ERROR_RESERVED) != 0) goto slow;
-    struct thread *receiver = endpoint->first;
-    if (thread->client_of != endpoint) [[clang::musttail]] return fault_elsewhere(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
-    if (!may_serve(receiver, thread)) goto slow;
-
-    // Commit: nothing below may fail.
-    uint64_t access = error & ERROR_FETCH ? FAULT_EXECUTE : error & ERROR_WRITE ? FAULT_WRITE : FAULT_READ;
-    if (error & ERROR_PRESENT) access |= FAULT_PRESENT;
-    uint64_t tried = access | thread->context.vector << 8 | error << 32;
-    uint64_t now = log_trace & TRACE_FAULTS ? arch_cycles() : 0;
-    thread->fault.kind = FAULT_PAGE;
-    thread->fault.word[0] = tried;
-    thread->fault.word[1] = address;
-    thread->fault.word[2] = thread->context.rip;
-    thread->fault.word[3] = thread->context.rsp;
-    thread->fault.word[4] = thread->label;
-    thread->fault.word[5] = now;
-    handle = thread->badge = thread->space->pager.badge;
-    take_receiver(endpoint, receiver);
-    receiver->payer = thread->payer;
-    struct space *server = receiver->space;
-    token = wait_for_reply(thread, REQUEST_FAULT, server);
-    tag = FAULT_PAGE | TAG_FAULT | server->incarnation_tag;
-    run(receiver, server);
-    [[clang::musttail]] return fast_resume(thread->label, now, address, token, handle, tag, tried, receiver, thread->context.rip, thread->context.rsp);
-slow:
-    [[clang::musttail]] return fast_slow_fault(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
 }
 
 /* A page of user addresses. */
