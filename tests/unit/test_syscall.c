@@ -118,6 +118,53 @@ Test(syscall, refused_calls_of_a_pager_write_nothing)
     world_end_all();
 }
 
+/* Harvesting and moving: bad ranges, lengths and names on either side; then every frame that is no space as a space. */
+static void refused(enum status status, uint64_t number, const uint64_t argument[CALL_ARGUMENTS])
+{
+    uint64_t free_before = frame_count_free(), pages = space->count_mapped;
+    cr_assert_eq(world_call(world.pager, number, argument), status, "call %lu (%lx %lx %lx %lx %lx)", (unsigned long)number, (unsigned long)argument[0],
+                 (unsigned long)argument[1], (unsigned long)argument[2], (unsigned long)argument[3], (unsigned long)argument[4]);
+    cr_assert_eq(memcmp(world.pager->context.call.argument, argument, CALL_ARGUMENTS * sizeof argument[0]), 0);
+    cr_assert(frame_count_free() == free_before && space->count_mapped == pages && processor.current == world.pager);
+}
+
+Test(syscall, hostile_moves_and_harvests, .timeout = 120)
+{
+    static const struct { uint64_t address, count; enum status status; } ranges[] = {
+        { WORLD_PLACE, 0, STATUS_BAD_LENGTH }, { WORLD_PLACE + 1, 1, STATUS_BAD_ALIGNMENT }, { WORLD_PLACE + 0x800, 2, STATUS_BAD_ALIGNMENT },
+        { 0, 1, STATUS_BAD_ADDRESS }, { USER_FIRST - PAGE_BYTES, 2, STATUS_BAD_ADDRESS }, { USER_LIMIT, 1, STATUS_BAD_ADDRESS },
+        { USER_LIMIT - PAGE_BYTES, 2, STATUS_BAD_ADDRESS }, { (uint64_t)1 << 47, 1, STATUS_BAD_ADDRESS }, { 0xffff800000000000, 1, STATUS_BAD_ADDRESS },
+        { 0x8000000000000000, 1, STATUS_BAD_ADDRESS }, { 0xfffffffffffff000, 1, STATUS_RANGE_WRAPS }, { WORLD_PLACE, (uint64_t)1 << 52, STATUS_RANGE_WRAPS },
+        { WORLD_PLACE, UINT64_MAX, STATUS_RANGE_WRAPS }, { WORLD_PLACE, (uint64_t)1 << 51, STATUS_BAD_ADDRESS },
+    };
+    pager_runs();
+    uint64_t at = space->frame.number, other = world.idle_space->frame.number, good = WORLD_PLACE + 0x100000;
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        refused(ranges[i].status, CALL_space_harvest, (uint64_t[CALL_ARGUMENTS]){ at, ranges[i].address, ranges[i].count });
+        refused(ranges[i].status, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at, ranges[i].address, other, good, ranges[i].count });
+        refused(ranges[i].status, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at, good, other, ranges[i].address, ranges[i].count });
+    }
+    refused(STATUS_BAD_LENGTH, CALL_space_harvest, (uint64_t[CALL_ARGUMENTS]){ at, good, 65 });
+    refused(STATUS_BAD_LENGTH, CALL_space_harvest, (uint64_t[CALL_ARGUMENTS]){ at, good, 1 << 20 });
+    refused(STATUS_BAD_ARGUMENT, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at, good, at, good + PAGE_BYTES, 2 });
+    uint64_t limit = frame_count_table(), others = 0;
+    world_check_each = 1000;
+    for (uint64_t name = 0; name < limit + 3; name++) {
+        if (name < limit && frame_is((frame_t){ (uint32_t)name }, FRAME_KIND_SPACE)) continue;
+        if (name > 64 && name < limit && name % 64 && frame_is((frame_t){ (uint32_t)name }, FRAME_KIND_FREE)) continue; /* one free one is like another */
+        others++;
+        refused(STATUS_BAD_OBJECT, CALL_space_harvest, (uint64_t[CALL_ARGUMENTS]){ name, good, 1 });
+        refused(STATUS_BAD_OBJECT, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ name, good, at, good, 1 });
+        refused(STATUS_BAD_OBJECT, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at, good, name, good, 1 });
+    }
+    cr_assert_gt(others, 64);
+    static const uint64_t wild[] = { UINT32_MAX, (uint64_t)1 << 32, (uint64_t)1 << 63, UINT64_MAX };
+    for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++) refused(STATUS_BAD_OBJECT, CALL_space_harvest, (uint64_t[CALL_ARGUMENTS]){ wild[i], good, 1 });
+    refused(STATUS_BAD_OBJECT, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at + ((uint64_t)1 << 32), good, at, good, 1 });
+    world_check_now();
+    world_end_all();
+}
+
 Test(syscall, endpoints_by_calls)
 {
     pager_runs();

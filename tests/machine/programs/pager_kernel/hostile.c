@@ -31,8 +31,45 @@ void case_hostile_ranges(void)
         expect_refused(status, CALL_space_unmap, space, address, pages, UNMAP_FREE);
         expect_refused(status, CALL_space_protect, space, address, pages, ATTRIBUTE_READ);
         if (pages == 1) expect_refused(status, CALL_space_query, space, address);
+        expect_refused(status, CALL_space_harvest, space, address, pages);
+        expect_refused(status, CALL_space_move, space, address, space, KIT_FREE, pages);
+        expect_refused(status, CALL_space_move, space, KIT_FREE, space, address, pages);
     }
     kit_must(kernel_frame_free(frame, 0), "frame_free");
+}
+
+/* What only harvesting and moving know: lengths, and ranges that meet. */
+void case_hostile_moves(void)
+{
+    uint64_t other, space = kit_info->space, frame, done;
+    kit_must(kernel_space_create(kit_info->endpoint, BADGE, &other), "space_create");
+    for (uint64_t pages = 65; pages < 0x100000; pages = pages * 3 - 1) expect_refused(STATUS_BAD_LENGTH, CALL_space_harvest, other, KIT_FREE, pages);
+    expect_refused(STATUS_BAD_ARGUMENT, CALL_space_move, space, KIT_FREE, space, KIT_FREE, 1);
+    expect_refused(STATUS_BAD_ARGUMENT, CALL_space_move, space, KIT_FREE, space, KIT_FREE + PAGE_BYTES, 2);
+    expect_refused(STATUS_BAD_ARGUMENT, CALL_space_move, space, KIT_FREE + 511 * PAGE_BYTES, space, KIT_FREE, 512);
+    kit_must(kernel_frame_allocate(0, &frame), "frame_allocate");
+    kit_must(kernel_space_map(space, KIT_FREE, frame, 1, ATTRIBUTE_WRITE, &done), "space_map");
+    kit_must(kernel_space_map(other, KIT_FREE + 511 * PAGE_BYTES, frame, 1, ATTRIBUTE_WRITE, &done), "space_map");
+    expect_refused(STATUS_ALREADY_MAPPED, CALL_space_move, space, KIT_FREE, other, KIT_FREE + 511 * PAGE_BYTES, 1);
+    expect_refused(STATUS_ALREADY_MAPPED, CALL_space_move, space, KIT_FREE, other, KIT_FREE, 512);
+    uint64_t found, page_bytes, unmapped, freed;
+    uint32_t attributes;
+    kit_must(kernel_space_query(space, KIT_FREE, &found, &attributes, &page_bytes), "space_query");
+    expect_equal(found, frame);
+    kit_must(kernel_space_unmap(space, KIT_FREE, 1, UNMAP_FREE, &done, &unmapped, &freed), "space_unmap");
+    worker_space_end(other);
+}
+
+/* Every frame that is no space, page tables and the kernel's own among them. */
+void case_hostile_frames_as_spaces(void)
+{
+    uint64_t space = kit_info->space;
+    for (uint64_t frame = 0; frame < 4096; frame++) {
+        if (frame == space) continue;
+        expect_refused(STATUS_BAD_OBJECT, CALL_space_harvest, frame, KIT_FREE, 1);
+        expect_refused(STATUS_BAD_OBJECT, CALL_space_move, frame, KIT_FREE, space, KIT_FREE + PAGE_BYTES, 1);
+        expect_refused(STATUS_BAD_OBJECT, CALL_space_move, space, KIT_FREE, frame, KIT_FREE, 1);
+    }
 }
 
 void case_hostile_attributes(void)
@@ -77,6 +114,9 @@ void case_hostile_names(void)
             expect_refused(STATUS_BAD_OBJECT, CALL_space_unmap, name, KIT_FREE, 1, 0);
             expect_refused(STATUS_BAD_OBJECT, CALL_space_protect, name, KIT_FREE, 1, 0);
             expect_refused(STATUS_BAD_OBJECT, CALL_space_query, name, KIT_FREE);
+            expect_refused(STATUS_BAD_OBJECT, CALL_space_harvest, name, KIT_FREE, 1);
+            expect_refused(STATUS_BAD_OBJECT, CALL_space_move, name, KIT_FREE, space, KIT_FREE, 1);
+            expect_refused(STATUS_BAD_OBJECT, CALL_space_move, space, KIT_FREE, name, KIT_FREE, 1);
             expect_refused(STATUS_BAD_OBJECT, CALL_thread_create, name, 0, FRAME_NONE, 0, 0);
             expect_refused(STATUS_BAD_OBJECT, CALL_handle_map, name, 9, endpoint, RIGHT_CALL, 0);
             expect_refused(STATUS_BAD_OBJECT, CALL_handle_unmap, name, 9);
