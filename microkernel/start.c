@@ -176,6 +176,7 @@ void kernel_start(const struct boot_source *source, uint64_t cycles_at_entry)
         .endpoint = endpoint_name(endpoint), .buffer_address = buffer, .buffer_frame = buffer_frame.number, .image_first = image.segments[0].address,
         .image_limit = buffer + 2 * PAGE_BYTES, .cycles_per_second = arch_cycles_per_second(), .cycles_at_entry = cycles_at_entry, .trace = log_trace,
     };
+    state.info->frames = frame_count_table();
     state.info->arguments_offset = add_text(&state, source->arguments); /* before the modules' lines, which may be more than there is room for */
     hand_over_modules(&state);
     arch_context_start(thread, image.entry, stack_limit, buffer + PAGE_BYTES);

@@ -333,6 +333,23 @@ enum status area_take_at(struct directory *directory, uint64_t first, uint64_t l
     return status;
 }
 
+enum status area_take_again(struct directory *directory, uint64_t first, uint64_t limit)
+{
+    enum status status = area_check_count(directory, (limit - first) >> PAGE_SHIFT);
+    for (uint64_t index = directory_index(first); status == STATUS_OK && index <= directory_index(limit - 1); index++) {
+        struct region *region = directory_at(directory, index);
+        uint32_t begin = part_first(index, first), end = part_limit(index, limit);
+        if (region->descriptor.end != 0 && begin == 0 && !(region_flags(&region->descriptor) & REGION_FIRST_USED)) {
+            region_flag(region, REGION_FIRST_USED, true);
+            if (directory->area->spare == index + 1) directory->area->spare = 0;
+            begin = 1;
+        }
+        if (begin < end) status = area_take_part(directory, index, begin, end);
+    }
+    if (status == STATUS_OK) directory->area->pages += (limit - first) >> PAGE_SHIFT;
+    return status;
+}
+
 enum status area_reserve_cut(struct directory *directory, uint64_t at, bool both_stay)
 {
     uint64_t index = directory_index(at);

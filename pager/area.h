@@ -37,6 +37,8 @@ static_assert(sizeof(struct area) <= PAGE_BYTES);
 enum status area_take(struct directory *directory, uint64_t count, uint64_t *address);
 /* Takes this very range, whole pages within the mmap area. EXISTS: part of it is taken, or is the first page of a region. NO_MEMORY, LIMIT. */
 enum status area_take_at(struct directory *directory, uint64_t first, uint64_t limit);
+/* For a pager that takes over: takes what a segment has, in any order of segments. NO_MEMORY, LIMIT; EXISTS: another one has it. */
+enum status area_take_again(struct directory *directory, uint64_t first, uint64_t limit);
 /* Gives back what was taken, whole or in parts. A part that begins or ends within a region can be had again at once if area_reserve_cut() was called for that
  * place; if not, when all of the region has been given back. */
 void area_give(struct directory *directory, uint64_t first, uint64_t limit);

@@ -161,6 +161,7 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     process->fault_repeats = process->fault_repeats_kept; /* invariant 2 */
     struct fault_view view = { process, message, segment };
     segment->run = 0;
+    if (status == STATUS_STALE) return; /* the thread has gone on: its fault was resolved by a pager that is lost */
     if (count > 1) fault_page(pager, process, message, action); /* some of them are there already, or there is not so much memory: this page alone */
     else if (status != STATUS_ALREADY_MAPPED) fault_end(pager, process, &view, PROCESS_OUT_OF_MEMORY);
     else if (fault_is_loop(process, address)) fault_end(pager, process, &view, PROCESS_FAULT_LOOP);

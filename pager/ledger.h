@@ -30,23 +30,34 @@ struct ledger_promise {
     uint64_t limit;
 };
 
-struct ledger {
+/* What never changes after the first program has started, and what changes with processes: each is there twice, with a sum, and one of both is right. */
+struct ledger_promises {
     uint64_t magic;
     uint64_t pages_all;        /* that were free before the first program started */
     struct ledger_promise pages[BOOT_MODULES];
     struct ledger_promise processes[BOOT_MODULES];
-    uint64_t sum;              /* of all from the beginning to here */
+    uint64_t sum;
+};
 
-    uint32_t next_number;      /* of processes */
-    uint32_t count_started;    /* modules that were started with the machine, or passed over */
-    bool has_failed;
+struct ledger_numbers {
+    uint64_t next_number;      /* of processes */
+    uint64_t count_started;    /* modules that were started with the machine, or passed over */
+    uint64_t has_failed;
+    uint64_t sum;
+};
+
+struct ledger {
+    struct ledger_promises promises[2];
+    struct ledger_numbers numbers[2];
     struct ledger_ending ending;
 
     struct pager_message received; /* the latest message */
     uint64_t text_token;       /* the message that `text` is of */
     uint64_t done_token;       /* the message that `action` answers, once nothing of it is to be done again */
     struct pager_action action; /* the latest */
-    uint32_t recoveries;       /* since a message was done */
+    bool is_changed;           /* something of the latest message stays, whatever becomes of the rest */
+    uint64_t tried_token;      /* the message that was taken up again last, */
+    uint32_t tries;            /* and how often it was */
 
     char text[MESSAGE_BUFFER_BYTES];
     struct journal journal;
@@ -59,13 +70,24 @@ static_assert(LEDGER_BYTES <= SLOT_BYTES);
 /* Where the ledger lies in the pager's window. */
 static inline struct ledger *ledger_place(const struct pager *pager) { return (struct ledger *)(pager->slots + PROCESS_LIMIT * SLOT_BYTES); }
 
+/* How often a message is taken up again before its sender gets an error. */
+constexpr uint32_t LEDGER_TRIES = 2;
+
 /* Takes the ledger's pages and begins an empty one. NO_MEMORY. */
 enum status ledger_begin(struct pager *pager);
 /* Keeps what each family was promised, before the first program starts. */
 void ledger_keep_promises(struct pager *pager);
 
+/* A message begins to be handled. */
+static inline void ledger_begin_message(struct ledger *ledger)
+{
+    ledger->done_token = LEDGER_NOBODY;
+    ledger->is_changed = false;
+}
 /* The latest message has been handled, and `action` is what it is answered with: when it has changed anything, this becomes valid. */
 void ledger_close(struct pager *pager);
+/* Takes over the ledger that is there. BAD_STATE: there is none, or both copies of what does not change are damaged. */
+enum status ledger_adopt(struct pager *pager);
 /* What was done so far stays, whatever becomes of the rest of the message. */
 void ledger_commit(struct pager *pager);
 

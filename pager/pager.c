@@ -42,7 +42,7 @@ static void pager_read_arguments(struct pager *pager)
         report("pager: argument refused key=stack value=%.*s", (int)value.count, value.first);
 }
 
-enum status pager_initialise(struct pager *pager, const struct boot_info *boot)
+enum status pager_prepare(struct pager *pager, const struct boot_info *boot)
 {
     if (boot->magic != BOOT_INFO_MAGIC || boot->version != ABI_VERSION) return STATUS_BAD_BOOT_INFO;
     if (boot->arguments_offset >= BOOT_TEXT_BYTES) return STATUS_BAD_BOOT_INFO;
@@ -60,7 +60,13 @@ enum status pager_initialise(struct pager *pager, const struct boot_info *boot)
     enum status status = module_read_all(pager);
     if (status != STATUS_OK) return status;
     pager_read_arguments(pager);
-    return ledger_begin(pager);
+    return STATUS_OK;
+}
+
+enum status pager_initialise(struct pager *pager, const struct boot_info *boot)
+{
+    enum status status = pager_prepare(pager, boot);
+    return status == STATUS_OK ? ledger_begin(pager) : status;
 }
 
 /* Puts a module's name and its command line's arguments together as process_create() takes them; 0: too long. */
@@ -99,6 +105,13 @@ static unsigned pager_boot_groups(struct pager *pager, const struct module *modu
     while (module_line_next_group(&rest, &name)) group[count++] = pager_boot_group(pager, name);
     if (count == 0) group[count++] = pager_boot_group(pager, name);
     return count;
+}
+
+void pager_name_groups(struct pager *pager)
+{
+    uint32_t group[MODULE_GROUPS];
+    for (uint32_t i = 0; i < pager->count_modules; i++)
+        if (module_is_program(&pager->modules[i])) pager_boot_groups(pager, &pager->modules[i], group);
 }
 
 static void pager_start_module(struct pager *pager, const struct module *module)
@@ -145,9 +158,9 @@ void pager_start(struct pager *pager, struct pager_action *action)
 
 void pager_start_rest(struct pager *pager, struct pager_action *action)
 {
-    for (uint32_t i = pager->ledger->count_started; i < pager->count_modules; i++) {
+    for (uint32_t i = pager->count_started; i < pager->count_modules; i++) {
         if (module_is_program(&pager->modules[i])) pager_start_module(pager, &pager->modules[i]);
-        pager->ledger->count_started = i + 1;
+        pager->count_started = i + 1;
         ledger_commit(pager);
     }
     if (pager->count_running == 0) pager_idle(pager, action);
@@ -202,6 +215,8 @@ void pager_resolve_failed(struct pager *pager, const struct pager_message *messa
 
 void pager_work(struct pager *pager, struct pager_action *action)
 {
+    pager->ledger->received = (struct pager_message){ .tag = TAG_NOTIFICATION }; /* for who takes over: as if one of our own had come */
+    ledger_begin_message(pager->ledger);
     action_wait(action);
     work_step(pager);
     pager->is_step_next = false;
@@ -210,7 +225,7 @@ void pager_work(struct pager *pager, struct pager_action *action)
 
 void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
 {
-    pager->ledger->done_token = LEDGER_NOBODY;
+    ledger_begin_message(pager->ledger);
     action_wait(action);
     uint32_t were_running = pager->count_running;
     if (message->tag & TAG_FAULT) fault_handle(pager, message, action);

@@ -114,6 +114,7 @@ struct pager {
     struct boot_group boot_groups[BOOT_MODULES * MODULE_GROUPS]; /* the groups that boot modules named */
     uint32_t count_boot_groups;
     uint32_t next_number;
+    uint32_t count_started;       /* modules that were started with the machine, or passed over */
     uint32_t count_running;
     uint32_t count_watchers;
     struct process *ready_first;  /* WAIT_READY, in order */
@@ -137,9 +138,13 @@ constexpr uint64_t PAGER_WINDOW_BYTES = (PROCESS_LIMIT + 2) * SLOT_BYTES; /* the
 
 /* Checks the boot information and makes an empty state. BAD_BOOT_INFO. `pager` is all zero. */
 enum status pager_initialise(struct pager *pager, const struct boot_info *boot);
+/* The same without a ledger: for a pager that takes over (recover.h). */
+enum status pager_prepare(struct pager *pager, const struct boot_info *boot);
 /* Starts the programs that came with the kernel; says what the loop does first. */
 void pager_start(struct pager *pager, struct pager_action *action);
 
+/* Makes the groups that modules name, as pager_start() does. */
+void pager_name_groups(struct pager *pager);
 /* Starts those that have not been started. */
 void pager_start_rest(struct pager *pager, struct pager_action *action);
 

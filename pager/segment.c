@@ -78,17 +78,6 @@ struct segment *segment_find_kind(const struct segment_table *table, enum segmen
     return kind == SEGMENT_MMAP ? mapped_above(table, LAYOUT_MMAP_FIRST) : nullptr;
 }
 
-/* For the line of a fault that ends a process: looks through all of them. */
-const struct segment *segment_nearest(const struct segment_table *table, uint64_t address)
-{
-    const struct segment *below = nullptr;
-    for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit)) {
-        if (row->limit <= address) below = row;
-        else return below != nullptr && address - below->limit < row->first - address ? below : row;
-    }
-    return below;
-}
-
 /* --- Rows --- */
 
 /* Goes before each change of a row. */
@@ -319,16 +308,23 @@ static bool segment_extend_neighbour(struct segment_table *table, const struct s
     return true;
 }
 
-/* What a new segment at [first, limit) needs: a row, and maps for regions that have another one. */
-static enum status segment_reserve_at(struct segment_table *table, uint64_t first, uint64_t limit)
+/* Maps for regions at the ends of a new segment that have another one. */
+static enum status segment_reserve_maps(struct segment_table *table, uint64_t first, uint64_t limit)
 {
-    enum status status = segment_reserve(table, 1);
+    enum status status = STATUS_OK;
     const uint64_t ends[] = { first, limit - 1 };
     for (unsigned i = 0; i < 2 && status == STATUS_OK; i++) {
         const struct region *region = directory_at(&table->directory, directory_index(ends[i]));
         if (region->single != 0) status = directory_add_map(&table->directory, directory_index(ends[i]));
     }
     return status;
+}
+
+/* What a new segment at [first, limit) needs: a row, and maps for regions that have another one. */
+static enum status segment_reserve_at(struct segment_table *table, uint64_t first, uint64_t limit)
+{
+    enum status status = segment_reserve(table, 1);
+    return status == STATUS_OK ? segment_reserve_maps(table, first, limit) : status;
 }
 
 /* Inserts a segment whose range was taken, or gives the range back. */
@@ -384,6 +380,41 @@ enum status segment_reserve_hole(struct segment_table *table, uint64_t first, ui
     return status;
 }
 
+/* What leads to a row that is there. */
+static enum status row_rebuild(struct segment_table *table, struct segment *row)
+{
+    row->pages = row->next = row->run = 0;
+    segment_refresh(row);
+    if (!is_mapped(row->first)) {
+        if (table->count_fixed == SEGMENT_FIXED) return STATUS_LIMIT;
+        fixed_insert(table, row);
+        return STATUS_OK;
+    }
+    enum status status = area_take_again(&table->directory, row->first, row->limit);
+    if (status == STATUS_OK) status = segment_reserve_maps(table, row->first, row->limit);
+    if (status == STATUS_OK) mapped_set(table, row->first, row->limit, row_distance(table, row));
+    return status;
+}
+
+enum status segment_table_rebuild(struct segment_table *table, uint32_t capacity)
+{
+    table->rows = segment_rows(table->slot);
+    table->capacity = capacity;
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < capacity && status == STATUS_OK; i++) {
+        if (table->rows[i].limit == 0) continue;
+        status = row_rebuild(table, &table->rows[i]);
+        table->used = i + 1;
+        table->count++;
+    }
+    for (struct segment *row = table->rows; row < table->rows + table->used; row++) {
+        if (row->limit != 0) continue;
+        row->next = table->free;
+        table->free = row_distance(table, row);
+    }
+    return status;
+}
+
 void segment_table_release(struct segment_table *table)
 {
     assert(table->count == 0);
@@ -392,8 +423,6 @@ void segment_table_release(struct segment_table *table)
     for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) slot_page_give(table->slot, (char *)table->rows + at);
     segment_table_initialise(table, table->slot);
 }
-
-/* --- Marks and protection --- */
 
 void segment_set_sealed(struct segment *segment)
 {

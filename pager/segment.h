@@ -122,6 +122,12 @@ void segment_split(struct segment_table *table, struct segment *segment, uint64_
 /* Joins the segments that meet at an address of the mmap area, if there are two and they differ in nothing, and the family can bear the bound of their
  * tables together. */
 void segment_merge(struct segment_table *table, uint64_t at);
+/* For a pager that takes over: `table` is empty, but the pages of `capacity` rows are there. Finds the rows, and makes anew what leads to them; no page is
+ * counted as mapped. NO_MEMORY, LIMIT, EXISTS. */
+enum status segment_table_rebuild(struct segment_table *table, uint32_t capacity);
+/* Where the rows of a slot lie, and how many there is room for in some pages. */
+static inline struct segment *segment_rows(const struct slot *slot) { return (struct segment *)(slot->base + SLOT_ROWS); }
+static inline uint32_t segment_rows_of(uint64_t pages) { return (uint32_t)(pages * PAGE_BYTES / sizeof(struct segment)); }
 /* Gives the table's pages back; it is empty. */
 void segment_table_release(struct segment_table *table);
 

@@ -1,4 +1,4 @@
-/* What a segment is charged, and what its pages may. See segment.h.
+/* What a segment is charged, what its pages may, which one is nearest. See segment.h.
  *
  * Charges are bounds, so that nobody has to be asked: each page needs at most one table of its own on each level, and a range at most those that it touches. */
 #include "fill.h"
@@ -40,4 +40,15 @@ uint32_t segment_attributes(uint32_t protection)
     if (protection & PROTECTION_EXECUTE) attributes |= ATTRIBUTE_EXECUTE;
     if ((attributes & ATTRIBUTE_WRITE) && (attributes & ATTRIBUTE_EXECUTE)) attributes |= ATTRIBUTE_WRITE_EXECUTE;
     return attributes;
+}
+
+/* For the line of a fault that ends a process: looks through all of them. */
+const struct segment *segment_nearest(const struct segment_table *table, uint64_t address)
+{
+    const struct segment *below = nullptr;
+    for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit)) {
+        if (row->limit <= address) below = row;
+        else return below != nullptr && address - below->limit < row->first - address ? below : row;
+    }
+    return below;
 }

@@ -33,7 +33,7 @@ struct boot_info {
     uint64_t cycles_at_entry;  /* counter at the kernel's first instruction, plus the time of the clock's calibration: now - this = boot without it */
     uint64_t trace;            /* TRACE_... bits from the kernel command line */
     uint32_t arguments_offset; /* kernel command line in text[] */
-    uint32_t reserved;
+    uint32_t frames;           /* every frame that there is has a number below this one */
     struct boot_module module[BOOT_MODULES];
     char text[BOOT_TEXT_BYTES];
 };

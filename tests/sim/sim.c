@@ -5,6 +5,7 @@
 #include "sim.h"
 
 #include <assert.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 
 #include "fault.h"
 #include "host.h"
-#include "ledger.h"
+#include "recover.h"
 #include "microkernel/endpoint.h"
 #include "microkernel/handle.h"
 #include "microkernel/kernel.h"
@@ -38,6 +39,9 @@ static uint64_t count_allocations;
 static enum status fail_resolve;
 
 /* --- Into the kernel and back --- */
+
+static void do_action(void);
+static void take_processor(void);
 
 static void body_call(void *thread) { kernel_on_call(thread); }
 
@@ -66,15 +70,65 @@ static bool call_allocates(enum call_number number)
            || number == CALL_thread_create || number == CALL_endpoint_create;
 }
 
+/* --- Losing the pager --- */
+
+static jmp_buf lost;
+static bool can_be_lost;
+static bool is_whole; /* a part of the seam that the machine does in one */
+static uint64_t count_points;
+static uint64_t lose_at;
+static uint64_t lose_again;
+static uint64_t count_lost;
+static void (*on_loss)(void);
+
+void sim_point(void)
+{
+    if (!can_be_lost || is_whole || ++count_points != lose_at) return;
+    count_lost++;
+    lose_at += lose_again;
+    longjmp(lost, 1);
+}
+
+void sim_be_whole(bool whole) { is_whole = whole; }
+
+/* What the next pager begins with is the ledger and the boot information. */
+static void take_over(void)
+{
+    memset(&sim_pager, 0, sizeof(sim_pager));
+    if (on_loss != nullptr) on_loss();
+    take_processor();
+    enum status status = pager_recover(&sim_pager, &boot);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "sim: no recovery: %s\n%s", status_name(status), host_log_text());
+        abort();
+    }
+    sim_point();
+    do_action();
+}
+
+void sim_lose(uint64_t at, uint64_t again, void (*damage)(void))
+{
+    count_points = 0;
+    lose_at = at;
+    lose_again = again;
+    on_loss = damage;
+}
+
+uint64_t sim_count_points(void) { return count_points; }
+uint64_t sim_count_lost(void) { return count_lost; }
+
 enum status sim_pager_call(enum call_number number, uint64_t argument[CALL_ARGUMENTS])
 {
+    sim_point();
     count_calls++;
     count_of[number]++;
     if (call_allocates(number) && ++count_allocations == fail_allocation) return STATUS_NO_MEMORY;
     sim_enter(sim_thread, number, argument);
     assert(processor.current == sim_thread);
     memcpy(argument, sim_thread->context.call.argument, sizeof(sim_thread->context.call.argument));
-    return (enum status)sim_thread->context.call.number;
+    enum status status = (enum status)sim_thread->context.call.number;
+    sim_point();
+    return status;
 }
 
 /* --- The pager's loop --- */
@@ -128,6 +182,9 @@ static void do_action(void)
 
 void sim_run(void)
 {
+    bool was_inside = can_be_lost;
+    if (!was_inside && setjmp(lost) != 0) take_over();
+    can_be_lost = true;
     struct pager_message *received = &sim_pager.ledger->received;
     struct pager_action *action = &sim_pager.ledger->action;
     while (processor.current == sim_thread && ended == 0) {
@@ -136,6 +193,7 @@ void sim_run(void)
         if (status == STATUS_OK) {
             *received = (struct pager_message){ .badge = argument[0], .tag = argument[1], .token = argument[8] };
             memcpy(received->word, &argument[2], sizeof(received->word));
+            sim_point();
             struct fault_answer answer = fault_quick(&sim_pager, received);
             if (answer.count_pages != 0) action_resolve(action, received->token, &answer);
             else pager_handle(&sim_pager, received, action);
@@ -146,8 +204,10 @@ void sim_run(void)
         } else {
             action_wait(action);
         }
+        sim_point();
         do_action();
     }
+    can_be_lost = was_inside;
 }
 
 /* --- Boot --- */
@@ -171,6 +231,10 @@ static void place_module(struct boot_info *info, uint32_t row, const struct sim_
     memcpy(info->text + *text_bytes, module->line, length);
     info->module[row] = (struct boot_module){ first.number, module->size_bytes, *text_bytes, 0 };
     *text_bytes += (uint32_t)length;
+    for (uint64_t i = pages; i < 1u << order; i++) { /* the kernel adopts the frames of a module and no others */
+        status = frame_free((frame_t){ (uint32_t)(first.number + i) }, 0, FRAME_KIND_USER);
+        assert(status == STATUS_OK);
+    }
 }
 
 /* The pager's space, thread, endpoint and buffer, as the kernel makes them for the first module. */
@@ -261,6 +325,7 @@ enum status sim_boot(const struct sim_options *options, const struct sim_module 
     uint32_t text_bytes = 0;
     for (size_t i = 0; i < count_modules; i++) place_module(&boot, boot.modules++, &modules[i], &text_bytes);
     boot.arguments_offset = text_bytes;
+    boot.frames = frame_count_table();
     if (options->arguments != nullptr) snprintf(boot.text + text_bytes, BOOT_TEXT_BYTES - text_bytes, "%s", options->arguments);
     make_pager_thread(&boot);
     free_at_boot = frame_count_free();
@@ -269,6 +334,7 @@ enum status sim_boot(const struct sim_options *options, const struct sim_module 
     ended = 0;
     fail_resolve = STATUS_OK;
     sim_fail_allocation(0);
+    sim_lose(0, 0, nullptr);
     return pager_initialise(&sim_pager, &boot);
 }
 

@@ -42,6 +42,15 @@ void sim_log_clear(void);
 uint64_t sim_count_calls(void);
 uint64_t sim_count_call(enum call_number number);
 
+/* --- Losing the pager --- */
+
+/* The pager is lost at the n-th point from now, and again every `again` points (0: not); `damage` may change its ledger then. Points: before and after each
+ * call that it makes, before and after each message. Another one takes over at once. at 0: it is never lost. */
+void sim_lose(uint64_t at, uint64_t again, void (*damage)(void));
+/* Points since then; how often it was lost in all. */
+uint64_t sim_count_points(void);
+uint64_t sim_count_lost(void);
+
 /* --- Failing on purpose --- */
 
 /* The n-th allocating call from now on (1: the next one) answers NO_MEMORY; 0: none does. */

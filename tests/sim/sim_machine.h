@@ -12,6 +12,9 @@ extern struct space *sim_space;
 
 /* Enters the kernel with the registers of a thread, which runs; comes back when the kernel is left, or waits for an interrupt. */
 void sim_enter(struct thread *thread, enum call_number number, const uint64_t argument[CALL_ARGUMENTS]);
+/* The pager may be lost here (sim_lose). While it is whole, it is not. */
+void sim_point(void);
+void sim_be_whole(bool whole);
 /* sim_options.audits of the machine that runs. */
 extern bool sim_audits;
 /* A call of the pager that returns: its status, results in `argument`. */

@@ -192,7 +192,8 @@ enum status seam_handle_unmap(space_id_t space, uint32_t handle)
 
 static space_id_t own_space(void) { return (space_id_t){ sim_space->frame.number }; }
 
-enum status seam_page_take(void *address)
+/* On the machine a page is there as soon as the call returns; here two calls make it so. */
+static enum status page_take(void *address)
 {
     uint64_t done = 0;
     enum status status = seam_space_fill(own_space(), (uintptr_t)address, 1, ATTRIBUTE_WRITE, &done);
@@ -204,15 +205,14 @@ enum status seam_page_take(void *address)
     return STATUS_OK;
 }
 
-void seam_page_give(void *address)
+enum status seam_page_take(void *address)
 {
-    struct seam_unmapped unmapped = { 0 };
-    enum status status = seam_space_unmap(own_space(), (uintptr_t)address, 1, UNMAP_FREE, &unmapped);
-    assert(status == STATUS_OK && unmapped.freed_frames == 1);
-    (void)status;
-    int failed = mprotect(address, PAGE_BYTES, PROT_NONE);
-    assert(failed == 0);
-    (void)failed;
+    sim_point();
+    sim_be_whole(true);
+    enum status status = page_take(address);
+    sim_be_whole(false);
+    sim_point();
+    return status;
 }
 
 bool seam_page_is_taken(const void *address)
@@ -223,6 +223,8 @@ bool seam_page_is_taken(const void *address)
 
 void seam_pages_give(void *first, uint64_t bytes)
 {
+    sim_point();
+    sim_be_whole(true);
     for (uint64_t at = 0; at < bytes >> PAGE_SHIFT;) {
         struct seam_unmapped step = { 0 };
         enum status status = seam_space_unmap(own_space(), (uintptr_t)first + (at << PAGE_SHIFT), (bytes >> PAGE_SHIFT) - at, UNMAP_FREE, &step);
@@ -233,6 +235,14 @@ void seam_pages_give(void *first, uint64_t bytes)
     int failed = mprotect(first, bytes, PROT_NONE);
     assert(failed == 0);
     (void)failed;
+    sim_be_whole(false);
+    sim_point();
+}
+
+void seam_page_give(void *address)
+{
+    assert(seam_page_is_taken(address));
+    seam_pages_give(address, PAGE_BYTES);
 }
 
 constexpr uint64_t VIEW_FIRST = (uint64_t)1 << 40;

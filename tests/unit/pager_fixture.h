@@ -71,8 +71,8 @@ static inline uint32_t fixture_child(uint32_t *number)
 /* The first word of a request that must be answered OK. */
 static inline uint64_t fixture_ok(struct sim_reply reply)
 {
-    cr_assert_eq(reply.outcome, SIM_GOES_ON);
-    cr_assert_eq(reply.call, STATUS_OK);
+    cr_assert_eq(reply.outcome, SIM_GOES_ON, "%d\n%s", reply.outcome, sim_log());
+    cr_assert_eq(reply.call, STATUS_OK, "%s\n%s", status_name(reply.call), sim_log());
     cr_assert_eq(reply.label, STATUS_OK, "%s", status_name(reply.label));
     return reply.word[0];
 }

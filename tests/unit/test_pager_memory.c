@@ -375,7 +375,7 @@ Test(pager_memory, fills_that_fail_have_changed_nothing)
     const struct fill *const fills[] = { &fill_image, &fill_zero_at_once };
     for (size_t i = 0; i < 2; i++) {
         struct segment segment = { .first = 0x1000'0000, .limit = 0x1000'0000 + 8 * PAGE_BYTES, .fill = fills[i], .kind = SEGMENT_DATA };
-        struct fill_source source = { .first_frame = sim_pager.modules[0].first_frame, .file_bytes = 5 * PAGE_BYTES + 1 };
+        struct fill_source source = { .first_frame = sim_pager.modules[0].first_frame, .file_bytes = 3 * PAGE_BYTES + 1 };
         sim_enter_pager();
         for (uint64_t n = 1; n < 30; n++) {
             uint64_t free = sim_free_frames();

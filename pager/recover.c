@@ -1,0 +1,349 @@
+/* Recovery: records, and what follows from them. See recover.h.
+ *
+ * Nothing of the lost pager's own state is used but the ledger. A record is looked at through bounds that do not depend on what it says, until its sum is
+ * found right. Recovery itself saves in the journal whatever it changes: a pager that is lost here leaves a ledger to begin with again. */
+#include "recover.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "report.h"
+#include "work.h"
+
+/* --- Records --- */
+
+static char *slot_of(const struct pager *pager, uint32_t index) { return pager->slots + index * SLOT_BYTES; }
+
+/* Pages from `first` on that are there, side by side. */
+static uint64_t pages_there(const char *first, uint64_t most)
+{
+    uint64_t count = 0;
+    while (count < most && seam_page_is_taken(first + count * PAGE_BYTES)) count++;
+    return count;
+}
+
+/* Pages of a slot are counted where they lie. */
+static void slot_count(struct slot *slot, uint64_t offset, uint64_t pages)
+{
+    for (uint64_t i = 0; i < pages; i++) slot->live[(offset + i * PAGE_BYTES) / SLOT_CHUNK_BYTES]++;
+}
+
+/* The list of pages of a set leads through pages of the slot that are there, each once. */
+static bool groups_are_safe(const struct process *process)
+{
+    uint32_t seen = 0;
+    const char *pages = (const char *)process + SLOT_GROUPS;
+    for (const struct group_page *page = process->groups.pages; page != nullptr; page = group_page_next(page)) {
+        uint64_t number = (uint64_t)((const char *)page - pages) / PAGE_BYTES;
+        if (number >= GROUP_PAGES_MOST || (const char *)page != pages + number * PAGE_BYTES) return false;
+        if (!(process->group_pages >> number & 1) || seen >> number & 1) return false;
+        seen |= 1u << number;
+    }
+    return true;
+}
+
+/* Sets what leads to the tables of a record, from the pages that are there; what can be made anew is given back. Returns the number of rows of segments. */
+static uint32_t record_open(struct process *process)
+{
+    char *base = (char *)process;
+    bool has_ended = process->record.magic == RECORD_ENDED;
+    seam_pages_give(base + SLOT_AREA, SLOT_ROWS - SLOT_AREA);
+    seam_pages_give(base + SLOT_BOOKS, SLOT_BYTES - SLOT_BOOKS);
+    if (process->watch.ring == nullptr || has_ended) seam_pages_give(base + SLOT_WATCH, PAGE_BYTES);
+    if (has_ended) {
+        seam_pages_give(base + SLOT_HOLDINGS, SLOT_WATCH - SLOT_HOLDINGS);
+        seam_pages_give(base + SLOT_ROWS, SLOT_ROWS_BYTES);
+    }
+    memset(&process->wait.next_ready, 0, offsetof(struct process, line_bytes) - PROCESS_KEPT_BYTES);
+    process->slot = (struct slot){ .base = base, .live = { 1 } };
+    uint64_t holdings = pages_there(base + SLOT_HOLDINGS, (SLOT_SERVICES - SLOT_HOLDINGS) / PAGE_BYTES);
+    uint64_t services = pages_there(base + SLOT_SERVICES, 1);
+    uint64_t rows = pages_there(base + SLOT_ROWS, SLOT_ROWS_BYTES / PAGE_BYTES);
+    process->holdings.rows = (struct holding *)(base + SLOT_HOLDINGS);
+    process->holdings.capacity = (uint32_t)(holdings * PAGE_BYTES / sizeof(struct holding));
+    process->services.rows = (struct service *)(base + SLOT_SERVICES);
+    process->services.has_page = services != 0;
+    for (uint32_t i = 0; i < GROUP_PAGES_MOST; i++)
+        if (pages_there(base + SLOT_GROUPS + i * PAGE_BYTES, 1) != 0) process->group_pages |= (uint8_t)(1 << i);
+    slot_count(&process->slot, SLOT_HOLDINGS, holdings);
+    slot_count(&process->slot, SLOT_SERVICES, services);
+    slot_count(&process->slot, SLOT_GROUPS, (unsigned)__builtin_popcount(process->group_pages));
+    slot_count(&process->slot, SLOT_WATCH, pages_there(base + SLOT_WATCH, 1));
+    slot_count(&process->slot, SLOT_ROWS, rows);
+    return segment_rows_of(rows);
+}
+
+/* What a record says is what was written. */
+static bool record_holds(struct process *process, uint32_t rows)
+{
+    if (process->record.magic != RECORD_ENDED && !groups_are_safe(process)) return false;
+    process->segments.rows = segment_rows(&process->slot);
+    process->segments.used = rows;
+    return process->record.sum == ledger_sum(process);
+}
+
+static void record_drop(const struct pager *pager, uint32_t index) { seam_pages_give(slot_of(pager, index), SLOT_BYTES); }
+
+/* Takes a slot up, or gives all of it back. False: its record is damaged. */
+static bool record_take(struct pager *pager, uint32_t index)
+{
+    if (!seam_page_is_taken(slot_of(pager, index))) return true;
+    struct process *process = (struct process *)slot_of(pager, index);
+    bool is_finished = process->record.magic != 0;
+    bool is_known = process->record.magic == RECORD_MAGIC || process->record.magic == RECORD_ENDED;
+    uint32_t rows = is_known ? record_open(process) : 0;
+    if (!is_known || !record_holds(process, rows)) {
+        if (is_finished) report("recover: record damaged slot=%u", index);
+        record_drop(pager, index);
+        return !is_finished;
+    }
+    pager->process[index] = process;
+    process->slot.family = process->family;
+    segment_table_initialise(&process->segments, &process->slot);
+    if (segment_table_rebuild(&process->segments, rows) == STATUS_OK) return true;
+    report("recover: no memory for what leads to the segments of pid=%u", process->number);
+    pager->process[index] = nullptr;
+    record_drop(pager, index);
+    return false;
+}
+
+/* --- Handles --- */
+
+/* A row that leads to nobody any more. What came after it in its list is closed as well when the list is broken there. */
+static void row_forget(struct process *process, struct holding *row)
+{
+    struct holding_place place = holding_place(process, row);
+    enum status status = seam_handle_unmap(process->space, place.slot | row->generation << HOLDING_SLOT_BITS);
+    (void)status; /* it need not be in the kernel's rows */
+    journal_save(row, sizeof(*row));
+    *row = (struct holding){ .generation = row->generation };
+}
+
+static bool place_is_there(const struct pager *pager, struct holding_place place)
+{
+    const struct process *process = pager->process[place.process_index];
+    if (place.slot == 0) return true;
+    return process != nullptr && place.slot < process->holdings.capacity && process->holdings.rows[place.slot].kind != HOLDING_NOTHING;
+}
+
+static bool row_leads_somewhere(const struct pager *pager, const struct holding *row)
+{
+    if (row->kind == HOLDING_GROUP) return true;
+    const struct process *named = pager->process[row->process_index];
+    return named != nullptr && (row->kind == HOLDING_PROCESS || named->record.magic == RECORD_MAGIC);
+}
+
+/* Closes handles that lead to who was lost, or came through them; again until there are none, since closing one breaks the list behind it. */
+static void handles_forget(const struct pager *pager)
+{
+    bool is_any;
+    do {
+        is_any = false;
+        for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+            struct process *process = pager->process[i];
+            for (uint32_t slot = HOLDING_FIRST; process != nullptr && slot < process->holdings.capacity; slot++) {
+                struct holding *row = &process->holdings.rows[slot];
+                if (row->kind == HOLDING_NOTHING) continue;
+                if (!row_leads_somewhere(pager, row) || !place_is_there(pager, row->before)) {
+                    row_forget(process, row);
+                    is_any = true;
+                } else if (!place_is_there(pager, row->after)) {
+                    journal_save(row, sizeof(*row));
+                    row->after = (struct holding_place){ 0 };
+                }
+            }
+        }
+        journal_commit();
+    } while (is_any);
+}
+
+/* A name rests on a handle of its owner. */
+static void names_forget(struct process *process)
+{
+    for (uint32_t slot = 0; process->services.has_page && slot < SERVICE_LIMIT; slot++) {
+        const struct service *row = &process->services.rows[slot];
+        if (row->name.bytes == 0) continue;
+        if (row->name_slot >= process->holdings.capacity || process->holdings.rows[row->name_slot].kind == HOLDING_NOTHING)
+            service_unpublish(process, slot, row->name_slot);
+    }
+}
+
+/* --- Counts --- */
+
+static void count_tables(struct pager *pager, struct process *process)
+{
+    for (uint32_t slot = 0; slot < process->holdings.capacity; slot++) {
+        const struct holding *row = &process->holdings.rows[slot];
+        process->holdings.count_passed += row->is_passed;
+        if (row->kind == HOLDING_PROCESS) pager->process[row->process_index]->references++;
+    }
+    for (uint32_t slot = 0; process->services.has_page && slot < SERVICE_LIMIT; slot++)
+        process->services.count += process->services.rows[slot].endpoint.number != 0;
+    pager->count_running += process->state == PROCESS_RUNNING;
+    pager->count_watchers += process->watch.ring != nullptr;
+    if (process->number > pager->next_number) pager->next_number = process->number;
+    if (process->line_bytes > OUTPUT_LINE_BYTES) process->line_bytes = 0;
+}
+
+static void ready_add(struct pager *pager, struct process *process)
+{
+    if (pager->ready_last != nullptr) pager->ready_last->wait.next_ready = process;
+    else pager->ready_first = process;
+    pager->ready_last = process;
+}
+
+/* Who waits for what. Who waits for the end of a process that was lost is told that it is gone. */
+static void count_wait(struct pager *pager, struct process *process)
+{
+    switch (process->wait.kind) {
+    case WAIT_READY: ready_add(pager, process); break;
+    case WAIT_WORK: work_add(pager, process); break;
+    case WAIT_PROCESS:
+        if (pager->process[process->wait.process_index] != nullptr) pager->process[process->wait.process_index]->waiters++;
+        else process_wake(pager, process, STATUS_PEER_ENDED, 0, 0);
+        break;
+    case WAIT_NOTHING:
+    case WAIT_NAME: break;
+    }
+}
+
+/* --- Families --- */
+
+static void promise_quota(struct quota *quota, struct pool *pool, const struct ledger_promise *promise)
+{
+    if (promise->limit == 0) return;
+    *quota = (struct quota){ .pool = pool, .guarantee = promise->guarantee, .limit = promise->limit };
+    pool->promised += promise->guarantee;
+}
+
+static void families_begin(struct pager *pager)
+{
+    const struct ledger_promises *kept = &pager->ledger->promises[0];
+    pager->pages = (struct pool){ .all = kept->pages_all, .free = kept->pages_all };
+    pager->slots_free = (struct pool){ .all = PROCESS_LIMIT, .free = PROCESS_LIMIT };
+    for (uint32_t i = 0; i < BOOT_MODULES; i++) {
+        promise_quota(&pager->family[i].pages, &pager->pages, &kept->pages[i]);
+        promise_quota(&pager->family[i].processes, &pager->slots_free, &kept->processes[i]);
+    }
+}
+
+/* Charges everybody anew; a family without processes that has been started has ended. */
+static void families_charge(struct pager *pager)
+{
+    families_begin(pager);
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        const struct process *process = pager->process[i];
+        if (process == nullptr) continue;
+        quota_add(&process->family->processes, 1);
+        quota_add(&process->family->pages, process_charge(process));
+    }
+    for (uint32_t i = 0; i < pager->count_started; i++)
+        if (pager->family[i].pages.pool != nullptr) family_end_if_empty(&pager->family[i]);
+}
+
+/* --- Together --- */
+
+/* Threads that are gone are not named any more. False: the process cannot go on. */
+static bool process_stands(struct process *process)
+{
+    bool has_pages = recover_pages(process);
+    struct seam_thread_info info;
+    if (process->thread.number == 0 || seam_thread_info(process->thread, &info) != STATUS_OK) {
+        journal_save(&process->thread, sizeof(process->thread));
+        process->thread = (thread_id_t){ 0 };
+    }
+    if (has_pages) return process->thread.number != 0;
+    journal_save(&process->space, sizeof(process->space));
+    process->space = (space_id_t){ 0 };
+    return false;
+}
+
+/* Ends what was being ended, and what lacks something that only the kernel could have taken. */
+static void recover_ends(struct pager *pager, const bool *stands)
+{
+    struct ledger_ending ending = pager->ledger->ending;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        struct process *process = pager->process[i];
+        if (process == nullptr) continue;
+        if (process->state == PROCESS_ENDED) {
+            process->references++;
+            process_release(pager, process); /* nobody may name it any more */
+        } else if (process->number == ending.number) {
+            process_end(pager, process, ending.reason, ending.value);
+        } else if (!stands[i]) {
+            process_end(pager, process, PROCESS_EXCEPTION, 0);
+        }
+    }
+    holding_sweep(pager);
+    ledger_commit(pager);
+    pager->ledger->ending = (struct ledger_ending){ 0 };
+}
+
+static void recover_records(struct pager *pager)
+{
+    static bool stands[PROCESS_LIMIT];
+    uint32_t lost = 0;
+    families_begin(pager);
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) lost += !record_take(pager, i);
+    handles_forget(pager);
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        struct process *process = pager->process[i];
+        if (process == nullptr) continue;
+        names_forget(process);
+        count_tables(pager, process);
+        stands[i] = process->state == PROCESS_RUNNING && process_stands(process);
+    }
+    recover_sweep(pager);
+    families_charge(pager);
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++)
+        if (pager->process[i] != nullptr) count_wait(pager, pager->process[i]);
+    ledger_commit(pager);
+    recover_ends(pager, stands);
+    report("recover: processes=%u lost=%u", pager->count_running, lost);
+}
+
+/* The message that was in hand is answered again, handled again, or given up. */
+static void recover_message(struct pager *pager, struct pager_action *action)
+{
+    struct ledger *ledger = pager->ledger;
+    const struct pager_message *message = &ledger->received;
+    if (ledger->done_token == message->token) {
+        if (action->kind == ACTION_REPLY && tag_length(action->tag) > 0) memcpy(pager->buffer, pager->text, tag_length(action->tag));
+        return;
+    }
+    ledger->tries = ledger->tried_token == message->token ? ledger->tries + 1 : 1;
+    ledger->tried_token = message->token;
+    if (message->token == 0 || ledger->tries <= LEDGER_TRIES) {
+        pager_handle(pager, message, action);
+    } else if (message->tag & TAG_FAULT) {
+        struct process *process = process_of_badge(pager, message->badge).process;
+        action_wait(action);
+        if (process != nullptr) process_end(pager, process, PROCESS_FAULT_LOOP, message->word[1]);
+    } else {
+        action_reply(action, message->token, STATUS_PEER_ENDED);
+    }
+}
+
+enum status pager_recover(struct pager *pager, const struct boot_info *boot)
+{
+    enum status status = pager_prepare(pager, boot);
+    if (status == STATUS_OK) status = ledger_adopt(pager);
+    if (status != STATUS_OK) return status;
+    struct ledger *ledger = pager->ledger;
+    const struct pager_message *message = &ledger->received;
+    if (!(message->tag & TAG_FAULT) && ledger->text_token != message->token) {
+        memcpy(pager->text, pager->buffer, MESSAGE_BUFFER_BYTES); /* before lines for the log go the same way */
+        ledger->text_token = message->token;
+    }
+    bool is_whole = journal_undo();
+    report("recover: started journal=%s", is_whole ? "undone" : "damaged");
+    for (uint32_t i = 0; i < pager->count_modules; i++) seam_view_close(nullptr, module_pages(&pager->modules[i]));
+    pager_name_groups(pager);
+    recover_records(pager);
+    if (pager->count_started < pager->count_modules) pager_start_rest(pager, &ledger->action);
+    else recover_message(pager, &ledger->action);
+    if ((pager->ready_first == nullptr && pager->work_first == nullptr) || pager->is_waking) return STATUS_OK;
+    pager->is_waking = true;
+    seam_wake_self();
+    return STATUS_OK;
+}
