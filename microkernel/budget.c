@@ -52,6 +52,7 @@ uint64_t budget_charge(void)
 static bool pay(struct thread *payer, bool is_gift, uint64_t now)
 {
     struct budget *budget = &payer->budget;
+    if (budget->gift_to != 0 && budget_find(budget->gift_to) == nullptr) budget_return(payer); /* whom it was for has ended */
     if (budget->capacity != TIME_UNLIMITED && now >= budget->renewal) {
         budget->left = budget->capacity - budget->gift;
         budget->renewal = now + budget->period;

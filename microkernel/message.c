@@ -209,8 +209,8 @@ bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wa
     }
     endpoint->server = receiver->account;
     if (received || !wait) {
-        if (heir != nullptr) schedule_ready(heir);
-        schedule_switch(receiver); /* the heir, or a sender that was passed over, may come first */
+        if (heir != nullptr) schedule_take_turns(receiver, heir);
+        else schedule_switch(receiver); /* a sender that was passed over may come first */
         return received;
     }
     receiver->state = THREAD_RECEIVING;

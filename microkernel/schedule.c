@@ -113,6 +113,16 @@ void schedule_wake(struct thread *thread)
     }
 }
 
+void schedule_take_turns(struct thread *server, struct thread *answered)
+{
+    if (answered->priority < server->priority) {
+        queue_push(answered, false);
+        return schedule_switch(server);
+    }
+    queue_push(server, true);
+    schedule_switch(answered);
+}
+
 void schedule_remove(struct thread *thread)
 {
     assert(thread->state == THREAD_READY);

@@ -101,6 +101,9 @@ void schedule_remove(struct thread *thread);
 /* The running thread has stopped running (its state says why): `heir` runs if nothing ready comes before it, else it waits; nullptr: the best ready
  * one. */
 void schedule_switch(struct thread *heir);
+/* The running server has answered a thread and has the next request already. The answered thread goes first, and then the server before others of its
+ * priority: so whoever was answered can ask again at once, and the server chooses among all who want something. */
+void schedule_take_turns(struct thread *server, struct thread *answered);
 /* The running thread gives way to others of its priority. */
 void schedule_yield(void);
 /* The slice is over: the running thread goes behind the others of its priority. If they are all below it, the next thread that it hands the

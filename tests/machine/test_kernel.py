@@ -42,3 +42,14 @@ def test_kernel_on_processor(cpu):
 def test_kernel_without_fast_paths():
     """Calls, replies and faults by the ordinary way."""
     run_cases(append='fast=off')
+
+
+def test_times_counted():
+    """Time as the machine's instructions count it: nothing that the host does shows."""
+    result = boot(pager='tests/pager_kernel', icount=True, append='test=time counted')
+    names = [name for name in CASES if name.startswith('time')]
+    for name in names:
+        result.expect('test', 'case', name=name, result='ok', count=1)
+    result.expect('test', 'done', cases=len(names), failed=0)
+    result.expect('test', 'fair', delay=lambda value: int(value) <= 3, count=1)
+    result.ended_well()

@@ -239,8 +239,9 @@ static bool receive_model(unsigned at, unsigned endpoint, bool wait, unsigned he
     if (!received && !wait) receiver->priority = receiver->own_priority;
     model.server[endpoint] = at;
     if (received || !wait) {
-        if (heir != NOBODY) make_ready(heir, false);
-        switch_to_best(at);
+        bool is_heir_first = heir != NOBODY && priority_of(heir) >= priority_of(at);
+        if (heir != NOBODY) make_ready(is_heir_first ? at : heir, is_heir_first);
+        switch_to_best(is_heir_first ? heir : at);
         return received;
     }
     wait_at(at, endpoint, THREAD_RECEIVING, heir);

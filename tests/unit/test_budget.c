@@ -152,6 +152,21 @@ Test(budget, a_gift_returns_by_the_reply_and_by_the_end)
     world_end_all();
 }
 
+Test(budget, a_gift_to_one_that_has_ended_is_used_by_its_giver)
+{
+    limit(client, 10 * MS, 1000 * MS);
+    thread_stop(second);
+    cr_assert_eq(play(client, give_time, TO_SERVER, 8 * MS), STATUS_OK);
+    thread_destroy(server);
+    pass(2 * MS);
+    cr_assert_eq(processor.current, client);
+    cr_assert_eq(client->budget.gift, 0);
+    pass(8 * MS);
+    cr_assert_eq(client->state, THREAD_EXHAUSTED);
+    cr_assert_eq(client->budget.paid, 10 * MS);
+    world_end_all();
+}
+
 /* Eight threads of one client and one of another, every request takes a millisecond: each client gets half. */
 Test(budget, the_time_of_a_server_is_shared_among_handles)
 {
@@ -176,15 +191,15 @@ Test(budget, the_time_of_a_server_is_shared_among_handles)
         host_advance(MS);
         struct thread *answered = message_find_caller(server, token);
         (void)play(server, reply_receive, SERVE, 0, 0, 0, 0, 0, 0, 0, token);
-        cr_assert_eq(processor.current, server);
         badge = server->context.call.argument[0];
         token = server->context.call.argument[8];
         bool is_quiet = badge == 0x99;
         served[is_quiet]++;
         waits = is_quiet ? 0 : waits + 1;
         if (served[1] > 1 && waits > longest) longest = waits;
-        world_let(answered); /* who was answered asks again at once */
+        cr_assert_eq(processor.current, answered, "who was answered goes first, and asks again at once");
         (void)play(answered, call, TO_SERVER, 0);
+        cr_assert_eq(processor.current, server);
     }
     cr_assert(served[1] * 10 >= served[0] * 9 && served[0] * 10 >= served[1] * 9, "%u of the quiet one, %u of the others", served[1], served[0]);
     cr_assert_leq(longest, 2, "the quiet one waits for at most two requests");

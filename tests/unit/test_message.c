@@ -32,9 +32,9 @@ Test(message, nobody_receives_yet)
     cr_assert_eq(client->state, THREAD_WAITING);
     cr_assert_eq(second->state, THREAD_SENDING);
     (void)play(server, reply_receive, SERVE, 5, 6, 0, 0, 0, 0, 0, client->token);
-    cr_assert_eq(processor.current, server, "the next one was waiting already");
     expect_registers(server, STATUS_OK, CALL_BADGE, 2, 20, 0, 0, 0, 0, 0, second->token);
-    cr_assert_eq(client->state, THREAD_READY);
+    cr_assert_eq(server->state, THREAD_READY, "the next one was waiting already");
+    cr_assert_eq(processor.current, client, "who was answered can ask again before the server goes on");
     expect_registers(client, STATUS_OK, 0, 5, 6);
     world_end_all();
 }
