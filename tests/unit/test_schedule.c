@@ -39,6 +39,23 @@ static struct thread *next(void)
     return processor.current;
 }
 
+/* A server has answered and has its next request: the answered thread, then the server, then others; one below the server waits. */
+Test(schedule, an_answered_thread_goes_first)
+{
+    struct thread *server = make(3), *answered = make(3), *other = make(3), *low = make(2);
+    schedule_ready(server);
+    schedule_ready(other);
+    cr_assert_eq(next(), server);
+    schedule_take_turns(server, answered);
+    cr_assert_eq(processor.current, answered);
+    cr_assert_eq(next(), server);
+    schedule_take_turns(server, low);
+    cr_assert_eq(processor.current, server);
+    cr_assert_eq(next(), other);
+    cr_assert_eq(next(), low);
+    cr_assert_eq(next(), nullptr);
+}
+
 Test(schedule, highest_first_then_first_come)
 {
     struct thread *low = make(0), *first = make(3), *second = make(3), *high = make(PRIORITY_LIMIT - 1), *third = make(3);
