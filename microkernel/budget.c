@@ -19,7 +19,7 @@ void budget_initialise(struct thread *thread)
     thread->budget.timer.kind = TIMER_RENEW;
 }
 
-struct thread *budget_find(uint64_t account)
+[[gnu::noinline]] struct thread *budget_find(uint64_t account)
 {
     frame_t frame = { (uint32_t)account };
     if (!frame_is_object(frame, FRAME_KIND_THREAD)) return nullptr;
@@ -35,7 +35,7 @@ static uint64_t *paying(void)
     return budget->capacity == TIME_UNLIMITED ? nullptr : &budget->left;
 }
 
-uint64_t budget_charge(void)
+[[gnu::noinline]] uint64_t budget_charge(void)
 {
     uint64_t now = arch_cycles();
     struct thread *payer = processor.payer;
@@ -128,7 +128,7 @@ void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period)
     if (thread->state == THREAD_EXHAUSTED) schedule_resume(thread);
 }
 
-uint64_t budget_return(struct thread *giver)
+[[gnu::noinline]] uint64_t budget_return(struct thread *giver)
 {
     struct budget *budget = &giver->budget;
     if (budget->gift_to == 0) return 0;

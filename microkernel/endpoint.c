@@ -132,7 +132,7 @@ void endpoint_take_client(struct endpoint *endpoint, struct thread *thread)
     endpoint->clients = thread;
 }
 
-void endpoint_push(struct endpoint *endpoint, struct thread *thread, bool is_receiver)
+[[gnu::noinline]] void endpoint_push(struct endpoint *endpoint, struct thread *thread, bool is_receiver)
 {
     assert(endpoint->first == nullptr || endpoint->queue_is_receivers == is_receiver);
     endpoint->queue_is_receivers = is_receiver;
@@ -144,7 +144,7 @@ void endpoint_push(struct endpoint *endpoint, struct thread *thread, bool is_rec
     endpoint->last = thread;
 }
 
-void endpoint_remove(struct endpoint *endpoint, struct thread *thread)
+[[gnu::noinline]] void endpoint_remove(struct endpoint *endpoint, struct thread *thread)
 {
     assert(thread->endpoint == endpoint);
     if (thread->queue_previous != nullptr) thread->queue_previous->queue_next = thread->queue_next;

@@ -51,7 +51,7 @@ static bool fits(const struct thread *sender, const struct thread *receiver)
 }
 
 /* Hands the sender's request to the receiver; the sender waits for the answer. The receiver's state is the caller's business. */
-static void deliver(struct thread *sender, struct thread *receiver)
+[[gnu::noinline]] static void deliver(struct thread *sender, struct thread *receiver)
 {
     if (sender->request == REQUEST_FAULT) deliver_fault(sender, receiver);
     else deliver_call(sender, receiver);
@@ -114,7 +114,7 @@ void message_send(struct thread *sender, struct endpoint *endpoint)
 constexpr unsigned CHOICES = 32;
 
 /* Where the sender's time is counted, or nullptr: its row is empty by now. */
-static uint64_t *served_of(const struct thread *sender, const struct endpoint *endpoint)
+[[gnu::noinline]] static uint64_t *served_of(const struct thread *sender, const struct endpoint *endpoint)
 {
     struct space *space = sender->space;
     const struct handle_row *row = sender->request == REQUEST_FAULT ? &space->pager : handle_find(space, sender->context.call.argument[0]);
@@ -122,7 +122,7 @@ static uint64_t *served_of(const struct thread *sender, const struct endpoint *e
 }
 
 /* What the sender has had of the endpoint's time, as far as it counts. */
-static uint64_t served_before(const struct thread *sender, const struct endpoint *endpoint)
+[[gnu::noinline]] static uint64_t served_before(const struct thread *sender, const struct endpoint *endpoint)
 {
     const uint64_t *served = served_of(sender, endpoint);
     if (served == nullptr) return endpoint->served_most;
@@ -135,7 +135,7 @@ static bool comes_before(const struct thread *sender, const struct thread *other
     return served_before(sender, endpoint) < served_before(other, endpoint);
 }
 
-static struct thread *choose(const struct endpoint *endpoint)
+[[gnu::noinline]] static struct thread *choose(const struct endpoint *endpoint)
 {
     struct thread *best = endpoint->first, *sender = best->queue_next;
     for (unsigned i = 1; i < CHOICES && sender != nullptr; i++, sender = sender->queue_next)
@@ -155,7 +155,7 @@ static uint64_t paid_for_request(const struct thread *receiver)
 }
 
 /* The receiver begins with a sender that was chosen among others. */
-static void service_begin(struct thread *receiver, const struct thread *sender, struct endpoint *endpoint)
+[[gnu::noinline]] static void service_begin(struct thread *receiver, const struct thread *sender, struct endpoint *endpoint)
 {
     endpoint->served_now = served_before(sender, endpoint);
     budget_charge();
@@ -177,7 +177,7 @@ void message_service_end(struct thread *receiver)
 }
 
 /* The next queued sender whose request fits; those before it are answered BAD_BUFFER. */
-static struct thread *next_sender(struct endpoint *endpoint, const struct thread *receiver)
+[[gnu::noinline]] static struct thread *next_sender(struct endpoint *endpoint, const struct thread *receiver)
 {
     while (!endpoint->queue_is_receivers && endpoint->first != nullptr) {
         struct thread *sender = choose(endpoint);

@@ -24,7 +24,7 @@ static void start_slice(void)
     timer_need(processor.slice_end);
 }
 
-static void queue_push(struct thread *thread, bool at_front)
+[[gnu::noinline]] static void queue_push(struct thread *thread, bool at_front)
 {
     if (processor.slice_end == 0) start_slice(); /* invariant 2 */
     if (at_front) return schedule_push_front(thread);
@@ -38,7 +38,7 @@ static void queue_push(struct thread *thread, bool at_front)
     thread->state = THREAD_READY;
 }
 
-static void queue_remove(struct thread *thread)
+[[gnu::noinline]] static void queue_remove(struct thread *thread)
 {
     struct ready_queue *queue = &schedule_queues[thread->priority];
     if (thread->queue_previous != nullptr) thread->queue_previous->queue_next = thread->queue_next;
@@ -63,13 +63,13 @@ static void run(struct thread *thread)
     processor.current = thread;
 }
 
-void schedule_set_limit(struct thread *thread)
+[[gnu::noinline]] void schedule_set_limit(struct thread *thread)
 {
     bool is_plain = thread->priority == thread->own_priority && thread->budget.gift_to == 0;
     thread->priority_limit = is_plain ? 2u << thread->priority : 0;
 }
 
-void schedule_set_priority(struct thread *thread, uint32_t priority)
+[[gnu::noinline]] void schedule_set_priority(struct thread *thread, uint32_t priority)
 {
     bool is_ready = thread->state == THREAD_READY && priority != thread->priority;
     if (is_ready) queue_remove(thread);
@@ -97,12 +97,12 @@ void schedule_resume(struct thread *thread)
     schedule_wake(thread);
 }
 
-void schedule_ready(struct thread *thread)
+[[gnu::noinline]] void schedule_ready(struct thread *thread)
 {
     queue_push(thread, false);
 }
 
-void schedule_wake(struct thread *thread)
+[[gnu::noinline]] void schedule_wake(struct thread *thread)
 {
     struct thread *current = processor.current;
     if (current != nullptr && thread->priority > current->priority) {
@@ -130,7 +130,7 @@ void schedule_remove(struct thread *thread)
     thread->state = THREAD_STOPPED;
 }
 
-void schedule_switch(struct thread *heir)
+[[gnu::noinline]] void schedule_switch(struct thread *heir)
 {
     if (heir != nullptr && schedule_is_best(heir)) return run(heir);
     bool is_slice_over = (schedule_ready_priorities & SLICE_OVER) != 0;
