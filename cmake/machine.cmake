@@ -45,7 +45,9 @@ endif()
 
 # What runs at boot only: kernel.ld finds these files by name and gives their memory back, so they stay apart.
 set(kernel_boot_sources ${kernel_sources})
-list(FILTER kernel_boot_sources INCLUDE REGEX "/(multiboot2|pvh|boot_source|pit|boot|paging|window|window_find|cpu|start|elf|bundle|arguments)\\.c$")
+set(kernel_boot_names
+    "multiboot2|pvh|boot_source|pit|boot|paging|window|window_find|cpu|start|frame_start|bitmap_start|elf|bundle|arguments")
+list(FILTER kernel_boot_sources INCLUDE REGEX "/(${kernel_boot_names})\\.c$")
 set_source_files_properties(${kernel_boot_sources} PROPERTIES COMPILE_OPTIONS "-Os;-fno-lto")
 
 # Every register counts there; nothing in it is ever seen in a backtrace.

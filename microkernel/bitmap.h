@@ -103,9 +103,6 @@ static inline uint32_t bitmap_take_word(struct bitmap *bitmap, uint32_t *base, u
 /* Makes a block of used frames free. False: a frame of it is free already, it is misaligned or not within the bitmap; nothing has changed. */
 bool bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order);
 
-/* True when every frame of [first, limit) is free; false also for an empty range and for one beyond the bitmap. One step for each 64 frames. */
-bool bitmap_is_free(const struct bitmap *bitmap, uint32_t first, uint32_t limit);
-
 /* The free frames of one word, whatever tier knows it: bit i is frame 64 * word + i. The word is within the bitmap. */
 uint64_t bitmap_word(const struct bitmap *bitmap, uint32_t word);
 

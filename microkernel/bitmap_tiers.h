@@ -1,4 +1,4 @@
-/* Runs of units within one node of the tiered bitmap: 512 bits in eight words. For bitmap.c and bitmap_check.c only.
+/* Runs of units within one node of the tiered bitmap: 512 bits in eight words. For bitmap*.c only.
  *
  * A run of order k is an aligned one of 2^k units: up to 5 within a word, from 6 on of whole words. */
 #ifndef QUIRE_BITMAP_TIERS_H
@@ -72,5 +72,80 @@ static inline void run_flip(uint64_t *units, unsigned at, unsigned order)
 #pragma clang loop unroll(disable)
     for (unsigned i = 0; i < run_words(order); i++) units[at / 64 + i] ^= bits;
 }
+
+/* --- Nodes --- */
+
+/* The bits of the node of a tier that holds a frame. */
+static inline uint64_t *node_units(struct bitmap *bitmap, unsigned tier, uint32_t frame)
+{
+    if (tier == 0) return bitmap->words + (frame / NODE_UNITS) * BITMAP_NODE_WORDS;
+    return tier == 1 ? bitmap->gigabytes[frame >> GIGABYTE_ORDER].masks[NODE_ORDER] : bitmap->top[GIGABYTE_ORDER];
+}
+
+/* The place of the unit that holds a frame in its node. */
+static inline unsigned node_place(unsigned tier, uint32_t frame)
+{
+    return frame >> tier * NODE_ORDER & (NODE_UNITS - 1);
+}
+
+static inline bool unit_is_set(const uint64_t *units, unsigned place)
+{
+    return (units[place / 64] >> place % 64 & 1) != 0;
+}
+
+/* The first unit that is set at or behind a place, itself below NODE_UNITS or NODE_UNITS; the answer NODE_UNITS: none. */
+static inline unsigned unit_next(const uint64_t *units, unsigned from)
+{
+    unsigned at = from / 64;
+    if (at == BITMAP_NODE_WORDS) return NODE_UNITS;
+    uint64_t word = units[at] & ALL << from % 64;
+#pragma clang loop unroll(disable)
+    while (word == 0) {
+        if (++at == BITMAP_NODE_WORDS) return NODE_UNITS;
+        word = units[at];
+    }
+    return at * 64 + (unsigned)__builtin_ctzll(word);
+}
+
+static inline bool node_is_empty(const uint64_t *units)
+{
+    uint64_t seen = 0;
+    for (unsigned i = 0; i < BITMAP_NODE_WORDS; i++) seen |= units[i];
+    return seen == 0;
+}
+
+/* The node of a tier that holds a frame has something free: its lowest hint. */
+static inline void node_announce(struct bitmap *bitmap, unsigned tier, uint32_t frame)
+{
+    unsigned order = tier * NODE_ORDER;
+    uint32_t gigabyte = frame >> GIGABYTE_ORDER;
+    if (tier == 0) bitmap->gigabytes[gigabyte].masks[0][frame >> 15 & 7] |= (uint64_t)1 << frame / NODE_UNITS % 64;
+    bitmap->top[order][gigabyte / 64] |= (uint64_t)1 << gigabyte % 64;
+    bitmap->orders |= 1u << order;
+}
+
+/* A line has no free frame, or is wholly free. */
+static inline void line_dismiss(struct bitmap *bitmap, uint32_t frame)
+{
+    bitmap->gigabytes[frame >> GIGABYTE_ORDER].masks[0][frame >> 15 & 7] &= ~((uint64_t)1 << frame / NODE_UNITS % 64);
+}
+
+/* A frame lies in a line or gigabyte that is wholly free. */
+static inline bool unit_is_whole(const struct bitmap *bitmap, uint32_t frame)
+{
+    return unit_is_set(bitmap->gigabytes[frame >> GIGABYTE_ORDER].masks[NODE_ORDER], node_place(1, frame))
+        || unit_is_set(bitmap->top[GIGABYTE_ORDER], node_place(2, frame));
+}
+
+/* --- bitmap_block.c --- */
+
+/* Finds a block, and breaks whole units around it: then its bits are set in its own tier. Not before frame `low`, nor behind frame `last`. */
+enum bitmap_answer bitmap_find_block(struct bitmap *bitmap, unsigned order, uint32_t low, uint32_t last, uint32_t *first);
+/* The node has a run of `order`, at least a pair: sets that hint and all lower ones but the lowest, up to the first that is there (invariant 2). */
+void hints_set(struct bitmap *bitmap, uint32_t frame, unsigned order);
+/* A run has become free: what it makes together with its neighbours, its parents must know. A node that is wholly free becomes a unit, and so on. */
+void run_tell(struct bitmap *bitmap, uint32_t first, unsigned order);
+/* bitmap_free() of any block. */
+bool bitmap_free_block(struct bitmap *bitmap, uint32_t first, unsigned order);
 
 #endif

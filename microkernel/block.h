@@ -88,4 +88,33 @@ void block_erase(uint32_t first, unsigned order);
 /* Zeroes frames. */
 void block_zero(uint32_t first, uint32_t count);
 
+/* --- Spares, and the ways between frame.c and frame_block.c --- */
+
+/* Makes a USER block that nothing refers to spare. False: there are enough. */
+static inline bool spare_give(uint32_t first, unsigned order)
+{
+    unsigned count = frame_state.count_spares[order];
+    if (count == SPARES) return false;
+    frame_state.spares[order][count] = first;
+    frame_state.count_spares[order] = (uint8_t)(count + 1);
+    frame_table[first] = (struct frame_info){ .kind = FRAME_KIND_SPARE, .flags = (uint8_t)(order << FRAME_ORDER_SHIFT | FRAME_DIRTY) };
+    return true;
+}
+
+/* The bitmap's block, below a limit. */
+static inline enum bitmap_answer bitmap_take(unsigned order, uint32_t limit, uint32_t *first)
+{
+    if (limit < frame_limit) return bitmap_allocate_within(&frame_state.bitmap, order, 0, limit, first);
+    return bitmap_allocate(&frame_state.bitmap, order, first);
+}
+
+/* A block of any kind from the bitmap. `limit`: UINT32_MAX for none. BAD_ARGUMENT, NO_MEMORY, AGAIN. */
+enum status block_allocate(unsigned order, enum frame_kind kind, uint32_t limit, frame_t *block);
+/* The rows and the bits of a block that is nobody's any more. */
+void block_give_back(uint32_t first, unsigned order);
+/* The open word has a free frame now, one beyond the direct map if possible; false: none is free anywhere. */
+bool word_prepare(void);
+/* Not one frame is there for a request that sets no limit. */
+enum status frames_are_out(void);
+
 #endif

@@ -103,7 +103,7 @@ static enum frame_kind kind_at(uint32_t number)
     if (order >= GROUP_ORDER) return frame_table[block_start(number, order)].kind;
     const struct frame_info *top = &frame_table[block_start(number, TOP_ORDER)];
     if (frame_order(top) == TOP_ORDER) return top->kind;
-    return bitmap_is_free(&frame_state.bitmap, number, number + 1) ? FRAME_KIND_FREE : FRAME_KIND_USER;
+    return (bitmap_word(&frame_state.bitmap, number / 64) >> number % 64 & 1) != 0 ? FRAME_KIND_FREE : FRAME_KIND_USER;
 }
 
 bool frame_check_counts(void)

@@ -13,6 +13,19 @@
 
 #include "bitmap.h"
 
+/* Every frame of [first, limit) is free; false also for an empty range and for one beyond the bitmap. */
+static inline bool bitmap_is_free(const struct bitmap *bitmap, uint32_t first, uint32_t limit)
+{
+    if (first >= limit || limit > bitmap->count) return false;
+    for (uint32_t word = first / 64; word <= (limit - 1) / 64; word++) {
+        uint64_t wanted = UINT64_MAX;
+        if (word == first / 64) wanted &= UINT64_MAX << first % 64;
+        if (word == (limit - 1) / 64) wanted &= UINT64_MAX >> (63 - (limit - 1) % 64);
+        if ((bitmap_word(bitmap, word) & wanted) != wanted) return false;
+    }
+    return true;
+}
+
 struct bitmap_model {
     struct bitmap bitmap;
     void *storage;
