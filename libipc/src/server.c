@@ -43,3 +43,8 @@ enum status server_reply(const struct message *message)
     struct message reply = *message;
     return reply_receive(HANDLE_NONE, &reply);
 }
+
+enum status server_drop(uint64_t token)
+{
+    return server_reply(&(struct message){ .token = token, .tag = tag_make(STATUS_PEER_ENDED, 0) });
+}

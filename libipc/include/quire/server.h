@@ -31,4 +31,8 @@ enum status server_run(uint32_t handle, const struct server *server, void *conte
  * buffer is sent along as far as the tag says. STATUS_STALE: who asked has ended, or was answered already. */
 enum status server_reply(const struct message *message);
 
+/* Gives up the message of a token that was left for later: who asked is answered with the label STATUS_PEER_ENDED and no words. A server that keeps a
+ * token and does neither lets its caller wait until it ends. STATUS_STALE: who asked has ended, or was answered already. */
+enum status server_drop(uint64_t token);
+
 #endif

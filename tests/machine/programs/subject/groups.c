@@ -31,14 +31,14 @@ static group_t own_group(uint32_t *handle)
 
 /* --- Roles --- */
 
-/* Asks "grouped" once: ends with the status of the call as its exit status. */
+/* Asks "grouped" once: ends with the status of the call, or of the answer, as its exit status. */
 void case_group_asker(void)
 {
     uint32_t handle;
     struct message message = {};
     enum status status = name_find("grouped", true, &handle);
     if (status == STATUS_OK) status = call(handle, &message);
-    process_exit(status);
+    process_exit(status == STATUS_OK ? tag_label(message.tag) : status);
 }
 
 /* Has no group but "boot": ends with what looking for the name gave. */
@@ -91,6 +91,21 @@ void case_strangers(void)
     expect_status(endpoint_create(&endpoint), STATUS_OK);
     expect_status(name_publish(endpoint, "morning"), STATUS_OK);
     expect_end_of(stranger, 0);
+}
+
+void case_dropped_replies(void)
+{
+    uint32_t handle, endpoint, asker;
+    struct message message;
+    group_t group = own_group(&handle);
+    expect_status(endpoint_create(&endpoint), STATUS_OK);
+    expect_status(name_publish_in(endpoint, group, "grouped"), STATUS_OK);
+    asker = start_in(group, "group_asker");
+    expect_status(receive(endpoint, RECEIVE_WAIT, &message), STATUS_OK);
+    expect_status(server_drop(message.token), STATUS_OK);
+    expect_status(server_drop(message.token), STATUS_STALE);
+    expect_status(server_drop(0), STATUS_STALE);
+    expect_end_of(asker, STATUS_PEER_ENDED);
 }
 
 void case_leaving_with_calls(void)
