@@ -49,7 +49,7 @@ enum status user_range_check(uint64_t address, uint64_t count_pages);
 /* Checks an untrusted range of whole pages. BAD_LENGTH, BAD_ALIGNMENT, BAD_ADDRESS, RANGE_WRAPS. */
 static inline enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_span *span)
 {
-    bool is_page = count_pages == 1 && address % PAGE_BYTES == 0 && address - USER_FIRST < USER_LIMIT - USER_FIRST;
+    bool is_page = count_pages == 1 && address % PAGE_BYTES == 0 && address >= USER_FIRST && address < USER_LIMIT;
     if (!is_page) {
         enum status status = user_range_check(address, count_pages);
         if (status != STATUS_OK) return status;

@@ -5,9 +5,12 @@ gdb's protocol stops the machine where the kernel is about to check itself. Ther
 kernel's checker runs, and its answer is compared.
 """
 import contextlib
+import tempfile
 import threading
+from pathlib import Path
 
 import harness
+import breakages_devices
 import breakages_frames
 import breakages_objects
 import breakages_spaces
@@ -27,9 +30,10 @@ class Stops:
     """Goes from check to check of a machine that boots, in a thread of its own, and calls on_check(stops) before each."""
 
     def __init__(self, folder, on_check, on_start=None):
-        self.memory, self.socket, self.on_check, self.on_start = folder / '0.memory', folder / 'gdb', on_check, on_start
+        self.sockets = tempfile.TemporaryDirectory(prefix='quire-')  # the name of a socket has 107 bytes at most, a test's folder may have more
+        self.memory, self.socket, self.on_check, self.on_start = folder / '0.memory', Path(self.sockets.name) / 'gdb', on_check, on_start
         self.layout = Layout.of(str(built('kernel-test')))
-        self.checks, self.error = 0, None
+        self.checks, self.error, self.remote = 0, None, None
         self.thread = threading.Thread(target=self.run)
 
     def extra(self):
@@ -51,10 +55,11 @@ class Stops:
                 self.kernel_says()
         except BaseException as error:
             self.error = error  # raised by boot_with_stops()
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, AttributeError):
                 self.remote.send('k')  # the machine stands still and would for ever
         finally:
-            self.remote.close()
+            if self.remote:
+                self.remote.close()
 
     def kernel_says(self):
         """Runs the kernel's checker to its end; what it answers."""
@@ -87,6 +92,7 @@ def boot_with_stops(on_check, on_start=None, **arguments):
     stops.thread.start()
     result = boot(extra=stops.extra(), timeout=240, icount=True, **arguments)  # so that what is there at each check is always the same
     stops.thread.join()
+    stops.sockets.cleanup()
     if stops.error:
         raise stops.error
     result.ended_well()
@@ -122,7 +128,7 @@ def test_agree_beside_hostile_programs():
     assert len(expect_agreement(7, modules=subject_modules('addresses', 'protection'))) > 3
 
 
-@cases(prefix=['messages', 'threads', 'spaces', 'frames'], memory=['24M', '512M'])
+@cases(prefix=['messages', 'threads', 'spaces', 'frames', 'devices'], memory=['24M', '512M'])
 def test_agree_beside_the_cases_of_the_kernel(prefix, memory):
     assert len(expect_agreement(1, pager='tests/pager_kernel', modules=MODULES, memory=memory, append=f'test={prefix}_')) > 3
 
@@ -196,23 +202,31 @@ def test_every_frame(memory):
 
 # --- Each invariant broken ---
 
-@cases(invariant=sorted(BREAKAGES))
-def test_broken_and_named(invariant):
-    """Every breakage of an invariant, each at the first check where there is such a thing to break: both name it, and nothing with a lower number."""
-    pending, wrong = list(BREAKAGES[invariant]), []
+def break_each(breakages, **arguments):
+    """Each of {invariant: [breakage...]} at the first check where there is such a thing to break: both name it, and nothing with a lower number."""
+    pending, wrong = [(invariant, breakage) for invariant in sorted(breakages) for breakage in breakages[invariant]], []
 
     def on_check(stops):
-        for breakage in list(pending):
+        for invariant, breakage in list(pending):
             try:
                 changes = list(breakage(Scene(stops.image)))
             except (StopIteration, RuntimeError, ValueError, AssertionError):
                 continue  # this machine has nothing of the kind yet
-            pending.remove(breakage)
+            pending.remove((invariant, breakage))
             kernel, report = stops.broken(changes)
             expected = (0, invariant) if breakage.twin_only else (invariant,)
             if kernel not in expected or report.first != invariant or report.text().count(f'invariant={invariant} ') != 1:
                 wrong.append(f'{breakage.__name__}: the kernel says {kernel}, the twin\n{report.text()}')
-    # Of queues there is most to see where one program waits for another.
-    boot_with_stops(on_check, modules=subject_modules('protection') if invariant == 9 else default_modules())
+    boot_with_stops(on_check, **arguments)
     assert not wrong, '\n'.join(wrong)
-    assert not pending, f'nothing to break for {[breakage.__name__ for breakage in pending]}'
+    assert not pending, f'nothing to break for {[breakage.__name__ for _, breakage in pending]}'
+
+
+@cases(invariant=sorted(BREAKAGES))
+def test_broken_and_named(invariant):
+    # Of queues there is most to see where one program waits for another.
+    break_each({invariant: BREAKAGES[invariant]}, modules=subject_modules('protection') if invariant == 9 else default_modules())
+
+
+def test_broken_devices():
+    break_each(breakages_devices.BREAKAGES, pager='tests/pager_kernel', modules=MODULES, append='test=devices_')
