@@ -18,6 +18,7 @@ def declared(text):
 
 # Headers that the kernel's own parts share: what is in them is reached through these functions, which tests call.
 INTERNAL = {
+    'microkernel/bitmap_tiers.h': 'bitmap_allocate bitmap_free bitmap_check',
     'microkernel/block.h': 'frame_split frame_free frame_allocate_batch',
     'microkernel/check_parts.h': 'check_run',
     'microkernel/hold.h': 'space_map',
