@@ -107,7 +107,7 @@ void case_memory_and_others(void)
     expect(result.reason == PROCESS_EXITED);
 }
 
-/* Addresses cost nothing but are not without end. */
+/* Addresses cost what is written down about them, however many they are, and are not without end. */
 void case_address_space(void)
 {
     uint64_t address, reserved = 0, free = system_now().free_frames;
@@ -117,23 +117,24 @@ void case_address_space(void)
     expect_status(memory_map(USER_LIMIT, PROTECTION_WRITE, &address), STATUS_LIMIT);
     while ((status = memory_map((uint64_t)1 << 30, PROTECTION_WRITE, &address)) == STATUS_OK && reserved < 1000) reserved++;
     expect(status == STATUS_LIMIT && reserved > 0);
-    printf("subject: reserved gib=%lu\n", reserved);
-    expect(system_now().free_frames == free);
+    uint64_t frames = free - system_now().free_frames;
+    printf("subject: reserved gib=%lu frames=%lu\n", reserved, frames);
+    expect(frames <= reserved * 8);
     expect_status(memory_unmap(segment_of(SEGMENT_MMAP).first, reserved << 30), STATUS_OK);
     expect(segment_of(SEGMENT_MMAP).limit == 0);
 }
 
-/* Segments that cannot be joined to their neighbours. */
+/* Segments that cannot be joined to their neighbours: as many as there is memory for their rows. Each can be given back. */
 void case_segments(void)
 {
+    constexpr uint64_t most = 5'000;
     uint64_t address, count = 0;
     enum status status;
-    while ((status = memory_map(PAGE_BYTES, count % 2 == 0 ? PROTECTION_WRITE : PROTECTION_READ, &address)) == STATUS_OK && count < 100'000) count++;
-    expect(status == STATUS_LIMIT && count > 100);
+    while (count < most && (status = memory_map(PAGE_BYTES, count % 2 == 0 ? PROTECTION_WRITE : PROTECTION_READ, &address)) == STATUS_OK) count++;
+    expect(count == most || ((status == STATUS_LIMIT || status == STATUS_NO_MEMORY) && count > 100));
     printf("subject: segments count=%lu\n", count);
-    expect_status(memory_brk(PAGE_BYTES, &address), STATUS_LIMIT);
-    expect_status(autogen_move(PAGE_BYTES, &address), STATUS_LIMIT);
-    expect_status(memory_unmap(segment_of(SEGMENT_MMAP).first, PAGE_BYTES), STATUS_OK); /* giving back works at the limit too */
-    expect_status(memory_protect(segment_of(SEGMENT_MMAP).first, (count - 1) * PAGE_BYTES, PROTECTION_WRITE), STATUS_OK); /* all are one now */
+    for (uint64_t i = 0; i < count; i++) expect_status(memory_unmap(segment_of(SEGMENT_MMAP).first, PAGE_BYTES), STATUS_OK);
+    expect(segment_of(SEGMENT_MMAP).limit == 0);
     expect_status(memory_brk(PAGE_BYTES, &address), STATUS_OK);
+    expect_status(autogen_move(PAGE_BYTES, &address), STATUS_OK);
 }
