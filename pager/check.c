@@ -8,12 +8,14 @@
 #include "pager.h"
 #include "report.h"
 
-static bool check_segments(const struct process *process)
+static bool check_segments(const struct pager *pager, const struct process *process)
 {
     const struct segment_table *table = &process->segments;
     if (!segment_table_check(table)) return false;
     for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit)) {
         if (row->fill->set != nullptr && !row->is_going && row->pages != layout_pages(row->first, row->limit)) return false; /* what comes at once is there */
+        int64_t payer = process->family - pager->family + row->payer;
+        if (payer < 0 || payer >= BOOT_MODULES || pager->family[payer].pages.pool == nullptr) return false;
         uint32_t both = PROTECTION_WRITE | PROTECTION_EXECUTE;
         if ((row->protection & both) == both && !(process->is_write_execute && row->kind == SEGMENT_AUTOGEN)) return false;
     }
@@ -100,7 +102,7 @@ static void check_count_references(const struct pager *pager)
     }
 }
 
-/* What each family is charged, counted anew from its processes (I10). */
+/* What each family is charged, counted anew from its processes and from what others were given (I10). */
 static struct { uint64_t pages, processes; } charged[BOOT_MODULES];
 
 static void check_count_charges(const struct pager *pager)
@@ -111,6 +113,9 @@ static void check_count_charges(const struct pager *pager)
         if (process == nullptr) continue;
         charged[process->family - pager->family].pages += process_charge(process);
         charged[process->family - pager->family].processes++;
+        const struct segment_table *table = &process->segments;
+        for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit))
+            if (row->payer != 0) charged[process->family - pager->family + row->payer].pages += segment_charge(row);
     }
 }
 
@@ -192,7 +197,7 @@ static const char *check_process(const struct pager *pager, const struct process
         return is_empty ? nullptr : "an ended process with something left";
     }
     if (process->space.number == 0 || process->thread.number == 0) return "a running process without space or thread";
-    if (!check_segments(process)) return "segments of a process";
+    if (!check_segments(pager, process)) return "segments of a process";
     if (!check_work(pager, process)) return "work of a process";
     if (!check_ends(process)) return "ends of brk or autogen";
     if (!group_set_check(&process->groups)) return "groups of a process";

@@ -114,8 +114,7 @@ static_assert(BOOT_MODULES * FAMILY_PROCESSES <= PROCESS_LIMIT);
 void family_end_if_empty(struct family *family)
 {
     if (family->processes.charged > 0) return;
-    assert(family->pages.charged == 0);
-    family->pages.pool->promised -= family->pages.guarantee;
+    family->pages.pool->promised -= quota_lacks(&family->pages); /* it still pays for what it gave away */
     family->processes.pool->promised -= family->processes.guarantee;
     family->pages.guarantee = family->processes.guarantee = 0;
 }

@@ -15,7 +15,8 @@
  *
  * Invariants (pager_check):
  *  1. pool: free + everything charged = all; promised = what all families lack to their guarantees; promised <= free.
- *  2. quota: charged <= limit. Pages: charged = process_charge() of all members; processes: charged = the slots of all members, ended ones too. */
+ *  2. quota: charged <= limit. Pages: charged = process_charge() of all members, and segment_charge() of what they gave to processes of other families;
+ *    processes: charged = the slots of all members, ended ones too. */
 #ifndef QUIRE_PAGER_FAMILY_H
 #define QUIRE_PAGER_FAMILY_H
 
@@ -69,7 +70,8 @@ void quota_remove(struct quota *quota, uint64_t count);
 
 /* Counts what is free, and promises each program of the boot its guarantee, in order, as long as there is enough. */
 void family_initialise_all(struct pager *pager);
-/* A family without a process has ended: what is promised to it goes back. Any other one stays as it is. */
+/* A family without a process has ended: what is promised to it goes back, what it gave away stays charged to it until that goes. Any other one stays as it
+ * is. */
 void family_end_if_empty(struct family *family);
 
 #endif

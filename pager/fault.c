@@ -112,11 +112,14 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
 {
     uint64_t page = layout_page_down(view->message->word[1]);
     uint64_t count = fault_window(segment, page, pager->around);
-    enum status status = quota_take(&process->family->pages, segment_charge_more(segment, count));
+    enum status status = quota_take(segment_quota(&process->segments, segment), segment_charge_more(segment, count));
     if (status != STATUS_OK && count > 1) {
         count = 1;
-        status = quota_take(&process->family->pages, segment_charge_more(segment, count));
+        status = quota_take(segment_quota(&process->segments, segment), segment_charge_more(segment, count));
     }
+    /* Who gave the memory cannot pay for more of it: who uses it takes over what it costs. */
+    if (status != STATUS_OK && segment->payer != 0 && segment_take_over(&process->segments, segment) == STATUS_OK)
+        status = quota_take(segment_quota(&process->segments, segment), segment_charge_more(segment, count));
     if (status != STATUS_OK) {
         fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
         return;
@@ -156,7 +159,7 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     uint64_t count = pager->count_resolving;
     assert(segment != nullptr && segment->pages >= count);
     segment->pages -= count; /* invariant 1 */
-    quota_remove(&process->family->pages, segment_charge_more(segment, count));
+    quota_remove(segment_quota(&process->segments, segment), segment_charge_more(segment, count));
     pager->count_faults--;
     process->fault_repeats = process->fault_repeats_kept; /* invariant 2 */
     struct fault_view view = { process, message, segment };

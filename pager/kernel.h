@@ -39,6 +39,8 @@ enum status seam_space_fill(space_id_t space, uint64_t address, uint64_t count_p
 enum status seam_space_unmap(space_id_t space, uint64_t address, uint64_t count_pages, uint64_t flags, struct seam_unmapped *unmapped);
 enum status seam_space_protect(space_id_t space, uint64_t address, uint64_t count_pages, uint32_t attributes, uint64_t *done_pages,
                                uint64_t *changed_pages);
+/* *done_pages: of the range, holes included. */
+enum status seam_space_move(space_id_t from, uint64_t from_address, space_id_t to, uint64_t to_address, uint64_t count_pages, uint64_t *done_pages);
 enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame);
 
 enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t buffer, uint32_t priority, uint64_t flags, thread_id_t *thread);

@@ -25,6 +25,14 @@ struct ledger_ending {
     uint64_t value;
 };
 
+/* Pages on their way to another process: until the message is done they are the giver's, wherever they are. */
+struct ledger_move {
+    uint64_t token; /* of the message */
+    uint32_t from, to; /* slots of the processes */
+    uint64_t first, limit; /* at the giver */
+    uint64_t address; /* at the receiver */
+};
+
 struct ledger_promise {
     uint64_t guarantee;
     uint64_t limit;
@@ -52,6 +60,7 @@ struct ledger {
     struct ledger_ending ending;
 
     struct pager_message received; /* the latest message */
+    struct ledger_move moving;
     uint64_t text_token;       /* the message that `text` is of */
     uint64_t done_token;       /* the message that `action` answers, once nothing of it is to be done again */
     struct pager_action action; /* the latest */

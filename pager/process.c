@@ -247,7 +247,7 @@ uint64_t process_charge(const struct process *process)
     uint64_t charge = slot_charge(&process->slot) + process->services.count * SERVICE_CHARGE;
     if (process->state == PROCESS_RUNNING) charge += PROCESS_OBJECTS;
     for (const struct segment *row = segment_above(&process->segments, 0); row != nullptr; row = segment_above(&process->segments, row->limit))
-        charge += segment_charge(row);
+        if (row->payer == 0) charge += segment_charge(row);
     return charge;
 }
 

@@ -127,7 +127,8 @@ void process_save_wait(const struct process *process);
 /* Answers the call that a process waits in; the reply goes out with one of the next actions. */
 void process_wake(struct pager *pager, struct process *process, enum status status, uint64_t word0, uint64_t word1);
 
-/* Pages charged, counted anew: mapped pages with the bound of their tables, kernel objects, and the pager's own pages for the process. */
+/* Pages charged to its own family, counted anew: mapped pages with the bound of their tables, kernel objects, and the pager's own pages for the process. What
+ * was given to it is not among them. */
 uint64_t process_charge(const struct process *process);
 
 /* Whether the log tells its start and its good end: those of the boot; all while processes are traced, or with a kernel built for tests. */

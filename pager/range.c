@@ -63,11 +63,17 @@ static uint64_t range_count_below(const struct process *process, const struct se
     return count;
 }
 
-uint32_t range_count_cuts(const struct process *process, uint64_t first, uint64_t limit)
+enum status range_afford_cuts(const struct process *process, uint64_t first, uint64_t limit)
 {
-    const struct segment *lower = segment_find(&process->segments, first);
-    const struct segment *upper = segment_find(&process->segments, limit);
-    return (lower != nullptr && lower->first < first) + (upper != nullptr && upper->first < limit);
+    const struct segment_table *table = &process->segments;
+    const struct segment *lower = segment_find(table, first);
+    const struct segment *upper = segment_find(table, limit);
+    bool cuts_lower = lower != nullptr && lower->first < first;
+    bool cuts_upper = upper != nullptr && upper->first < limit;
+    /* Both draw on one pool, so each has to find there what both need. */
+    uint64_t charge = (cuts_lower + cuts_upper) * SEGMENT_CUT_CHARGE;
+    enum status status = cuts_lower ? quota_check(segment_quota(table, lower), charge) : STATUS_OK;
+    return status == STATUS_OK && cuts_upper ? quota_check(segment_quota(table, upper), charge) : status;
 }
 
 void range_cut(struct process *process, uint64_t at)
@@ -75,4 +81,23 @@ void range_cut(struct process *process, uint64_t at)
     struct segment *segment = segment_find(&process->segments, at);
     if (segment == nullptr || segment->first == at) return;
     segment_split(&process->segments, segment, at, range_count_below(process, segment, at));
+}
+
+enum status range_isolate(struct process *process, uint64_t first, uint64_t bytes, uint64_t *limit)
+{
+    enum status status = range_check(process, first, bytes, limit);
+    if (status == STATUS_OK) status = segment_reserve_cuts(&process->segments, first, *limit);
+    if (status == STATUS_OK) status = range_afford_cuts(process, first, *limit);
+    if (status != STATUS_OK) return status;
+
+    // Commit: nothing below may fail.
+    range_cut(process, first);
+    range_cut(process, *limit);
+    return STATUS_OK;
+}
+
+void range_rejoin(struct process *process, uint64_t first, uint64_t limit)
+{
+    for (uint64_t at = first; at < limit; at = segment_find(&process->segments, at)->limit) segment_merge(&process->segments, at);
+    segment_merge(&process->segments, limit);
 }

@@ -11,10 +11,15 @@ enum status range_decode(uint64_t address, uint64_t bytes, uint64_t *limit);
 /* The same, and all of them lie in segments that may change. NOT_MAPPED, IMMUTABLE. */
 enum status range_check(const struct process *process, uint64_t address, uint64_t bytes, uint64_t *limit);
 
-/* Segments that begin or end inside [first, limit) because they are cut at its ends: 0 to 2. */
-uint32_t range_count_cuts(const struct process *process, uint64_t first, uint64_t limit);
+/* Whether who pays can bear cuts at the ends of [first, limit). LIMIT, NO_MEMORY. */
+enum status range_afford_cuts(const struct process *process, uint64_t first, uint64_t limit);
 /* Cuts the segment that goes over an address, if there is one; a row is reserved, and SEGMENT_CUT_CHARGE is to be had. */
 void range_cut(struct process *process, uint64_t at);
+
+/* Checks a range and cuts it off, so that it is whole segments. As range_check(); NO_MEMORY, LIMIT. */
+enum status range_isolate(struct process *process, uint64_t first, uint64_t bytes, uint64_t *limit);
+/* Joins what was cut, and what has become alike. */
+void range_rejoin(struct process *process, uint64_t first, uint64_t limit);
 
 /* Sets the protection of a segment and of the pages that it has. */
 void range_set_protection(const struct process *process, struct segment *segment, uint32_t protection);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "report.h"
+#include "transfer.h"
 #include "work.h"
 
 /* --- Records --- */
@@ -236,6 +237,9 @@ static void families_charge(struct pager *pager)
         if (process == nullptr) continue;
         quota_add(&process->family->processes, 1);
         quota_add(&process->family->pages, process_charge(process));
+        const struct segment_table *table = &process->segments;
+        for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit))
+            if (row->payer != 0) quota_add(segment_quota(table, row), segment_charge(row));
     }
     for (uint32_t i = 0; i < pager->count_started; i++)
         if (pager->family[i].pages.pool != nullptr) family_end_if_empty(&pager->family[i]);
@@ -286,6 +290,7 @@ static void recover_records(struct pager *pager)
     families_begin(pager);
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) lost += !record_take(pager, i);
     handles_forget(pager);
+    transfer_undo(pager);
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         struct process *process = pager->process[i];
         if (process == nullptr) continue;

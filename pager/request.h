@@ -30,6 +30,9 @@ struct answer {
 /* The group that a message word names for a process: one of its own, or for 0 the one of the lowest number. BAD_ARGUMENT, NOT_MEMBER. */
 enum status request_group(const struct process *process, uint64_t word, uint32_t *group);
 
+/* To whom the handle in word 2 leads. BAD_HANDLE, STALE (it has ended), BAD_OBJECT (a group), NO_RIGHT. */
+enum status request_receiver(const struct pager *pager, const struct request *request, struct process **receiver);
+
 /* A protection that memory of the mmap area may have: BAD_ARGUMENT, WRITE_EXECUTE. */
 enum status request_check_protection(uint64_t asked);
 

@@ -80,8 +80,7 @@ enum status request_handle_narrow([[maybe_unused]] struct pager *pager, const st
     return status;
 }
 
-/* To whom the handle in word 2 leads. BAD_HANDLE, STALE (it has ended), BAD_OBJECT (a group), NO_RIGHT. */
-static enum status pass_find_receiver(const struct pager *pager, const struct request *request, struct process **receiver)
+enum status request_receiver(const struct pager *pager, const struct request *request, struct process **receiver)
 {
     struct holding *to;
     enum status status = holding_find(request->caller, request->word[2], &to);
@@ -109,7 +108,7 @@ enum status request_handle_pass(struct pager *pager, const struct request *reque
     struct process *receiver;
     uint32_t slot;
     enum status status = rights_find(request, &holding);
-    if (status == STATUS_OK) status = pass_find_receiver(pager, request, &receiver);
+    if (status == STATUS_OK) status = request_receiver(pager, request, &receiver);
     if (status == STATUS_OK) status = pass_check(pager, holding, request->word[1], receiver);
     if (status == STATUS_OK) status = holding_reserve(receiver, &slot);
     if (status != STATUS_OK) return status;

@@ -30,7 +30,7 @@ static bool segment_unmap_later(struct pager *pager, const struct request *reque
         pages += segment->pages;
     if (pages == 0 || layout_pages(first, limit) <= STEP_PAGES) return false;
     if (segment_reserve_cuts(table, first, limit) != STATUS_OK) return false;
-    if (quota_check(&process->family->pages, range_count_cuts(process, first, limit) * SEGMENT_CUT_CHARGE) != STATUS_OK) return false;
+    if (range_afford_cuts(process, first, limit) != STATUS_OK) return false;
 
     // Commit: nothing below may fail.
     range_cut(process, first);
@@ -55,7 +55,7 @@ enum status request_unmap(struct pager *pager, const struct request *request, st
     bool is_hole = lower->first < first && lower->limit > limit;
     status = segment_reserve_hole(table, first, limit);
     /* Taking off one end makes a segment's charge smaller; a hole may need a table more on each level, where the pages that go do not make up for it. */
-    if (status == STATUS_OK && is_hole) status = quota_check(&process->family->pages, SEGMENT_CUT_CHARGE);
+    if (status == STATUS_OK && is_hole) status = quota_check(segment_quota(table, lower), SEGMENT_CUT_CHARGE);
     if (status != STATUS_OK) return status;
     answer->is_deferred = segment_unmap_later(pager, request, first, limit);
     if (answer->is_deferred) return STATUS_OK;
@@ -80,9 +80,8 @@ enum status request_protect([[maybe_unused]] struct pager *pager, const struct r
     enum status status = request_check_protection(request->word[2]);
     if (status == STATUS_OK) status = range_check(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
-    uint32_t cuts = range_count_cuts(process, first, limit);
     status = segment_reserve_cuts(table, first, limit);
-    if (status == STATUS_OK) status = quota_check(&process->family->pages, cuts * SEGMENT_CUT_CHARGE);
+    if (status == STATUS_OK) status = range_afford_cuts(process, first, limit);
     if (status != STATUS_OK) return status;
     uint32_t protection = (uint32_t)request->word[2];
     for (const struct segment *segment = segment_find(table, first); segment != nullptr && segment->first < limit;
@@ -103,37 +102,16 @@ enum status request_protect([[maybe_unused]] struct pager *pager, const struct r
     return STATUS_OK;
 }
 
-/* Cuts a range off, so that it is whole segments. */
-static enum status segment_isolate(struct process *process, uint64_t first, uint64_t bytes, uint64_t *limit)
-{
-    enum status status = range_check(process, first, bytes, limit);
-    if (status == STATUS_OK) status = segment_reserve_cuts(&process->segments, first, *limit);
-    if (status == STATUS_OK) status = quota_check(&process->family->pages, range_count_cuts(process, first, *limit) * SEGMENT_CUT_CHARGE);
-    if (status != STATUS_OK) return status;
-
-    // Commit: nothing below may fail.
-    range_cut(process, first);
-    range_cut(process, *limit);
-    return STATUS_OK;
-}
-
-/* Joins what was cut, and what has become alike. */
-static void segment_rejoin(struct process *process, uint64_t first, uint64_t limit)
-{
-    for (uint64_t at = first; at < limit; at = segment_find(&process->segments, at)->limit) segment_merge(&process->segments, at);
-    segment_merge(&process->segments, limit);
-}
-
 enum status request_seal([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
 {
     struct process *process = request->caller;
     uint64_t first = request->word[0];
     uint64_t limit;
-    enum status status = segment_isolate(process, first, request->word[1], &limit);
+    enum status status = range_isolate(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
     for (struct segment *at = segment_find(&process->segments, first); at != nullptr && at->first < limit; at = segment_find(&process->segments, at->limit))
         segment_set_sealed(at);
-    segment_rejoin(process, first, limit);
+    range_rejoin(process, first, limit);
     return STATUS_OK;
 }
 
@@ -194,11 +172,11 @@ enum status request_map_over([[maybe_unused]] struct pager *pager, const struct 
     uint64_t first = request->word[0];
     uint64_t limit;
     enum status status = request_check_protection(request->word[2]);
-    if (status == STATUS_OK) status = segment_isolate(process, first, request->word[1], &limit);
+    if (status == STATUS_OK) status = range_isolate(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
     for (struct segment *at = segment_find(&process->segments, first); at != nullptr && at->first < limit; at = segment_find(&process->segments, at->limit))
         segment_renew(process, at, (uint32_t)request->word[2]);
-    segment_rejoin(process, first, limit);
+    range_rejoin(process, first, limit);
     return STATUS_OK;
 }
 

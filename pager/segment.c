@@ -83,16 +83,11 @@ struct segment *segment_find_kind(const struct segment_table *table, enum segmen
 /* Goes before each change of a row. */
 static inline void row_save(const struct segment *row) { journal_save(row, SEGMENT_KEPT_BYTES); }
 
-enum status segment_reserve(struct segment_table *table, uint32_t count)
+static void row_count_given(struct segment_table *table, const struct segment *row, bool is_more)
 {
-    if (count > SEGMENT_LIMIT - table->count) return STATUS_LIMIT;
-    while (table->capacity < table->count + count) {
-        uint64_t used_bytes = layout_page_up(table->capacity * sizeof(struct segment));
-        enum status status = slot_page_take(table->slot, (char *)table->rows + used_bytes);
-        if (status != STATUS_OK) return status;
-        table->capacity = (uint32_t)((used_bytes + PAGE_BYTES) / sizeof(struct segment));
-    }
-    return STATUS_OK;
+    if (!row->is_given) return;
+    table->count_given += is_more ? 1 : -1u;
+    table->given_bytes += is_more ? row->limit - row->first : row->first - row->limit;
 }
 
 static struct segment *row_take(struct segment_table *table, const struct segment *segment)
@@ -104,6 +99,7 @@ static struct segment *row_take(struct segment_table *table, const struct segmen
     row_save(row);
     *row = *segment;
     table->count++;
+    row_count_given(table, row, true);
     table->recent = nullptr;
     return row;
 }
@@ -111,6 +107,7 @@ static struct segment *row_take(struct segment_table *table, const struct segmen
 static void row_give(struct segment_table *table, struct segment *row)
 {
     row_save(row);
+    row_count_given(table, row, false);
     *row = (struct segment){ .next = table->free };
     table->free = row_distance(table, row);
     table->count--;
@@ -191,7 +188,7 @@ static void segment_refresh(struct segment *segment)
     segment->refuses = FAULT_PRESENT;
     if (!(segment->protection & PROTECTION_WRITE)) segment->refuses |= FAULT_WRITE;
     if (!(segment->protection & PROTECTION_EXECUTE)) segment->refuses |= FAULT_EXECUTE;
-    if (segment->fill->set != nullptr || segment->is_going) segment->refuses |= FAULT_READ | FAULT_WRITE | FAULT_EXECUTE;
+    if (segment->fill->set != nullptr || segment->is_going || segment->payer != 0) segment->refuses |= FAULT_READ | FAULT_WRITE | FAULT_EXECUTE;
 }
 
 /* --- Changing --- */
@@ -203,13 +200,13 @@ struct segment *segment_insert(struct segment_table *table, const struct segment
     segment_refresh(row);
     if (is_mapped(row->first)) mapped_set(table, row->first, row->limit, row_distance(table, row));
     else fixed_insert(table, row);
-    quota_add(&table->family->pages, segment_charge(row));
+    quota_add(segment_quota(table, row), segment_charge(row));
     return row;
 }
 
 void segment_remove(struct segment_table *table, struct segment *row)
 {
-    quota_remove(&table->family->pages, segment_charge(row));
+    quota_remove(segment_quota(table, row), segment_charge(row));
     uint64_t first = row->first, limit = row->limit;
     if (!is_mapped(first)) fixed_remove(table, row);
     row_give(table, row);
@@ -228,6 +225,7 @@ static bool segment_joins(const struct segment *lower, const struct segment *upp
 {
     if (lower->limit != upper->first || lower->kind != upper->kind || !segment_rules_of(lower->kind)->merges) return false;
     if (lower->is_sealed != upper->is_sealed || lower->is_going || upper->is_going) return false;
+    if (lower->payer != upper->payer || lower->is_given != upper->is_given) return false;
     return lower->fill == upper->fill && lower->protection == upper->protection
            && lower->frame + lower->fill->frame_step * layout_pages(lower->first, lower->limit) == upper->frame;
 }
@@ -241,21 +239,23 @@ static bool segment_join(const struct segment_table *table, const struct segment
     joined->pages += upper->pages;
     uint64_t apart = segment_charge(lower) + segment_charge(upper);
     uint64_t together = segment_charge(joined);
-    return together <= apart || quota_check(&table->family->pages, together - apart) == STATUS_OK;
+    return together <= apart || quota_check(segment_quota(table, lower), together - apart) == STATUS_OK;
 }
 
 void segment_resize(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages)
 {
-    quota_remove(&table->family->pages, segment_charge(segment));
+    quota_remove(segment_quota(table, segment), segment_charge(segment));
     bool is_fixed = !is_mapped(segment->first);
     if (is_fixed) fixed_remove(table, segment);
     row_save(segment);
+    row_count_given(table, segment, false);
     segment->first = first;
     segment->limit = limit;
     segment->pages = pages;
+    row_count_given(table, segment, true);
     segment_refresh(segment);
     if (is_fixed) fixed_insert(table, segment);
-    quota_add(&table->family->pages, segment_charge(segment));
+    quota_add(segment_quota(table, segment), segment_charge(segment));
 }
 
 /* Gives a row the range of a joined one; `first` to `limit` is what it did not have. */
@@ -288,7 +288,7 @@ void segment_merge(struct segment_table *table, uint64_t at)
     if (lower == nullptr || upper == nullptr || lower == upper || !segment_join(table, lower, upper, &joined)) return;
     struct segment *longer = lower->limit - lower->first >= upper->limit - upper->first ? lower : upper;
     struct segment *shorter = longer == lower ? upper : lower;
-    quota_remove(&table->family->pages, segment_charge(shorter));
+    quota_remove(segment_quota(table, shorter), segment_charge(shorter));
     segment_extend(table, longer, &joined, shorter->first, shorter->limit);
     row_give(table, shorter);
 }
@@ -320,8 +320,7 @@ static enum status segment_reserve_maps(struct segment_table *table, uint64_t fi
     return status;
 }
 
-/* What a new segment at [first, limit) needs: a row, and maps for regions that have another one. */
-static enum status segment_reserve_at(struct segment_table *table, uint64_t first, uint64_t limit)
+enum status segment_reserve_insert(struct segment_table *table, uint64_t first, uint64_t limit)
 {
     enum status status = segment_reserve(table, 1);
     return status == STATUS_OK ? segment_reserve_maps(table, first, limit) : status;
@@ -331,7 +330,7 @@ static enum status segment_reserve_at(struct segment_table *table, uint64_t firs
 static enum status segment_settle(struct segment_table *table, struct segment *segment)
 {
     if (segment_extend_neighbour(table, segment)) return STATUS_OK;
-    enum status status = segment_reserve_at(table, segment->first, segment->limit);
+    enum status status = segment_reserve_insert(table, segment->first, segment->limit);
     if (status != STATUS_OK) {
         area_give(&table->directory, segment->first, segment->limit);
         return status;
@@ -354,30 +353,6 @@ enum status segment_place_at(struct segment_table *table, struct segment *segmen
 {
     enum status status = area_take_at(&table->directory, segment->first, segment->limit);
     return status == STATUS_OK ? segment_settle(table, segment) : status;
-}
-
-enum status segment_reserve_cuts(struct segment_table *table, uint64_t first, uint64_t limit)
-{
-    const uint64_t ends[] = { first, limit };
-    uint32_t cuts = 0;
-    enum status status = STATUS_OK;
-    for (unsigned i = 0; i < 2 && status == STATUS_OK; i++) {
-        const struct segment *segment = segment_find(table, ends[i]);
-        if (segment == nullptr || segment->first == ends[i]) continue;
-        cuts++;
-        status = area_reserve_cut(&table->directory, ends[i], true);
-    }
-    return status == STATUS_OK ? segment_reserve(table, cuts) : status;
-}
-
-enum status segment_reserve_hole(struct segment_table *table, uint64_t first, uint64_t limit)
-{
-    const struct segment *lower = segment_find(table, first);
-    const struct segment *upper = segment_find(table, limit);
-    if (lower == upper && lower != nullptr && lower->first < first) return segment_reserve_cuts(table, first, limit);
-    enum status status = lower != nullptr && lower->first < first ? area_reserve_cut(&table->directory, first, false) : STATUS_OK;
-    if (status == STATUS_OK && upper != nullptr && upper->first < limit) status = area_reserve_cut(&table->directory, limit, false);
-    return status;
 }
 
 /* What leads to a row that is there. */
@@ -406,6 +381,7 @@ enum status segment_table_rebuild(struct segment_table *table, uint32_t capacity
         status = row_rebuild(table, &table->rows[i]);
         table->used = i + 1;
         table->count++;
+        row_count_given(table, &table->rows[i], true);
     }
     for (struct segment *row = table->rows; row < table->rows + table->used; row++) {
         if (row->limit != 0) continue;
@@ -423,6 +399,8 @@ void segment_table_release(struct segment_table *table)
     for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) slot_page_give(table->slot, (char *)table->rows + at);
     segment_table_initialise(table, table->slot);
 }
+
+/* --- Marks and protection --- */
 
 void segment_set_sealed(struct segment *segment)
 {
@@ -478,15 +456,20 @@ static bool mapped_check(const struct segment_table *table, const struct segment
 bool segment_table_check(const struct segment_table *table)
 {
     uint32_t count = 0;
+    uint32_t given = 0;
+    uint64_t given_bytes = 0;
     uint64_t mapped = 0;
     const struct segment *before = nullptr;
     for (const struct segment *row = segment_above(table, 0); row != nullptr; before = row, row = segment_above(table, row->limit)) {
         if (!row_check(row) || count++ == table->count) return false;
+        given += row->is_given;
+        given_bytes += row->is_given ? row->limit - row->first : 0;
         if (before != nullptr && (before->limit > row->first || before->kind > row->kind)) return false; /* invariants 1 and 2 */
         if (is_mapped(row->first) && !mapped_check(table, row)) return false;
         if (is_mapped(row->first)) mapped += layout_pages(row->first, row->limit);
         else if (segment_find(table, row->first) != row || segment_find(table, row->limit - 1) != row) return false;
     }
     if (mapped != area_pages(&table->directory) || area_check(&table->directory) != nullptr) return false; /* invariant 5 */
+    if (given != table->count_given || given_bytes != table->given_bytes) return false;
     return count == table->count && table->count <= table->capacity && table->used <= table->capacity;
 }

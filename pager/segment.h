@@ -12,7 +12,8 @@
  *  2. The kinds lie in the order of enum segment_kind.
  *  3. pages <= pages of the range. Exactly the pages mapped in the range are counted, whatever brought them.
  *  4. protection is within what the kind and the fill allow.
- *  5. The family is charged segment_charge() of every row, and the pages of the table itself.
+ *  5. segment_charge() of every row is charged to the family that pays for it (segment_quota), and the pages of the table itself to the process's own.
+ *     Who gave memory away goes on paying for it.
  *     What of the mmap area is taken is what its segments cover.
  *  6. attributes, refuses and tables follow from the rest of a row: segment_insert(), segment_resize() and segment_set_protection() set them. */
 #ifndef QUIRE_PAGER_SEGMENT_H
@@ -51,8 +52,10 @@ struct segment {
     uint32_t frame;          /* of the page at `first`; FRAME_FRESH where each page gets one of its own */
     enum segment_kind kind;
     uint8_t protection;      /* PROTECTION_... */
-    bool is_sealed;          /* refuses every change until the process ends */
-    bool is_going;           /* removed: nobody may use it any more, its pages are being taken out */
+    bool is_sealed : 1;      /* refuses every change until the process ends */
+    bool is_going : 1;       /* removed: nobody may use it any more, its pages are being taken out */
+    bool is_given : 1;       /* another process put it here */
+    int8_t payer;            /* the family that pays, as its distance from the process's own; 0: that one */
 
     uint64_t pages;          /* mapped */
     uint64_t next;           /* where the next fault comes if pages are touched in order */
@@ -65,6 +68,8 @@ constexpr size_t SEGMENT_KEPT_BYTES = offsetof(struct segment, pages);
 static_assert(SEGMENT_KEPT_BYTES == 32 && sizeof(struct segment) == 56);
 
 constexpr uint32_t SEGMENT_LIMIT = 1 << 18; /* of a process */
+constexpr uint32_t SEGMENT_GIVEN_MOST = 1024; /* that others have put into one process: they cannot use up its rows, */
+constexpr uint64_t SEGMENT_GIVEN_BYTES_MOST = LAYOUT_MMAP_MOST / 2; /* nor its room */
 constexpr uint32_t SEGMENT_FIXED = 8;       /* outside of the mmap area */
 constexpr unsigned SEGMENT_LEVELS = sizeof(void *) == 8 ? 3 : 1; /* of page tables below the root */
 /* One table on each level may be counted for both parts. */
@@ -80,6 +85,8 @@ struct segment_table {
     uint32_t count_fixed;
     struct segment *recent; /* where a fault was found last; nullptr after any change */
     uint32_t count;
+    uint32_t count_given;   /* that others have put here, */
+    uint64_t given_bytes;   /* and what they cover */
     uint32_t capacity;      /* rows whose pages are there */
     uint32_t used;          /* rows that were ever used */
     uint32_t free;          /* the first of those that are not now, as its distance; each names the next in `next` */
@@ -103,6 +110,8 @@ enum status segment_reserve(struct segment_table *table, uint32_t count);
 /* Inserts into a reserved row. The range is free; in the mmap area it was taken (area.h), and if its first or last region has a segment already,
  * segment_reserve_cut() was called for both ends. Rows of other segments stay where they are. */
 struct segment *segment_insert(struct segment_table *table, const struct segment *segment);
+/* What a new segment at [first, limit), which was taken, needs: a row, and maps for regions that have another one. NO_MEMORY, LIMIT. */
+enum status segment_reserve_insert(struct segment_table *table, uint64_t first, uint64_t limit);
 /* What it had of the mmap area is given back. */
 void segment_remove(struct segment_table *table, struct segment *segment);
 /* Finds room in the mmap area for a segment of `bytes`, whole pages, that has everything but its place, and inserts it, or makes a neighbour longer that
@@ -142,6 +151,14 @@ uint64_t segment_charge(const struct segment *segment);
 uint64_t segment_charge_more(const struct segment *segment, uint64_t count);
 /* Sets a segment's range and pages, and moves the family's charge from what it was to what it is. */
 void segment_resize(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages);
+
+/* Who pays for a segment. */
+static inline struct quota *segment_quota(const struct segment_table *table, const struct segment *segment)
+{
+    return &(table->family + segment->payer)->pages;
+}
+/* The process's own family pays for a segment from now on. LIMIT, NO_MEMORY. */
+enum status segment_take_over(struct segment_table *table, struct segment *segment);
 
 /* Makes a segment refuse every change. */
 void segment_set_sealed(struct segment *segment);

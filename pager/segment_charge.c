@@ -2,6 +2,7 @@
  *
  * Charges are bounds, so that nobody has to be asked: each page needs at most one table of its own on each level, and a range at most those that it touches. */
 #include "fill.h"
+#include "journal.h"
 #include "segment.h"
 
 uint64_t segment_tables_of(uint64_t first, uint64_t limit, unsigned level)
@@ -40,6 +41,21 @@ uint32_t segment_attributes(uint32_t protection)
     if (protection & PROTECTION_EXECUTE) attributes |= ATTRIBUTE_EXECUTE;
     if ((attributes & ATTRIBUTE_WRITE) && (attributes & ATTRIBUTE_EXECUTE)) attributes |= ATTRIBUTE_WRITE_EXECUTE;
     return attributes;
+}
+
+enum status segment_take_over(struct segment_table *table, struct segment *segment)
+{
+    uint64_t charge = segment_charge(segment);
+    enum status status = quota_check(&table->family->pages, charge);
+    if (status != STATUS_OK) return status;
+
+    // Commit: nothing below may fail.
+    quota_remove(segment_quota(table, segment), charge);
+    journal_save(segment, SEGMENT_KEPT_BYTES);
+    segment->payer = 0;
+    quota_add(segment_quota(table, segment), charge);
+    segment_set_protection(segment, segment->protection); /* what follows from the row is another now */
+    return STATUS_OK;
 }
 
 /* For the line of a fault that ends a process: looks through all of them. */

@@ -47,6 +47,15 @@ enum status memory_seal(uint64_t address, uint64_t size_bytes)
     return pager_call(HANDLE_PAGER, PROTOCOL_seal, 0, &message);
 }
 
+enum status memory_move(uint64_t address, uint64_t size_bytes, uint32_t to, uint64_t *received)
+{
+    struct message message = { .word = { address, size_bytes, to } };
+    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_segment_move, 0, &message);
+    if (status == STATUS_OK)
+        *received = message.word[0];
+    return status;
+}
+
 enum status memory_unmap(uint64_t address, uint64_t size_bytes)
 {
     struct message message = { .word = { address, size_bytes } };

@@ -161,6 +161,18 @@ static void do_end(struct script *script, const struct process *process)
     else sim_exception(process->number, choice, take(script));
 }
 
+/* Memory of its own, to whomever one of its handles leads. */
+static void do_give(struct script *script, const struct process *process)
+{
+    const struct segment *segment = sim_segment(process, take(script) % process->segments.count);
+    uint32_t slot = take(script) % 16;
+    uint32_t generation = slot < process->holdings.capacity ? process->holdings.rows[slot].generation : 0;
+    uint64_t pages = layout_pages(segment->first, segment->limit);
+    uint64_t first = take(script) % 4 == 0 ? take(script) % pages : 0;
+    uint64_t count = take(script) % 4 == 0 ? take(script) : pages - first;
+    sim_request(process->number, PROTOCOL_segment_move, segment->first + first * PAGE_BYTES, count * PAGE_BYTES, slot | generation << HOLDING_SLOT_BITS);
+}
+
 static void do_one(struct script *script, const struct process *process)
 {
     switch (take(script) % 32) {
@@ -172,6 +184,7 @@ static void do_one(struct script *script, const struct process *process)
     case 11: sim_fail_allocation(take(script) % 32); break;
     case 12: do_close(script, process); break;
     case 13: do_close(script, sim_process(1)); break;
+    case 14: case 15: do_give(script, process); break;
     default: do_request(script, process); break;
     }
 }

@@ -47,6 +47,17 @@ static void deed_exit(void) { cr_assert_eq(sim_request(child_number, PROTOCOL_ex
 static void deed_fault(void) { cr_assert_eq(sim_fault(child_number, FAULT_READ, PAGE_BYTES * 5), SIM_GONE); }
 static void deed_endpoint(void) { fixture_ok(sim_request(child_number, PROTOCOL_endpoint_create, 0, 0, 0)); }
 static void deed_duplicate(void) { fixture_ok(sim_request(INIT, PROTOCOL_handle_duplicate, child, RIGHT_CALL | RIGHT_PASS, 0)); }
+/* Memory goes to the child, over a table's end and with a hole. */
+static void deed_move(void)
+{
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, LAYOUT_TABLE_BYTES + 3 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    uint64_t last = first + LAYOUT_TABLE_BYTES + PAGE_BYTES;
+    memory_write(INIT, first, 11);
+    memory_write(INIT, last, 12);
+    uint64_t there = fixture_ok(sim_request(INIT, PROTOCOL_segment_move, first, LAYOUT_TABLE_BYTES + 3 * PAGE_BYTES, child));
+    memory_expect(child_number, there, 11);
+    memory_expect(child_number, there + (last - first), 12);
+}
 static void deed_group(void) { fixture_ok(sim_request(child_number, PROTOCOL_group_create, 0, 0, 0)); }
 
 static const struct deed {
@@ -59,7 +70,7 @@ static const struct deed {
     { "protect", deed_protect, 2, 0 },   { "grow", deed_grow, 0, 0 },           { "shrink", deed_shrink, 0, 0 },
     { "autogen", deed_autogen, 1, 0 },   { "start", deed_start, 0, 1 },         { "exit", deed_exit, -1000, 0 },
     { "fault", deed_fault, -1000, 0 },   { "endpoint", deed_endpoint, 0, 1 },   { "duplicate", deed_duplicate, 0, 1 },
-    { "group", deed_group, 0, 1 },
+    { "group", deed_group, 0, 1 },       { "move", deed_move, 1, 0 },
 };
 
 static uint32_t count_handles(uint32_t number)

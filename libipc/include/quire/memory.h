@@ -39,6 +39,13 @@ enum status memory_discard(uint64_t address, uint64_t size_bytes);
  * STATUS_NOT_MAPPED, STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_unmap. */
 enum status memory_seal(uint64_t address, uint64_t size_bytes);
 
+/* Gives memory of the mmap area, pages and content, to the process that the handle `to` leads to, and delivers where it is there: tell it in a message. It goes
+ * without being copied; 2 MiB and more by whole page tables. The caller's family goes on paying for it until it is unmapped there.
+ * STATUS_BAD_LENGTH: nothing, or more than one segment. STATUS_BAD_ARGUMENT: `to` leads to the caller. STATUS_BAD_HANDLE, STATUS_STALE, STATUS_BAD_OBJECT,
+ * STATUS_NO_RIGHT (it needs RIGHT_CALL): the handle. STATUS_LIMIT: more than 1 GiB, or others have given the receiver 1024 segments or half of its area.
+ * STATUS_NOT_MAPPED, STATUS_IMMUTABLE, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_NO_MEMORY: as for memory_unmap. Nothing was changed. */
+enum status memory_move(uint64_t address, uint64_t size_bytes, uint32_t to, uint64_t *received);
+
 /* Gives memory of the mmap area back, any run of its pages. STATUS_NOT_MAPPED: some of it lies in no segment. STATUS_IMMUTABLE: some of it lies in a
  * segment that is not the mmap area's. STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS: the range. STATUS_LIMIT,
  * STATUS_NO_MEMORY: no room to note the hole. Nothing was changed. */

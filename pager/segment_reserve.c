@@ -1,0 +1,38 @@
+/* Reserving: rows and cuts that a change needs, before it changes anything. See segment.h. */
+#include "segment.h"
+
+enum status segment_reserve(struct segment_table *table, uint32_t count)
+{
+    if (count > SEGMENT_LIMIT - table->count) return STATUS_LIMIT;
+    while (table->capacity < table->count + count) {
+        uint64_t used_bytes = layout_page_up(table->capacity * sizeof(struct segment));
+        enum status status = slot_page_take(table->slot, (char *)table->rows + used_bytes);
+        if (status != STATUS_OK) return status;
+        table->capacity = (uint32_t)((used_bytes + PAGE_BYTES) / sizeof(struct segment));
+    }
+    return STATUS_OK;
+}
+
+enum status segment_reserve_cuts(struct segment_table *table, uint64_t first, uint64_t limit)
+{
+    const uint64_t ends[] = { first, limit };
+    uint32_t cuts = 0;
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < 2 && status == STATUS_OK; i++) {
+        const struct segment *segment = segment_find(table, ends[i]);
+        if (segment == nullptr || segment->first == ends[i]) continue;
+        cuts++;
+        status = area_reserve_cut(&table->directory, ends[i], true);
+    }
+    return status == STATUS_OK ? segment_reserve(table, cuts) : status;
+}
+
+enum status segment_reserve_hole(struct segment_table *table, uint64_t first, uint64_t limit)
+{
+    const struct segment *lower = segment_find(table, first);
+    const struct segment *upper = segment_find(table, limit);
+    if (lower == upper && lower != nullptr && lower->first < first) return segment_reserve_cuts(table, first, limit);
+    enum status status = lower != nullptr && lower->first < first ? area_reserve_cut(&table->directory, first, false) : STATUS_OK;
+    if (status == STATUS_OK && upper != nullptr && upper->first < limit) status = area_reserve_cut(&table->directory, limit, false);
+    return status;
+}
