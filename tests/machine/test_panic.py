@@ -6,7 +6,9 @@ No call and no program can make the kernel fault, so gdb does: it stops the kern
 import shutil
 import struct
 import subprocess
+import tempfile
 import threading
+from pathlib import Path
 
 import harness
 import machine as qemu
@@ -14,6 +16,8 @@ import serial_log
 from bundle import bundle_bytes
 from harness import Boot, Skip, boot, built, cases, program
 
+# Seconds of real time for QEMU and for gdb, which reads all debug information first: on a machine with ten times as much to do as it can, that is a minute.
+LIMIT = 300
 NOWHERE, NOTHING = 0xffffffffdead0000, 0xfffff00000000000
 # name: (what gdb does when the kernel is in kernel_on_call, vector, address or None, instruction or None)
 DAMAGE = {
@@ -31,14 +35,16 @@ def boot_with_gdb(*commands, extra=()):
         raise Skip('gdb is not installed: ./quire doctor')
     harness.running.folder.mkdir(parents=True, exist_ok=True)
     stem = harness.running.folder / '0'
-    socket = harness.running.folder / 'gdb'
+    sockets = tempfile.TemporaryDirectory(prefix='quire-')  # the name of a socket has 107 bytes at most
+    socket = Path(sockets.name) / 'gdb'
     machine = qemu.Machine(door='pvh', kernel=built('kernel-test'), arguments=harness.BASIC_ARGUMENTS, memory='128M', bundle=stem.with_suffix('.bundle'),
                            extra=['-S', '-chardev', f'socket,path={socket},server=on,wait=off,id=gdb', '-gdb', 'chardev:gdb', *extra])
     machine.bundle.write_bytes(bundle_bytes([(built('pager').read_bytes(), 'pager'), (program('hello')[0].read_bytes(), 'hello')]))
     debugger = threading.Thread(target=drive, args=(machine.kernel, socket, commands, stem.with_suffix('.gdb')))
     debugger.start()
-    outcome = qemu.run(machine, 60, log=stem.with_suffix('.log'))
+    outcome = qemu.run(machine, LIMIT, log=stem.with_suffix('.log'))
     debugger.join()
+    sockets.cleanup()
     result = Boot(machine, outcome, serial_log.parse(outcome.output), stem.with_suffix('.log'))
     harness.running.boots.append(result)
     return result
@@ -48,7 +54,7 @@ def drive(kernel, socket, given, log):
     commands = ['set confirm off', 'set tcp connect-timeout 30', f'target remote {socket}', 'hbreak kernel_on_call', 'continue', 'delete', *given, 'continue']
     with open(log, 'w') as file:
         subprocess.run(['gdb', '-nx', '-batch', *(part for text in commands for part in ('-ex', text)), str(kernel)], stdin=subprocess.DEVNULL,
-                       stdout=file, stderr=subprocess.STDOUT, timeout=60, check=False)
+                       stdout=file, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
 
 
 @cases(damage=list(DAMAGE))
