@@ -197,8 +197,8 @@ void case_buffers_receiver_without(void)
 /* Allocates until the frame that was just freed is given out again. */
 static void frame_take_again(uint64_t frame)
 {
-    constexpr unsigned tries = 256;
-    uint64_t passed_over[tries];
+    constexpr unsigned tries = 16'384; /* more than a machine gives before what was freed last comes back */
+    static uint64_t passed_over[tries];
     for (unsigned count = 0; count < tries; count++) {
         kit_must(kernel_frame_allocate(0, &passed_over[count]), "frame_allocate");
         if (passed_over[count] != frame) continue;
