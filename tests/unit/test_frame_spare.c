@@ -157,3 +157,47 @@ Test(frame_spare, contiguous_below_a_limit)
     }
     check_all();
 }
+
+/* The only request that may have to be repeated: more hints are wrong than one search follows. Each line had a run of eight once, and has lone frames now. */
+Test(frame_spare, wrong_hints_are_followed_in_steps)
+{
+    constexpr uint32_t lines = 4 * BITMAP_MISSES, count = lines * GROUP_FRAMES;
+    host_initialise_frames((uint64_t)count << PAGE_SHIFT, 16);
+    frame_t frame;
+    while (frame_allocate(0, FRAME_KIND_USER, &frame) == STATUS_OK) continue;
+    for (uint32_t line = 0; line < lines; line++) /* not in the first 64 KiB, nor where the table lies: at the end of each line */
+        for (uint32_t i = 504; i < 512; i++) (void)frame_free((frame_t){ line * GROUP_FRAMES + i }, 0, FRAME_KIND_USER);
+    while (frame_allocate(0, FRAME_KIND_USER, &frame) == STATUS_OK) continue;
+    for (uint32_t line = 0; line < lines; line++) (void)frame_free((frame_t){ line * GROUP_FRAMES + 506 }, 0, FRAME_KIND_USER);
+    uint64_t free = frame_count_free();
+    cr_assert_geq(free, lines - 4);
+    static const unsigned exact[] = { 9, 18 };
+    for (unsigned i = 0; i < 2; i++) cr_assert_eq(frame_allocate(exact[i], FRAME_KIND_USER, &frame), STATUS_NO_MEMORY, "order %u is never repeated", exact[i]);
+    unsigned repeated = 0;
+    enum status status;
+    for (; (status = frame_allocate(3, FRAME_KIND_USER, &frame)) == STATUS_AGAIN; repeated++) {
+        cr_assert_lt(repeated, lines / BITMAP_MISSES + 1, "it never ends");
+        cr_assert_eq(frame_count_free(), free, "an unfinished search changes nothing but hints");
+        check_all();
+    }
+    cr_assert_eq(status, STATUS_NO_MEMORY);
+    cr_assert_geq(repeated, 2, "%u steps: the hints were not wrong", repeated);
+    cr_assert_eq(frame_allocate(3, FRAME_KIND_USER, &frame), STATUS_NO_MEMORY, "the second time nothing is wrong");
+    check_all();
+}
+
+/* What asks for blocks inside the kernel does without when a search must go on: tables of a step come one by one then. */
+Test(frame_spare, tables_do_not_wait_for_a_row_of_frames)
+{
+    constexpr uint32_t lines = 2 * BITMAP_MISSES, count = lines * GROUP_FRAMES;
+    host_initialise_frames((uint64_t)count << PAGE_SHIFT, 16);
+    frame_t frame, tables[8];
+    while (frame_allocate(0, FRAME_KIND_USER, &frame) == STATUS_OK) continue;
+    for (uint32_t line = 0; line < lines; line++)
+        for (uint32_t i = 504; i < 512; i++) (void)frame_free((frame_t){ line * GROUP_FRAMES + i }, 0, FRAME_KIND_USER);
+    while (frame_allocate(0, FRAME_KIND_USER, &frame) == STATUS_OK) continue;
+    for (uint32_t line = 0; line < lines; line++) (void)frame_free((frame_t){ line * GROUP_FRAMES + 506 }, 0, FRAME_KIND_USER);
+    cr_assert_eq(frame_allocate_tables(tables, 8), STATUS_OK);
+    for (unsigned i = 0; i < 8; i++) cr_assert(frame_is(tables[i], FRAME_KIND_TABLE));
+    check_all();
+}
