@@ -159,10 +159,8 @@ static inline bool user_is_free_to_go(uint32_t number, unsigned order)
 
 enum status frame_free_user(frame_t block, unsigned order)
 {
-    if ((order == 0 || order == GROUP_ORDER) && user_is_free_to_go(block.number, order)) {
-        if (spare_give(block.number, order)) return STATUS_OK;
-        if (order == 0) return single_release(block.number);
-    }
+    if (order == 0 && user_is_free_to_go(block.number, 0)) return spare_give(block.number, 0) ? STATUS_OK : single_release(block.number);
+    if (order == GROUP_ORDER && user_is_free_to_go(block.number, GROUP_ORDER) && spare_give(block.number, GROUP_ORDER)) return STATUS_OK;
     return frame_free_object(block, order, FRAME_KIND_USER);
 }
 

@@ -72,7 +72,7 @@ enum status frame_clean_step(frame_t frame, struct frame_info *info)
     assert(freed);
 }
 
-static bool spares_are_there(void)
+[[gnu::always_inline]] static inline bool spares_are_there(void)
 {
     uint64_t counts[sizeof frame_state.count_spares / sizeof(uint64_t)];
     memcpy(counts, frame_state.count_spares, sizeof counts);
@@ -95,12 +95,13 @@ static bool spares_are_there(void)
     return STATUS_NO_MEMORY;
 }
 
-/* The same, if possible not below `low`, and with what is spare. NO_MEMORY, AGAIN. */
-static inline enum status block_take(unsigned order, uint32_t low, uint32_t limit, uint32_t *first)
+/* The bitmap's block: of programs if possible beyond the direct map, and with what is spare. NO_MEMORY, AGAIN. */
+static inline enum status block_take(unsigned order, bool is_user, uint32_t limit, uint32_t *first)
 {
     struct bitmap *bitmap = &frame_state.bitmap;
     for (;; spares_return()) {
         if (bitmap_may_have(bitmap, order)) {
+            uint32_t low = is_user ? arch_direct_frames() : UINT32_MAX;
             if (low < frame_limit && bitmap_allocate_within(bitmap, order, low, limit, first) == BITMAP_FOUND) return STATUS_OK;
             enum bitmap_answer answer = bitmap_take(order, limit, first);
             if (answer == BITMAP_FOUND) return STATUS_OK;
@@ -115,10 +116,9 @@ static inline enum status block_take(unsigned order, uint32_t low, uint32_t limi
 {
     if (order >= FRAME_ORDERS || !block_kind_is_owned(kind)) return STATUS_BAD_ARGUMENT;
     bool is_user = kind == FRAME_KIND_USER;
-    uint32_t low = is_user ? arch_direct_frames() : UINT32_MAX;
     if (!is_user && limit > arch_direct_frames()) limit = arch_direct_frames();
     uint32_t first;
-    enum status status = block_take(order, low, limit, &first);
+    enum status status = block_take(order, is_user, limit, &first);
     if (status == STATUS_NO_MEMORY && order == 0 && (!is_user || limit == UINT32_MAX)) return frames_are_out();
     if (status != STATUS_OK) return status;
     // Commit: nothing below may fail.
