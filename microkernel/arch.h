@@ -75,6 +75,9 @@ uint64_t arch_cycles_per_second(void);
 uint64_t arch_cycles_to_nanoseconds(uint64_t cycles);
 uint64_t arch_nanoseconds_to_cycles(uint64_t nanoseconds); /* at most TIME_LIMIT_NANOSECONDS */
 void arch_timer_start(uint64_t when);          /* one-shot, when the cycle counter has that value or before; ends in kernel_on_timer() */
+/* Lines of devices. Does the line exist, and is it not the port's own? Open: it may interrupt, once, which ends in kernel_on_interrupt() and closes it. */
+bool arch_interrupt_exists(unsigned line);
+void arch_interrupt_open(unsigned line, bool is_open);
 void arch_log_write(const char *text, size_t length_bytes);
 [[noreturn]] void arch_machine_end(uint32_t code); /* 0: success, to whoever started the machine */
 [[noreturn]] void arch_panic(void);                /* registers and backtrace to the log, then the end */

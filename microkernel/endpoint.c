@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "frame.h"
+#include "interrupt.h"
 
 /* Slot 0 of a pool frame. */
 struct pool {
@@ -66,6 +67,7 @@ static void endpoint_free(struct endpoint *endpoint)
 {
     struct pool *pool = pool_of(endpoint);
     timer_cancel(&endpoint->timer);
+    interrupt_forget(endpoint);
     endpoint->is_used = false;
     if (pool->used == POOL_FULL) pool_link(pool);
     pool->used &= ~(1u << (unsigned)(endpoint - (struct endpoint *)pool));

@@ -8,6 +8,7 @@
 
 #include "abi/boot_info.h"
 #include "counter.h"
+#include "interrupt.h"
 #include "log.h"
 #include "message.h"
 #include "schedule.h"
@@ -96,6 +97,14 @@ static void timers_end(uint64_t now)
     timer_need(timer_next());
 }
 
+static void leave_interrupt(const struct thread *entered, bool from_user)
+{
+    if (!from_user) return; /* the idle loop looks at the queues itself */
+    counter_add(COUNTER_ENTRIES, 1);
+    counter_add(COUNTER_INTERRUPTS, 1);
+    kernel_leave(entered);
+}
+
 void kernel_on_timer(bool from_user)
 {
     const struct thread *entered = processor.current;
@@ -104,8 +113,12 @@ void kernel_on_timer(bool from_user)
     timers_end(now);
     schedule_on_timer(now);
     budget_on_timer();
-    if (!from_user) return; /* the idle loop looks at the queues itself */
-    counter_add(COUNTER_ENTRIES, 1);
-    counter_add(COUNTER_INTERRUPTS, 1);
-    kernel_leave(entered);
+    leave_interrupt(entered, from_user);
+}
+
+void kernel_on_interrupt(unsigned line, bool from_user)
+{
+    const struct thread *entered = processor.current;
+    interrupt_deliver(line);
+    leave_interrupt(entered, from_user);
 }

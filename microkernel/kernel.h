@@ -15,6 +15,8 @@ void kernel_on_call(struct thread *caller);
 void kernel_on_exception(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address);
 /* The one-shot timer has ended. `from_user`: a thread was interrupted; else the idle processor was. */
 void kernel_on_timer(bool from_user);
+/* A device has asked by its line, which is closed now. `from_user`: as above. */
+void kernel_on_interrupt(unsigned line, bool from_user);
 
 /* The last step of every door: waits while nothing can run, then loads what the thread that runs next needs. `entered`: the thread that was running, and so
  * is loaded; it cannot have ended in its own entry. */

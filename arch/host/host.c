@@ -34,6 +34,7 @@ static size_t log_length;
 static uint64_t cycles;
 uint64_t host_cycles_read;
 static uint64_t timer_when;
+static uint16_t open_lines;
 
 static jmp_buf *landing;
 static uint32_t end_code;
@@ -73,6 +74,7 @@ void host_initialise(uint64_t bytes)
     cycles = 1000;
     host_cycles_read = 100;
     timer_when = 0;
+    open_lines = 0;
     host_on_flush = nullptr;
     host_on_idle = nullptr;
     host_tlb_is_deaf = false;
@@ -256,6 +258,21 @@ uint64_t arch_nanoseconds_to_cycles(uint64_t nanoseconds)
 void arch_timer_start(uint64_t when)
 {
     timer_when = when;
+}
+
+bool arch_interrupt_exists(unsigned line)
+{
+    return line != HOST_OWN_LINE;
+}
+
+void arch_interrupt_open(unsigned line, bool is_open)
+{
+    open_lines = (uint16_t)(is_open ? open_lines | 1u << line : open_lines & ~(1u << line));
+}
+
+uint16_t host_open_lines(void)
+{
+    return open_lines;
 }
 
 void arch_idle(void)

@@ -83,6 +83,10 @@ void host_log_clear(void);
 /* The value of the cycle counter that the one-shot timer was set to; 0: it was not, or its end was played by host_timer_stop(). */
 uint64_t host_timer(void);
 void host_timer_stop(void);
+
+/* Lines of devices that may interrupt, a bit each; this one is the port's own. */
+constexpr unsigned HOST_OWN_LINE = 2;
+uint16_t host_open_lines(void);
 /* The cycle counter counts nanoseconds. Time passes by reading it, and when a test says so. */
 extern uint64_t host_cycles_read; /* so much by reading it; 100 in a new machine */
 void host_advance(uint64_t count);

@@ -3,7 +3,7 @@
 
 constexpr unsigned REGISTER_END = 0xb0, REGISTER_SPURIOUS = 0xf0, REGISTER_TIMER = 0x320, REGISTER_LINT0 = 0x350, REGISTER_LINT1 = 0x360;
 constexpr unsigned REGISTER_INITIAL = 0x380, REGISTER_CURRENT = 0x390, REGISTER_DIVIDE = 0x3e0;
-constexpr uint32_t SPURIOUS_ENABLE = 0x100, LINE_MASKED = 0x10000, LINE_NMI = 0x400, DIVIDE_BY_16 = 3;
+constexpr uint32_t SPURIOUS_ENABLE = 0x100, LINE_NMI = 0x400, LINE_EXTERNAL = 0x700, DIVIDE_BY_16 = 3;
 
 static volatile uint8_t *page;
 
@@ -15,7 +15,7 @@ static volatile uint32_t *reg(unsigned offset)
 void apic_initialise(volatile void *registers)
 {
     page = registers;
-    *reg(REGISTER_LINT0) = LINE_MASKED;
+    *reg(REGISTER_LINT0) = LINE_EXTERNAL; /* the old interrupt controllers, pic.h */
     *reg(REGISTER_LINT1) = LINE_NMI;
     *reg(REGISTER_DIVIDE) = DIVIDE_BY_16;
     *reg(REGISTER_TIMER) = APIC_TIMER_VECTOR;

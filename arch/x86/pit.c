@@ -1,4 +1,4 @@
-/* Interval timer and interrupt controllers. See pit.h. Sources: Intel 8254 and 8259A data sheets. */
+/* Interval timer. See pit.h. Source: Intel 8254 data sheet. */
 #include "pit.h"
 
 #include "port_io.h"
@@ -20,19 +20,4 @@ void pit_start(uint32_t microseconds)
 bool pit_is_done(void)
 {
     return (port_read8(PIT_GATE) & GATE_OUTPUT) != 0;
-}
-
-void pic_mask(void)
-{
-    constexpr uint16_t first_command = 0x20, first_data = 0x21, second_command = 0xa0, second_data = 0xa1;
-    port_write8(first_command, 0x11); /* initialise, four words follow */
-    port_write8(second_command, 0x11);
-    port_write8(first_data, 0xf0); /* vectors that have no gate */
-    port_write8(second_data, 0xf8);
-    port_write8(first_data, 4);
-    port_write8(second_data, 2);
-    port_write8(first_data, 1);
-    port_write8(second_data, 1);
-    port_write8(first_data, 0xff);
-    port_write8(second_data, 0xff);
 }

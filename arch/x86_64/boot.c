@@ -17,7 +17,7 @@
 #include "machine.h"
 #include "multiboot2.h"
 #include "paging.h"
-#include "pit.h"
+#include "pic.h"
 #include "pvh.h"
 #include "serial.h"
 
@@ -133,7 +133,7 @@ void boot_start(uint32_t magic, uint64_t physical, uint64_t cycles_at_entry)
     forbid_devices(apic_physical);
     cpu_initialise();
     build_frames();
-    pic_mask();
+    pic_initialise();
     apic_initialise((volatile void *)DEVICE_WINDOW);
     calibration += clock_calibrate_timer();
     log_line("cpu", "cycles-per-second=%lu", arch_cycles_per_second());

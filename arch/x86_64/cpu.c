@@ -16,7 +16,7 @@ constexpr uint64_t CR4_PAE = 1 << 5, CR4_PGE = 1 << 7, CR4_OSFXSR = 1 << 9, CR4_
 constexpr uint32_t MSR_PAT = 0x277;
 constexpr uint64_t CR0_CACHE_DISABLE = 1 << 30;
 constexpr uint64_t VECTORS_WANTED = 0xe7; /* x87, SSE, AVX, three of AVX-512 */
-constexpr unsigned VECTORS = 34;
+constexpr unsigned VECTORS = 56;
 
 struct cpu_features cpu_features;
 

@@ -219,12 +219,12 @@ special:
 vector_ignored:
         iretq
 
-/* One entry of 16 bytes for each vector: 0 to 31 exceptions, 32 timer, 33 spurious interrupt. An error code is pushed by the processor for some: AMD64 manual
- * vol. 2, 8.2; the others get a zero. */
+/* One entry of 16 bytes for each vector: 0 to 31 exceptions, 32 timer, 33 spurious interrupt, 40 to 55 lines of devices (pic.h). An error code is pushed by
+ * the processor for some: AMD64 manual vol. 2, 8.2; the others get a zero. */
         .balign 16
 vector_table:
         .set number, 0
-        .rept 34
+        .rept 56
         .balign 16
         .if number != 8 && (number < 10 || number > 14) && number != 17 && number != 21 && number != 29 && number != 30
         push $0

@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "log.h"
 #include "machine.h"
+#include "pic.h"
 #include "schedule.h"
 #include "trap.h"
 
@@ -28,6 +29,15 @@ static void on_page_fault(struct thread *thread, const struct arch_context *cont
     kernel_on_exception(thread, FAULT_PAGE, access, VECTOR_PAGE_FAULT, error, address);
 }
 
+/* A device asks; false: the vector is none of theirs. */
+static bool on_device(uint64_t vector, bool from_user)
+{
+    unsigned line = (unsigned)vector - PIC_VECTOR;
+    if (line >= PIC_LINES) return false;
+    if (pic_take(line)) kernel_on_interrupt(line, from_user);
+    return true;
+}
+
 void trap_from_user(struct thread *thread)
 {
     const struct arch_context *context = &thread->context;
@@ -42,6 +52,7 @@ void trap_from_user(struct thread *thread)
     case APIC_SPURIOUS_VECTOR:
         break; /* needs no end-of-interrupt: AMD64 manual vol. 2, 16.4.7 */
     default:
+        if (on_device(context->vector, true)) break;
         kernel_on_exception(thread, FAULT_EXCEPTION, 0, context->vector, context->error, 0);
         break;
     }
@@ -55,6 +66,7 @@ void trap_from_kernel(const struct arch_context *context)
         return;
     }
     if (context->vector == APIC_SPURIOUS_VECTOR) return;
+    if (processor.is_idle && on_device(context->vector, false)) return;
     broken_context = context;
     panic("kernel fault vector=%lu error=0x%lx addr=0x%lx ip=0x%lx", context->vector, context->error, cpu_read_cr2(), context->rip);
 }

@@ -87,6 +87,7 @@ enum counter : uint32_t {
     COUNTER_ENTRIES_READ,  /* page-table entries read */
     COUNTER_TIMERS,        /* the hardware timer was set */
     COUNTER_FRAME_REQUESTS, /* calls of the frame allocator, in vain or not */
+    COUNTER_SPURIOUS,      /* interrupts that no device had asked for */
     COUNTERS,
 };
 

@@ -280,6 +280,26 @@ static inline enum status kernel_thread_time(uint64_t thread, uint64_t *paid, ui
     return status;
 }
 
+/* --- Interrupts --- */
+
+static inline enum status kernel_interrupt_map(uint64_t endpoint, uint32_t line, uint64_t bits)
+{
+    uint64_t b = line;
+    return call_with_3(CALL_interrupt_map, &endpoint, &b, &bits);
+}
+
+static inline enum status kernel_interrupt_unmap(uint32_t line)
+{
+    uint64_t a = line;
+    return call_with_1(CALL_interrupt_unmap, &a);
+}
+
+static inline enum status kernel_interrupt_acknowledge(uint32_t line)
+{
+    uint64_t a = line;
+    return call_with_1(CALL_interrupt_acknowledge, &a);
+}
+
 /* --- Endpoints and handles --- */
 
 static inline enum status kernel_endpoint_create(uint64_t *endpoint)
