@@ -34,6 +34,7 @@ static inline uint64_t sum_of(const uint64_t *words, uint64_t at, uint64_t count
 {
     uint64_t sum = 0;
     uint64_t weight = weight_of(at);
+#pragma clang loop unroll(disable)
     for (uint64_t i = 0; i < count; i++, weight += 2 * WEIGHT) sum += words[i] * weight;
     return sum;
 }
@@ -62,6 +63,7 @@ static inline void entry_append(uint64_t head)
     const uint64_t *from = window + head_first(head);
     uint64_t count = head_count(head);
     *entry++ = head;
+#pragma clang loop unroll(disable)
     for (uint64_t i = 0; i < count; i++) entry[i] = from[i];
     in_order();
     journal->used += 1 + count; /* invariant 1 */
@@ -112,6 +114,7 @@ void journal_commit(void)
         if (place == 0 || record->magic != RECORD_MAGIC) continue;
         uint64_t change = 0;
         uint64_t weight = weight_of(place);
+#pragma clang loop unroll(disable)
         for (uint64_t i = 0; i < count; i++, weight += 2 * WEIGHT) change += (window[first + i] - old[i]) * weight;
         record->sum += change;
     }

@@ -88,6 +88,7 @@ enum status ledger_adopt(struct pager *pager)
     ledger->promises[1] = ledger->promises[0];
     if (!numbers_hold(&ledger->numbers[0])) ledger->numbers[0] = ledger->numbers[1];
     if (!numbers_hold(&ledger->numbers[0])) return STATUS_BAD_STATE;
+    ledger->numbers[1] = ledger->numbers[0];
     ledger_open(pager, ledger);
     pager->next_number = (uint32_t)ledger->numbers[0].next_number;
     pager->count_started = (uint32_t)ledger->numbers[0].count_started;

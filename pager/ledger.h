@@ -55,15 +55,15 @@ struct ledger_numbers {
 };
 
 struct ledger {
+    struct pager_message received; /* the latest message */
+    struct pager_action action; /* the latest */
     struct ledger_promises promises[2];
     struct ledger_numbers numbers[2];
     struct ledger_ending ending;
 
-    struct pager_message received; /* the latest message */
     struct ledger_move moving;
     uint64_t text_token;       /* the message that `text` is of */
     uint64_t done_token;       /* the message that `action` answers, once nothing of it is to be done again */
-    struct pager_action action; /* the latest */
     bool is_changed;           /* something of the latest message stays, whatever becomes of the rest */
     uint64_t tried_token;      /* the message that was taken up again last, */
     uint32_t tries;            /* and how often it was */

@@ -63,7 +63,7 @@ enum status pager_prepare(struct pager *pager, const struct boot_info *boot)
     return STATUS_OK;
 }
 
-enum status pager_initialise(struct pager *pager, const struct boot_info *boot)
+__attribute__((noinline)) enum status pager_initialise(struct pager *pager, const struct boot_info *boot)
 {
     enum status status = pager_prepare(pager, boot);
     return status == STATUS_OK ? ledger_begin(pager) : status;
@@ -147,7 +147,8 @@ static void pager_idle(const struct pager *pager, struct pager_action *action)
     if (pager->ends_machine) action_end(action, pager->has_failed ? 1 : 0);
 }
 
-void pager_start(struct pager *pager, struct pager_action *action)
+/* Not part of the loop's function, whose registers are for faults; nor is pager_initialise(). */
+__attribute__((noinline)) void pager_start(struct pager *pager, struct pager_action *action)
 {
     action_wait(action);
     report("pager: started incarnation=%u modules=%u", pager->boot->incarnation, pager->count_modules);

@@ -85,7 +85,8 @@ void sim_point(void)
 {
     if (!can_be_lost || is_whole || ++count_points != lose_at) return;
     count_lost++;
-    lose_at += lose_again;
+    lose_at = lose_again != 0 ? lose_at + lose_again : 0;
+    lose_again = 0;
     longjmp(lost, 1);
 }
 

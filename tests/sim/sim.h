@@ -44,8 +44,8 @@ uint64_t sim_count_call(enum call_number number);
 
 /* --- Losing the pager --- */
 
-/* The pager is lost at the n-th point from now, and again every `again` points (0: not); `damage` may change its ledger then. Points: before and after each
- * call that it makes, before and after each message. Another one takes over at once. at 0: it is never lost. */
+/* The pager is lost at the n-th point from now, and once more `again` points later (0: not), which may be in the recovery; `damage` may change its ledger
+ * then. Points: before and after each call that it makes, before and after each message. Another one takes over at once. at 0: it is never lost. */
 void sim_lose(uint64_t at, uint64_t again, void (*damage)(void));
 /* Points since then; how often it was lost in all. */
 uint64_t sim_count_points(void);

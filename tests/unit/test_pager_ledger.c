@@ -134,6 +134,108 @@ static void deed_play(const struct deed *deed, uint64_t at, uint64_t again)
     sim_stop();
 }
 
+/* Lost at a step of a deed, and once more in the recovery: at its first steps, then ever further on. */
+Test(pager_ledger, a_pager_may_be_lost_in_its_recovery)
+{
+    static const size_t which[] = { 2, 5, 7, 8, 10 };
+    for (size_t i = 0; i < sizeof(which) / sizeof(which[0]); i++) {
+        const struct deed *deed = &deeds[which[i]];
+        uint64_t points = points_of(deed);
+        for (uint64_t at = 1; at <= points; at += points / 6 + 1)
+            for (uint64_t again = 1; again < 100'000; again += again / 2 + 1) deed_play(deed, at, again);
+    }
+}
+
+/* --- Damage --- */
+
+static uint64_t damage_offset;
+static char *damage_base;
+static void damage_byte(void) { damage_base[damage_offset] ^= 0x5a; }
+
+/* Flips one byte where the next pager finds it: whose record that is ends, and nobody else notices. */
+static void damage_play(char *base, uint64_t offset, uint32_t victim)
+{
+    damage_base = base;
+    damage_offset = offset;
+    sim_log_clear();
+    sim_lose(1, 0, damage_byte);
+    uint32_t witness = victim == INIT ? child_number : (uint32_t)INIT;
+    struct sim_reply reply = sim_request(witness, PROTOCOL_process_self, 0, 0, 0);
+    sim_lose(0, 0, nullptr);
+    cr_assert_eq(reply.outcome, SIM_GOES_ON, "byte %lu\n%s", offset, sim_log());
+    const char *failed = sim_check();
+    cr_assert_null(failed, "byte %lu: %s\n%s", offset, failed, sim_log());
+    cr_assert_null(sim_process(victim), "byte %lu is not noticed\n%s", offset, sim_log());
+    cr_assert(fixture_logged("record damaged"), "%s", sim_log());
+    if (witness == INIT) memory_expect(INIT, mapped, KEPT);
+    sim_stop();
+}
+
+Test(pager_ledger, a_damaged_record_costs_its_process)
+{
+    for (uint64_t offset = offsetof(struct process, record.sum); offset < PROCESS_KEPT_BYTES; offset++) {
+        if (offset >= offsetof(struct process, record.before) && offset < sizeof(struct record)) continue; /* counts only while the journal is not empty */
+        scene_set();
+        damage_play((char *)sim_process(child_number), offset, child_number);
+    }
+}
+
+Test(pager_ledger, a_damaged_row_costs_its_process)
+{
+    for (uint64_t offset = 0; offset < 8 * sizeof(struct segment); offset++) {
+        if (offset % sizeof(struct segment) >= SEGMENT_KEPT_BYTES) continue;
+        scene_set();
+        damage_play((char *)sim_process(child_number)->segments.rows, offset, child_number);
+    }
+    for (uint64_t offset = 0; offset < sizeof(struct holding); offset++) {
+        scene_set();
+        fixture_ok(sim_request(child_number, PROTOCOL_endpoint_create, 0, 0, 0));
+        damage_play((char *)&sim_process(child_number)->holdings.rows[HOLDING_FIRST], offset, child_number);
+    }
+}
+
+/* One copy of what does not change makes up for the other. */
+Test(pager_ledger, the_head_of_the_ledger_is_there_twice)
+{
+    for (uint64_t offset = 0; offset < sizeof(struct ledger_numbers); offset++) {
+        scene_set();
+        sim_lose(1, 0, damage_byte);
+        damage_base = (char *)&sim_pager.ledger->numbers[offset % 2];
+        damage_offset = offset;
+        EXPECT(OK, sim_request(INIT, PROTOCOL_process_self, 0, 0, 0));
+        sim_lose(0, 0, nullptr);
+        fixture_check();
+    }
+    for (uint64_t offset = 0; offset < sizeof(struct ledger_promises); offset += 7) {
+        scene_set();
+        sim_lose(1, 0, damage_byte);
+        damage_base = (char *)&sim_pager.ledger->promises[offset % 2];
+        damage_offset = offset;
+        EXPECT(OK, sim_request(INIT, PROTOCOL_process_self, 0, 0, 0));
+        sim_lose(0, 0, nullptr);
+        fixture_check();
+    }
+}
+
+/* A journal that cannot be put back costs the process that was being changed. */
+Test(pager_ledger, a_damaged_journal_costs_the_process_that_was_being_changed)
+{
+    const struct deed *deed = &deeds[3];
+    uint64_t points = points_of(deed);
+    for (uint64_t at = 1; at <= points; at++) {
+        for (uint64_t word = 0; word < 12; word++) {
+            scene_set();
+            sim_lose(at, 0, damage_byte);
+            damage_base = (char *)&sim_pager.ledger->journal.entry[word];
+            damage_offset = at % 8;
+            sim_request(child_number, PROTOCOL_protect, kept_address + 4 * PAGE_BYTES, 3 * PAGE_BYTES, PROTECTION_READ);
+            sim_lose(0, 0, nullptr);
+            fixture_check();
+            memory_expect(INIT, mapped, KEPT);
+        }
+    }
+}
+
 Test(pager_ledger, a_pager_may_be_lost_at_every_step)
 {
     for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++) {
