@@ -179,6 +179,10 @@ def test_groups():
     run_groups('groups')
 
 
+def test_time():
+    run_groups('time')
+
+
 # --- Segments: order, exact pages, from images as they are ---
 
 def program_headers(image):
