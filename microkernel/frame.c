@@ -60,6 +60,13 @@ void block_zero(uint32_t first, uint32_t count)
     }
 }
 
+[[gnu::noinline]] void block_rows_fill(uint32_t first, uint32_t count, struct frame_info info)
+{
+    struct frame_info *row = &frame_table[first];
+#pragma clang loop unroll_count(8)
+    for (uint32_t i = 0; i < count; i++) row[i] = info;
+}
+
 void frame_clean(frame_t frame, struct frame_info *info)
 {
     assert(frame.number < frame_limit && info == block_row(frame.number) && info->kind == FRAME_KIND_USER && !frame_is_unmappable(info));

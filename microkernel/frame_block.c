@@ -14,12 +14,6 @@ bool frame_panics_without;
 
 /* --- Rows --- */
 
-[[gnu::noinline]] void block_rows_fill(uint32_t first, uint32_t count, struct frame_info info)
-{
-    struct frame_info *row = &frame_table[first];
-    for (uint32_t i = 0; i < count; i++) row[i] = info;
-}
-
 /* Rows of a block that are written: each, each group's, or the head's. */
 static inline uint32_t row_step(unsigned order)
 {
