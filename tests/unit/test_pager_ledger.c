@@ -2,6 +2,7 @@
 #include "pager_fixture.h"
 
 #include "ledger.h"
+#include "sim_script.h"
 
 constexpr uint64_t MEMORY = 4 << 20; /* every frame is tried in a recovery */
 
@@ -243,4 +244,29 @@ Test(pager_ledger, a_pager_may_be_lost_at_every_step)
         cr_assert_gt(points, 0);
         for (uint64_t at = 1; at <= points; at++) deed_play(&deeds[i], at, 0);
     }
+}
+
+/* Random deeds of several programs; in every third the pager is lost somewhere. */
+Test(pager_ledger, random_deeds_survive_losses)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        uint64_t state = seed;
+        sim_script_start(SIM_SCRIPT_MEMORY);
+        for (unsigned step = 0; step < 400 && sim_process(1) != nullptr; step++) {
+            uint8_t bytes[96];
+            for (size_t i = 0; i < sizeof(bytes); i++) {
+                state = state * 6364136223846793005 + 1442695040888963407; /* Knuth's MMIX */
+                bytes[i] = (uint8_t)(state >> 56);
+            }
+            sim_lose(step % 3 == 0 ? 1 + (state >> 33) % 10 : 0, 0, nullptr);
+            sim_script_step(bytes, sizeof(bytes), 8);
+            sim_lose(0, 0, nullptr);
+            sim_fail_allocation(0);
+            const char *failed = sim_check();
+            cr_assert_null(failed, "seed %lu step %u: %s\n%s", seed, step, failed, sim_log());
+            sim_log_clear();
+        }
+        sim_stop();
+    }
+    cr_assert_gt(sim_count_lost(), 200, "%lu", sim_count_lost());
 }
