@@ -10,8 +10,7 @@ endif()
 
 quire_sources(frame_bench_sources tests/bench/host/*.c tests/bench/host/alternatives/*.c microkernel/frame*.c microkernel/bitmap*.c)
 # For size where the kernel's release is (kernel_hot_names of cmake/machine.cmake).
-set_source_files_properties(${CMAKE_SOURCE_DIR}/microkernel/bitmap_block.c ${CMAKE_SOURCE_DIR}/microkernel/frame_block.c
-    ${CMAKE_SOURCE_DIR}/microkernel/frame_tables.c PROPERTIES COMPILE_OPTIONS -Oz)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/microkernel/frame_block.c ${CMAKE_SOURCE_DIR}/microkernel/frame_tables.c PROPERTIES COMPILE_OPTIONS -Oz)
 add_executable(frame_bench ${frame_bench_sources} arch/host/host.c arch/host/tlb.c)
 target_link_libraries(frame_bench PRIVATE quire_warnings)
 target_include_directories(frame_bench PRIVATE microkernel arch/host ${CMAKE_SOURCE_DIR})

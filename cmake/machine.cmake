@@ -34,7 +34,7 @@ endfunction()
 # What runs on every call or fault, and the loops over whole tables, are compiled for speed; the rest for size. Functions that hot ones share are
 # kept from being copied into each of them (gnu::noinline in the scheduler, budgets, messages, endpoints).
 set(kernel_hot_sources ${kernel_sources})
-set(kernel_hot_names "fast|syscall|message|calls_message|handle|frame|bitmap|hold|space_page|space_tables|memory")
+set(kernel_hot_names "fast|syscall|message|calls_message|handle|frame|bitmap|bitmap_block|hold|space_page|space_tables|memory")
 list(FILTER kernel_hot_sources INCLUDE REGEX "/(${kernel_hot_names})\\.c$")
 set(kernel_cold_sources ${kernel_sources})
 list(REMOVE_ITEM kernel_cold_sources ${kernel_hot_sources})
