@@ -1,6 +1,7 @@
 /* Endpoints: pools of slots, names from outside, and the end of one with everything that hangs on it. */
 #include <criterion/criterion.h>
 
+#include "counter.h"
 #include "kernel_world.h"
 
 constexpr unsigned SLOTS = ENDPOINTS_PER_FRAME - 1; /* of a pool */
@@ -63,7 +64,7 @@ Test(endpoint, forged_names)
 Test(endpoint, pools_are_filled_before_a_new_one)
 {
     static struct endpoint *made[3 * SLOTS];
-    uint64_t before = frame_count_free();
+    uint64_t before = frame_count_free(), written = counters[COUNTER_ENTRIES_WRITTEN];
     for (unsigned i = 0; i < SLOTS - 1; i++) made[i] = create(); /* the pager's is in the first pool */
     cr_assert_eq(frame_count_free(), before);
     made[SLOTS - 1] = create();
@@ -75,8 +76,10 @@ Test(endpoint, pools_are_filled_before_a_new_one)
         cr_assert_eq(endpoint_find(endpoint_name(made[i])), made[i]);
         for (unsigned j = 0; j < i; j++) cr_assert_neq(made[i], made[j]);
     }
+    for (unsigned i = 0; i < 3 * SLOTS; i++) cr_assert(frame_is((frame_t){ (uint32_t)(endpoint_name(made[i]) / ENDPOINTS_PER_FRAME) }, FRAME_KIND_ENDPOINTS));
     for (unsigned i = 0; i < 3 * SLOTS; i++) destroy(made[i * 7 % (3 * SLOTS)]);
     cr_assert_eq(frame_count_free(), before);
+    cr_assert_eq(counters[COUNTER_ENTRIES_WRITTEN], written, "pools lie in the direct map: nothing is mapped for them");
     world_end();
 }
 
