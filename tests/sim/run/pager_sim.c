@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
+#include <unistd.h>
 
 #include "sim.h"
 #include "sim_script.h"
@@ -131,8 +133,17 @@ static void report(uint64_t step)
             sim_pager.count_running, sim_free_frames(), counts.machines);
 }
 
+/* The pager's memory lies where the host puts it, and its addresses are seen by the pager. So it is put at the same place in every run. */
+static void place_always_alike(char **arguments)
+{
+    int now = personality(UINT32_MAX);
+    if (now == -1 || (now & ADDR_NO_RANDOMIZE) != 0) return;
+    if (personality((unsigned long)now | ADDR_NO_RANDOMIZE) != -1) execv("/proc/self/exe", arguments);
+}
+
 int main(int count, char **arguments)
 {
+    place_always_alike(arguments);
     options_read(count, arguments);
     machine_start();
     for (uint64_t step = 1; step <= options.steps; step++) {

@@ -11,7 +11,8 @@ static uint64_t place[4];
     }
 
 EXECUTES(divide_by_zero, "xor %%ecx, %%ecx\n\txor %%edx, %%edx\n\tdiv %%ecx")
-EXECUTES(single_step, "pushfq\n\torl $0x100, (%%rsp)\n\tpopfq\n\tnop\n\tnop")
+/* Again and again: an interrupt right behind popfq takes the flag away. */
+EXECUTES(single_step, "mov $1000, %%ecx\n1:\tpushfq\n\torl $0x100, (%%rsp)\n\tpopfq\n\tnop\n\tnop\n\tdec %%ecx\n\tjnz 1b")
 EXECUTES(breakpoint, "int3")
 EXECUTES(undefined, "ud2")
 /* A control word with the exception for a division by zero let through: 0x37b is 0x37f without bit 2. Its like for vectors, 19, QEMU 7.2 never raises. */
