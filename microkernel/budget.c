@@ -67,12 +67,6 @@ static bool pay(struct thread *payer, bool is_gift, uint64_t now)
     return true;
 }
 
-/* When the account has time again. */
-static uint64_t renewal_of(const struct thread *thread)
-{
-    return thread->budget.capacity == 0 ? TIME_NEVER : thread->budget.renewal;
-}
-
 bool budget_begin(struct thread *thread)
 {
     uint64_t now = budget_charge();
@@ -92,9 +86,9 @@ bool budget_begin(struct thread *thread)
     if (payer != thread && pay(thread, false, now)) return true;
     processor.payer = nullptr;
     processor.is_unlimited = false;
-    uint64_t when = renewal_of(payer), own = renewal_of(thread);
-    if (own < when) when = own;
-    if (when != TIME_NEVER) timer_set(&thread->budget.timer, when);
+    /* Also where both are granted nothing now: the payer's pager may grant it time while others run on it, and cannot find them. */
+    uint64_t when = payer->budget.renewal, own = thread->budget.renewal;
+    timer_set(&thread->budget.timer, own < when ? own : when);
     return false;
 }
 

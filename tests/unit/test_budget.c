@@ -85,6 +85,28 @@ Test(budget, a_server_goes_on_with_its_own)
     world_end_all();
 }
 
+/* Its pager grants a client nothing for a while: who works for it finds out when it is granted time again, at the end of a period. */
+Test(budget, a_server_whose_client_was_granted_nothing_goes_on)
+{
+    thread_stop(second);
+    limit(client, 5 * MS, 20 * MS);
+    budget_limit(server, 0, 1000 * MS);
+    (void)play(client, call, TO_SERVER, 0);
+    pass(MS);
+    cr_assert_eq(processor.current, server);
+    limit(client, 0, 10 * MS);
+    cr_assert_eq(server->state, THREAD_EXHAUSTED);
+    pass(MS);
+    limit(client, 3 * MS, 20 * MS);
+    cr_assert_eq(server->state, THREAD_EXHAUSTED, "nobody can find it");
+    pass(9 * MS);
+    cr_assert_eq(processor.current, server);
+    pass(3 * MS);
+    cr_assert_eq(server->state, THREAD_EXHAUSTED);
+    cr_assert_eq(client->budget.left, 0);
+    world_end_all();
+}
+
 Test(budget, a_client_that_ends_leaves_the_server_running)
 {
     limit(client, MS, 100 * MS);
