@@ -4,6 +4,7 @@
  * many as there are gifts to it. */
 #ifdef QUIRE_TEST
 #include "check_parts.h"
+#include "deadline.h"
 #include "endpoint.h"
 #include "thread.h"
 
@@ -23,6 +24,15 @@ static uint32_t gifts_to(const struct thread *to, uint32_t limit)
             return count;
         }
     }
+    return count;
+}
+
+/* How many threads the ring through all of them has, as far as it is one; more than `limit`: it has no end. */
+static uint32_t count_ring(uint32_t limit)
+{
+    uint32_t count = 0;
+    for (const struct caller_link *link = deadline_threads.next; link != &deadline_threads && count <= limit; link = link->next, count++)
+        if (thread_of(thread_of_caller(link)) == nullptr || link->next->previous != link) return count;
     return count;
 }
 
@@ -48,6 +58,8 @@ void check_time(void)
     }
     for (frame_t frame = { 0 }; check_next(FRAME_KIND_THREAD, &frame, &object); frame.number++) listed += gifts_to(object, threads);
     if (listed != given) check_fail(INVARIANT_TIME, "gifts in lists", 0, listed, given);
+    if (count_ring(threads) != threads) check_fail(INVARIANT_TIME, "ring of threads", 0, count_ring(threads), threads);
+    if (!timer_check(deadline_timer())) check_fail(INVARIANT_TIME, "timer of late faults", 0, deadline_timer()->when, deadline_timer()->rank);
     for (frame_t frame = { 0 }; check_next(FRAME_KIND_ENDPOINTS, &frame, &object); frame.number++) {
         const struct endpoint *slots = object;
         for (unsigned i = 1; i < ENDPOINTS_PER_FRAME; i++)

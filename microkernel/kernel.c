@@ -8,6 +8,7 @@
 
 #include "abi/boot_info.h"
 #include "counter.h"
+#include "deadline.h"
 #include "interrupt.h"
 #include "log.h"
 #include "message.h"
@@ -63,7 +64,7 @@ void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t acces
     thread->fault.word[2] = arch_context_instruction(thread);
     thread->fault.word[3] = arch_context_stack(thread);
     thread->fault.word[4] = thread->label;
-    thread->fault.word[5] = log_trace & TRACE_FAULTS ? arch_cycles() : 0;
+    thread->fault.word[5] = fault_marks != 0 ? deadline_note() : 0;
     thread->badge = pager->badge;
     if (pager->endpoint == nullptr) {
         thread_log_fault_lost(thread);
@@ -89,6 +90,8 @@ static void timers_end(uint64_t now)
     for (unsigned i = 0; i < TIMERS_STEP && (timer = timer_take(now)) != nullptr; i++) {
         if (timer->kind == TIMER_RENEW) {
             schedule_resume((struct thread *)((char *)timer - offsetof(struct thread, budget.timer)));
+        } else if (timer->kind == TIMER_DEADLINE) {
+            deadline_look(now);
         } else {
             struct endpoint *endpoint = (struct endpoint *)((char *)timer - offsetof(struct endpoint, timer));
             message_notify(endpoint, endpoint->timer_bits);

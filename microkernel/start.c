@@ -7,6 +7,7 @@
 
 #include "abi/boot_info.h"
 #include "arguments.h"
+#include "deadline.h"
 #include "elf.h"
 #include "endpoint.h"
 #include "kernel.h"
@@ -19,7 +20,7 @@ constexpr uint64_t PAGER_IMAGE_LIMIT = 0x40000000; /* the pager's image ends bel
 constexpr uint32_t FIRST_INCARNATION = 1;
 
 /* Keys that the kernel or the pager reads; others are logged. docs/boot.md describes them. */
-static const char *const known_keys[] = { "debug-exit", "trace", "end", "stack", "guarantee", "limit", "waits", "fast", "oom" };
+static const char *const known_keys[] = { "debug-exit", "trace", "end", "stack", "guarantee", "limit", "waits", "fast", "oom", "fault_deadline" };
 
 struct start_state {
     const struct boot_source *source;
@@ -46,10 +47,17 @@ static void log_arguments(const char *line)
         frame_panics_without = text_span_is(value, "panic");
         if (!frame_panics_without && !text_span_is(value, "status")) log_line("boot", "argument refused text=oom=%.*s", (int)value.count, value.first);
     }
-    if (!arguments_find(line, BOOT_ARGUMENTS_LIMIT, "trace", &value)) return;
-    struct trace_list list = arguments_trace(value);
+    struct trace_list list = { 0 };
+    if (arguments_find(line, BOOT_ARGUMENTS_LIMIT, "trace", &value)) list = arguments_trace(value);
     log_trace = list.bits;
     if (list.count_unknown != 0) log_line("boot", "trace unknown name=%.*s", (int)list.unknown.count, list.unknown.first);
+    uint64_t seconds = DEADLINE_SECONDS;
+    if (arguments_find(line, BOOT_ARGUMENTS_LIMIT, "fault_deadline", &value)
+        && (arguments_number(value, &seconds) != STATUS_OK || seconds > DEADLINE_SECONDS_MOST)) {
+        seconds = DEADLINE_SECONDS;
+        log_line("boot", "argument refused text=fault_deadline=%.*s", (int)value.count, value.first);
+    }
+    deadline_begin(log_trace & TRACE_FAULTS, seconds);
 }
 
 /* Fills pages of the pager with zeroes; the boot cannot go on without them. */

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "deadline.h"
 #include "endpoint.h"
 #include "frame.h"
 #include "log.h"
@@ -60,6 +61,7 @@ enum status thread_create(struct space *space, uint64_t label, frame_t buffer, u
     if (space->threads != nullptr) space->threads->space_link = &made->space_next;
     space->threads = made;
     space->count_threads++;
+    caller_insert(&deadline_threads, &made->every);
     if (has_vectors) arch_vectors_initialise(made);
     assert(thread_check(made));
     *thread = made;
@@ -119,6 +121,7 @@ void thread_destroy(struct thread *thread)
     endpoint_drop_client(thread);
     arch_vectors_forget(thread);
     budget_forget(thread);
+    deadline_forget(thread);
     *thread->space_link = thread->space_next;
     if (thread->space_next != nullptr) thread->space_next->space_link = thread->space_link;
     thread->space->count_threads--;

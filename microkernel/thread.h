@@ -29,7 +29,7 @@
 struct endpoint;
 struct space;
 
-/* A ring through those who wait for a reply from one space, oldest last. */
+/* A ring through those who wait for a reply from one space, oldest last; and the one through all threads. */
 struct caller_link {
     struct caller_link *next, *previous;
 };
@@ -63,8 +63,10 @@ struct thread {
     struct thread **space_link;
     struct thread *client_next;
     struct thread **client_link;
-    uint64_t seen_token;  /* the request at which thread_info saw it last, */
-    uint64_t seen_cycles; /* and when it did so first */
+    uint64_t seen_token;  /* the request at which thread_info or a look for late faults saw it last, */
+    uint64_t seen_cycles; /* and when that was first */
+    uint64_t told_token;  /* of the latest fault that was told to be unanswered */
+    struct caller_link every; /* in deadline_threads (deadline.h) */
     struct budget budget;
     uint64_t served;       /* token of the request that was chosen from a queue and is worked on; 0: none (message.c) */
     uint64_t served_begin; /* what its payer and this thread had paid then */

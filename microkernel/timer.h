@@ -16,7 +16,7 @@
 
 #include "types.h"
 
-enum timer_kind : uint8_t { TIMER_NOTIFY, TIMER_RENEW }; /* member of an endpoint, of a thread */
+enum timer_kind : uint8_t { TIMER_NOTIFY, TIMER_RENEW, TIMER_DEADLINE }; /* member of an endpoint, of a thread; the one of deadline.h */
 
 struct timer {
     uint64_t when;

@@ -10,6 +10,7 @@
 #include "abi/boot_info.h"
 #include "counter.h"
 #include "cpu.h"
+#include "deadline.h"
 #include "log.h"
 #include "message.h"
 #include "page.h"
@@ -138,13 +139,19 @@ FAST void fast_version(FAST_ARGUMENTS)
     [[clang::musttail]] return fast_fault(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }
 
+/* What a fault has to do when it is not the usual one. Apart, as become_client() is. */
+[[gnu::noinline, clang::preserve_most]] static uint64_t note_fault(void)
+{
+    return deadline_note();
+}
+
 /* Hands a fault to the pager, which waits: its kind, what was tried, and where. */
 [[gnu::noinline]] FAST static void send_fault(uint64_t, uint64_t, uint64_t address, uint64_t kind, uint64_t pager, uint64_t, uint64_t tried,
                                               struct thread *thread, uint64_t, uint64_t)
 {
     struct endpoint *endpoint = (struct endpoint *)pager;
     struct thread *receiver = endpoint->first;
-    uint64_t now = log_trace & TRACE_FAULTS ? arch_cycles() : 0;
+    uint64_t now = fault_marks != 0 ? note_fault() : 0;
     thread->fault.kind = (uint32_t)kind;
     thread->fault.word[0] = tried;
     thread->fault.word[1] = address;

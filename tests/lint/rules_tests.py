@@ -41,6 +41,7 @@ REACHED = {
         'budget_on_timer': 'kernel_on_timer', 'budget_give': 'give_time', 'budget_answered': 'reply_receive', 'budget_forget': 'thread_destroy',
         'budget_check': 'check_run',
     },
+    'microkernel/deadline.h': {'deadline_forget': 'thread_destroy'},
     'microkernel/calls.h': {'message_row': 'kernel_on_call'},
     'microkernel/counter.h': {'counter_add': 'counters'},
     'microkernel/device.h': {'device_drop': 'space_destroy'},

@@ -14,6 +14,7 @@
 #include "abi/message.h"
 #include "calls.h"
 #include "check.h"
+#include "deadline.h"
 #include "device.h"
 #include "endpoint.h"
 #include "host.h"
@@ -169,7 +170,7 @@ static inline enum status world_call(struct thread *thread, uint64_t number, con
     device_initialise();
     memset(&processor, 0, sizeof processor);
     timer_ended();
-    log_trace = 0;
+    deadline_begin(false, 0);
     world.free_before = frame_count_free();
     must(space_create(&world.pager_space));
     must(endpoint_create(&world.endpoint));

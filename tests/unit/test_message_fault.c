@@ -57,10 +57,10 @@ Test(message_fault, kept_while_the_pager_is_busy)
 
 Test(message_fault, traced_ones_carry_the_time)
 {
-    log_trace = TRACE_FAULTS;
+    deadline_begin(true, 0);
     world_fault(client, PAGE);
     cr_assert_neq(world.pager->context.call.argument[7], 0);
-    log_trace = 0;
+    deadline_begin(false, 0);
     world_end_all();
 }
 

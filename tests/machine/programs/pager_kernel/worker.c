@@ -22,10 +22,10 @@ static int stack_take(void)
     return 0;
 }
 
-uint64_t worker_space(uint64_t badge)
+uint64_t worker_space_of(uint64_t pager, uint64_t badge)
 {
     uint64_t space;
-    kit_must(kernel_space_create(kit_info->endpoint, badge, &space), "worker: space_create");
+    kit_must(kernel_space_create(pager, badge, &space), "worker: space_create");
     for (uint64_t address = kit_info->image_first; address < kit_info->image_limit; address += PAGE_BYTES) {
         uint64_t frame, page_bytes, done;
         uint32_t attributes;
@@ -33,6 +33,11 @@ uint64_t worker_space(uint64_t badge)
         kit_must(kernel_space_map(space, address, frame, 1, attributes & (ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE), &done), "worker: space_map");
     }
     return space;
+}
+
+uint64_t worker_space(uint64_t badge)
+{
+    return worker_space_of(kit_info->endpoint, badge);
 }
 
 void worker_space_end(uint64_t space)

@@ -16,8 +16,9 @@ struct worker {
     int stack;
 };
 
-/* A space with this program's image. */
+/* A space with this program's image; and one whose faults go to another endpoint. */
 uint64_t worker_space(uint64_t badge);
+uint64_t worker_space_of(uint64_t pager, uint64_t badge);
 /* Ends a space without threads. */
 void worker_space_end(uint64_t space);
 
