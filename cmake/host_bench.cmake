@@ -20,7 +20,7 @@ target_link_options(frame_bench PRIVATE -fuse-ld=lld)
 
 # Regions and segments: the pager's sources, of which only what is asked for is linked.
 quire_sources(region_bench_sources tests/bench/host_region/*.c pager/region.c pager/directory.c pager/area.c pager/slot.c
-    pager/segment*.c pager/family.c pager/journal.c)
+    pager/segment*.c pager/quota.c pager/journal.c)
 add_executable(region_bench ${region_bench_sources})
 target_link_libraries(region_bench PRIVATE quire_warnings)
 target_include_directories(region_bench PRIVATE pager microkernel libimage ${CMAKE_SOURCE_DIR})

@@ -363,6 +363,18 @@ enum status area_reserve_cut(struct directory *directory, uint64_t at, bool both
     return status == STATUS_OK && both_stay ? directory_add_map(directory, index) : status;
 }
 
+void area_trim(struct directory *directory)
+{
+    struct area *area = directory->area;
+    if (area == nullptr) return;
+    if (area->pages == 0) {
+        area_release(directory);
+        return;
+    }
+    stack_empty_all(directory);
+    if (area->spare != 0) area_close(directory, area->spare - 1);
+}
+
 void area_release(struct directory *directory)
 {
     struct area *area = directory->area;

@@ -44,6 +44,8 @@ enum status area_take_again(struct directory *directory, uint64_t first, uint64_
 void area_give(struct directory *directory, uint64_t first, uint64_t limit);
 /* Makes sure that what is taken can be cut at an address: its region has a book then, and a map if both sides stay. NO_MEMORY, LIMIT. */
 enum status area_reserve_cut(struct directory *directory, uint64_t at, bool both_stay);
+/* Gives back what is kept for later: runs in stacks, a region that is empty; what is taken stays. */
+void area_trim(struct directory *directory);
 /* Gives all pages back; nothing is taken. */
 void area_release(struct directory *directory);
 

@@ -15,7 +15,7 @@ static bool check_segments(const struct pager *pager, const struct process *proc
     for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit)) {
         if (row->fill->set != nullptr && !row->is_going && row->pages != layout_pages(row->first, row->limit)) return false; /* what comes at once is there */
         int64_t payer = process->family - pager->family + row->payer;
-        if (payer < 0 || payer >= BOOT_MODULES || pager->family[payer].pages.pool == nullptr) return false;
+        if (payer < 0 || payer >= FAMILY_LIMIT || pager->family[payer].pages.pool == nullptr) return false;
         uint32_t both = PROTECTION_WRITE | PROTECTION_EXECUTE;
         if ((row->protection & both) == both && !(process->is_write_execute && row->kind == SEGMENT_AUTOGEN)) return false;
     }
@@ -69,6 +69,7 @@ static bool check_holding(const struct pager *pager, const struct process *proce
     if (row->generation == 0 || row->rights == 0 || (row->rights & ~(uint32_t)RIGHTS_ALL) != 0) return false;
     if (!check_derived(pager, holding_place(process, row), row)) return false;
     if (row->kind == HOLDING_GROUP) return group_has_member(pager, row->group);
+    if (row->kind == HOLDING_FAMILY) return row->group >= BOOT_MODULES && row->group < FAMILY_LIMIT && pager->family[row->group].references > 0;
     const struct process *named = pager->process[row->process_index];
     if (named == nullptr || !holding_is_allowed(process, named)) return false;
     return row->kind == HOLDING_SERVICE ? check_holding_service(process, row, named) : named != process && named->references > 0;
@@ -86,11 +87,13 @@ static bool check_holdings(const struct pager *pager, const struct process *proc
 
 /* Handles that name each process, counted in one pass over all of them: a pass for each process would be quadratic, and audits come with every end. */
 static uint32_t references[PROCESS_LIMIT];
+static uint32_t family_references[FAMILY_LIMIT];
 static uint32_t waiters[PROCESS_LIMIT];
 
 static void check_count_references(const struct pager *pager)
 {
     memset(references, 0, sizeof(references));
+    memset(family_references, 0, sizeof(family_references));
     memset(waiters, 0, sizeof(waiters));
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         const struct process *process = pager->process[i];
@@ -98,12 +101,13 @@ static void check_count_references(const struct pager *pager)
         for (uint32_t slot = 0; process != nullptr && slot < process->holdings.capacity; slot++) {
             const struct holding *row = &process->holdings.rows[slot];
             if (row->kind == HOLDING_PROCESS) references[row->process_index]++;
+            if (row->kind == HOLDING_FAMILY) family_references[row->group % FAMILY_LIMIT]++;
         }
     }
 }
 
 /* What each family is charged, counted anew from its processes and from what others were given (I10). */
-static struct { uint64_t pages, processes; } charged[BOOT_MODULES];
+static struct { uint64_t pages, processes; } charged[FAMILY_LIMIT];
 
 static void check_count_charges(const struct pager *pager)
 {
@@ -119,27 +123,72 @@ static void check_count_charges(const struct pager *pager)
     }
 }
 
-/* Adds a quota to the sums of its pool; false when it is over its limit or not what was counted. */
+/* Adds a quota to the sums of its pool; false when it is not what was counted, or its own numbers do not fit each other. */
 static bool check_quota(const struct quota *quota, uint64_t counted, struct pool *sums)
 {
-    sums->free -= quota->charged;
-    sums->promised += quota->charged < quota->guarantee ? quota->guarantee - quota->charged : 0;
+    sums->spare -= quota->charged + quota_lacks(quota);
+    sums->promised += quota_lacks(quota);
+    if (quota->heir != nullptr && (quota->guarantee != 0 || quota->limit != quota->charged || quota->heir->heir != nullptr)) return false;
+    if (quota->quick_guarantee > quota->guarantee || quota->quick_limit > quota->limit || quota->guarantee > quota->limit) return false;
     return quota->charged == counted && quota->charged <= quota->limit;
 }
 
 static bool check_pool(const struct pool *pool, const struct pool *sums)
 {
-    return pool->free == sums->free && pool->promised == sums->promised && pool->promised <= pool->free && pool->free <= pool->all;
+    return pool->spare == sums->spare && pool->promised == sums->promised && pool->spare <= pool->all && pool->promised <= pool->all - pool->spare
+           && pool->floor <= pool->spare;
+}
+
+/* Where a family stands in the tree. */
+static bool check_tree(const struct pager *pager, uint32_t index)
+{
+    const struct family *family = &pager->family[index];
+    if (family->references != family_references[index]) return false;
+    if (index < BOOT_MODULES) return family->references == 0 && (family->pages.pool == nullptr || (family->parent == FAMILY_NONE && family->root == index));
+    if (family->pages.pool == nullptr || family_is_free(pager, family)) return family->pages.guarantee == 0 && family->processes.guarantee == 0;
+    if (family->parent == FAMILY_NONE) return family->pages.heir == nullptr && family_has_ended(&pager->family[family->root]);
+    if (family->parent >= FAMILY_LIMIT || family_has_ended(&pager->family[family->parent])) return false;
+    const struct quota *heir = family_has_ended(family) ? &pager->family[family->parent].pages : nullptr;
+    return family->pages.heir == heir && family->root == pager->family[family->parent].root;
+}
+
+/* The alarms of a family are told when they must be, and would be if it used up its quick bounds and the others what is above the floor (alarm.h). */
+static bool check_alarms(const struct pager *pager, const struct family *family)
+{
+    uint32_t watchers = 0;
+    const struct quota *quota = &family->pages;
+    uint64_t left = quota->pool != nullptr ? quota_left(quota) : 0;
+    struct pool at_floor = { .spare = pager->pages.floor };
+    struct quota after = *quota;
+    after.pool = &at_floor;
+    if (after.quick_guarantee > after.charged) after.charged = after.quick_guarantee;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        const struct process *process = pager->process[i];
+        if (process == nullptr || process->family != family || process->alarm.bits == 0) continue;
+        const struct alarm *alarm = &process->alarm;
+        watchers++;
+        if (alarm->is_told != (left < alarm->pages)) return false;
+        if (alarm->is_told) continue;
+        if (quota->limit - quota->quick_limit < alarm->pages || quota_left(&after) < alarm->pages) return false;
+        if (alarm->service_slot >= SERVICE_LIMIT || process->services.rows[alarm->service_slot].endpoint.number == 0) return false;
+    }
+    return watchers == family->watchers;
 }
 
 static const char *check_families(const struct pager *pager)
 {
-    struct pool pages = { .free = pager->pages.all }, slots = { .free = pager->slots_free.all };
+    struct pool pages = { .spare = pager->pages.all }, slots = { .spare = pager->slots_free.all };
+    uint32_t watchers = 0;
     check_count_charges(pager);
-    for (uint32_t i = 0; i < BOOT_MODULES; i++) {
-        if (!check_quota(&pager->family[i].pages, charged[i].pages, &pages)) return "pages that a family is charged";
-        if (!check_quota(&pager->family[i].processes, charged[i].processes, &slots)) return "processes of a family";
+    for (uint32_t i = 0; i < FAMILY_LIMIT; i++) {
+        const struct family *family = &pager->family[i];
+        if (!check_quota(&family->pages, charged[i].pages, &pages)) return "pages that a family is charged";
+        if (!check_quota(&family->processes, charged[i].processes, &slots)) return "processes of a family";
+        if (!check_tree(pager, i)) return "who founded a family";
+        if (!check_alarms(pager, family)) return "alarms of a family";
+        watchers += family->watchers;
     }
+    if (watchers != pager->count_alarms) return "count of alarms";
     return check_pool(&pager->pages, &pages) && check_pool(&pager->slots_free, &slots) ? nullptr : "sums of all families";
 }
 
@@ -225,7 +274,7 @@ bool pager_audit(const struct pager *pager)
     const char *ledger = pager_check(pager);
     uint64_t free, total;
     seam_frame_count(&free, &total);
-    if (ledger == nullptr && free < pager->pages.free) ledger = "frames that nobody is charged for";
+    if (ledger == nullptr && free < pool_free(&pager->pages)) ledger = "frames that nobody is charged for";
     for (uint32_t i = 0; i < PROCESS_LIMIT && ledger == nullptr; i++) {
         const struct process *process = pager->process[i];
         if (process != nullptr && process->state == PROCESS_RUNNING && !check_mapped(process)) ledger = "pages of a process and pages mapped";

@@ -1,6 +1,4 @@
-/* Families: quotas and their pools. See family.h.
- *
- * The sums are moved with every charge, so that a fault costs additions and comparisons and no search. */
+/* Families: the start, founding, the end. See family.h. */
 #include "family.h"
 
 #include <assert.h>
@@ -8,45 +6,6 @@
 #include "arguments.h"
 #include "pager.h"
 #include "report.h"
-
-/* What a quota still lacks to its guarantee. */
-static uint64_t quota_lacks(const struct quota *quota)
-{
-    return quota->charged < quota->guarantee ? quota->guarantee - quota->charged : 0;
-}
-
-enum status quota_check(const struct quota *quota, uint64_t count)
-{
-    const struct pool *pool = quota->pool;
-    assert(pool->promised <= pool->free && quota->charged <= quota->limit);
-    if (count > quota->limit - quota->charged) return STATUS_LIMIT;
-    uint64_t lacks = quota_lacks(quota);
-    return count <= lacks || count - lacks <= pool->free - pool->promised ? STATUS_OK : STATUS_NO_MEMORY;
-}
-
-void quota_add(struct quota *quota, uint64_t count)
-{
-    uint64_t lacked = quota_lacks(quota);
-    quota->charged += count;
-    quota->pool->free -= count;
-    quota->pool->promised -= lacked - quota_lacks(quota);
-}
-
-enum status quota_take(struct quota *quota, uint64_t count)
-{
-    enum status status = quota_check(quota, count);
-    if (status == STATUS_OK) quota_add(quota, count);
-    return status;
-}
-
-void quota_remove(struct quota *quota, uint64_t count)
-{
-    assert(count <= quota->charged);
-    uint64_t lacked = quota_lacks(quota);
-    quota->charged -= count;
-    quota->pool->free += count;
-    quota->pool->promised += quota_lacks(quota) - lacked;
-}
 
 /* --- The start --- */
 
@@ -74,13 +33,11 @@ static uint64_t family_argument(const struct pager *pager, const char *key, uint
     return usual;
 }
 
-static bool family_promise(struct quota *quota, struct pool *pool, uint64_t guarantee, uint64_t limit)
+static uint32_t family_count_programs(const struct pager *pager)
 {
-    if (guarantee > limit) guarantee = limit;
-    if (guarantee > pool->free - pool->promised) return false;
-    *quota = (struct quota){ .pool = pool, .guarantee = guarantee, .limit = limit };
-    pool->promised += guarantee;
-    return true;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pager->count_modules; i++) count += module_is_program(&pager->modules[i]);
+    return count;
 }
 
 void family_initialise_all(struct pager *pager)
@@ -90,20 +47,23 @@ void family_initialise_all(struct pager *pager)
     seam_frame_count(&free, &total);
     uint64_t kept = family_pages_kept(pager);
     free = free > kept ? free - kept : 0;
-    pager->pages = (struct pool){ .all = free, .free = free };
-    pager->slots_free = (struct pool){ .all = PROCESS_LIMIT, .free = PROCESS_LIMIT };
-    uint64_t count = 0;
-    for (uint32_t i = 0; i < pager->count_modules; i++) count += module_is_program(&pager->modules[i]);
+    pager->pages = (struct pool){ .all = free, .spare = free };
+    pager->slots_free = (struct pool){ .all = PROCESS_LIMIT, .spare = PROCESS_LIMIT };
+    uint64_t count = family_count_programs(pager);
     if (count == 0) return;
     constexpr uint64_t part_guaranteed = 4; /* a quarter of the memory; the rest is for who wants it first */
     uint64_t share = free / part_guaranteed / count;
-    uint64_t guarantee = family_argument(pager, "guarantee", share > FAMILY_LEAST_PAGES ? share : FAMILY_LEAST_PAGES);
-    uint64_t limit = family_argument(pager, "limit", UINT64_MAX);
+    struct quota_terms terms = { .limit = family_argument(pager, "limit", UINT64_MAX) };
+    terms.guarantee = family_argument(pager, "guarantee", share > FAMILY_LEAST_PAGES ? share : FAMILY_LEAST_PAGES);
+    uint64_t guarantee = terms.guarantee;
+    if (terms.guarantee > terms.limit) terms.guarantee = terms.limit;
     for (uint32_t i = 0; i < pager->count_modules; i++) {
         struct family *family = &pager->family[i];
-        if (!module_is_program(&pager->modules[i])) continue;
-        if (!family_promise(&family->pages, &pager->pages, guarantee, limit)) continue;
-        bool is_promised = family_promise(&family->processes, &pager->slots_free, FAMILY_PROCESSES, FAMILY_PROCESSES_MOST);
+        family->parent = FAMILY_NONE;
+        family->root = i;
+        family->alarm_told = UINT64_MAX;
+        if (!module_is_program(&pager->modules[i]) || !quota_begin(&family->pages, &pager->pages, terms)) continue;
+        bool is_promised = quota_begin(&family->processes, &pager->slots_free, (struct quota_terms){ FAMILY_PROCESSES, FAMILY_PROCESSES_MOST });
         assert(is_promised);
         (void)is_promised;
     }
@@ -111,10 +71,116 @@ void family_initialise_all(struct pager *pager)
 }
 static_assert(BOOT_MODULES * FAMILY_PROCESSES <= PROCESS_LIMIT);
 
-void family_end_if_empty(struct family *family)
+/* --- Rows --- */
+
+static uint32_t family_index(const struct pager *pager, const struct family *family) { return (uint32_t)(family - pager->family); }
+
+static bool family_is_founded(const struct pager *pager, const struct family *family) { return family_index(pager, family) >= BOOT_MODULES; }
+
+bool family_has_ended(const struct family *family) { return family->processes.charged == 0 && family->references == 0; }
+
+bool family_is_free(const struct pager *pager, const struct family *family)
 {
-    if (family->processes.charged > 0) return;
-    family->pages.pool->promised -= quota_lacks(&family->pages); /* it still pays for what it gave away */
-    family->processes.pool->promised -= family->processes.guarantee;
-    family->pages.guarantee = family->processes.guarantee = 0;
+    return family_is_founded(pager, family) && family_has_ended(family) && family->pages.charged == 0;
+}
+
+/* The table is shared out in equal parts, so that nobody can use it up. */
+uint32_t family_rows_each(const struct pager *pager)
+{
+    uint32_t programs = family_count_programs(pager);
+    return (FAMILY_LIMIT - BOOT_MODULES) / (programs > 0 ? programs : 1);
+}
+
+/* A free row for a family below a root, or nullptr. */
+static struct family *family_find_row(struct pager *pager, uint32_t root)
+{
+    struct family *found = nullptr;
+    uint32_t count = 0;
+    for (uint32_t i = BOOT_MODULES; i < FAMILY_LIMIT; i++) {
+        struct family *row = &pager->family[i];
+        if (!family_is_free(pager, row)) count += row->root == root;
+        else if (found == nullptr) found = row;
+    }
+    return count < family_rows_each(pager) ? found : nullptr;
+}
+
+/* --- Founding and changing --- */
+
+static enum status family_check_terms(const struct family *source, const struct family *family, const struct family_terms *terms)
+{
+    if (terms->pages.limit == 0 || terms->processes.limit == 0) return STATUS_BAD_ARGUMENT;
+    enum status status = quota_check_terms(&source->pages, &family->pages, terms->pages);
+    return status == STATUS_OK ? quota_check_terms(&source->processes, &family->processes, terms->processes) : status;
+}
+
+static void family_set_terms(struct pager *pager, struct family *source, struct family *family, const struct family_terms *terms)
+{
+    quota_set_terms(&source->pages, &family->pages, terms->pages);
+    quota_set_terms(&source->processes, &family->processes, terms->processes);
+    pager->families_changed = true;
+}
+
+enum status family_found(struct pager *pager, struct family *founder, const struct family_terms *terms, struct family **founded)
+{
+    struct family made = { .parent = family_index(pager, founder), .root = founder->root, .alarm_told = UINT64_MAX };
+    quota_begin_empty(&made.pages, &pager->pages);
+    quota_begin_empty(&made.processes, &pager->slots_free);
+    enum status status = family_check_terms(founder, &made, terms);
+    if (status != STATUS_OK) return status;
+    struct family *row = family_find_row(pager, founder->root);
+    if (row == nullptr) return STATUS_LIMIT;
+
+    // Commit: nothing below may fail.
+    *row = made;
+    family_set_terms(pager, founder, row, terms);
+    *founded = row;
+    return STATUS_OK;
+}
+
+enum status family_change(struct pager *pager, struct family *family, const struct family_terms *terms)
+{
+    assert(family_is_founded(pager, family) && family->parent != FAMILY_NONE); /* who may change it is a running process of its parent */
+    struct family *parent = &pager->family[family->parent];
+    enum status status = family_check_terms(parent, family, terms);
+    if (status == STATUS_OK) family_set_terms(pager, parent, family, terms);
+    return status;
+}
+
+/* --- The end --- */
+
+/* What a family founded is now its parent's. */
+static void family_leave_children(struct pager *pager, const struct family *family, struct family *heir)
+{
+    uint32_t index = family_index(pager, family);
+    for (uint32_t i = BOOT_MODULES; i < FAMILY_LIMIT; i++) {
+        struct family *child = &pager->family[i];
+        if (child->pages.pool == nullptr || child->parent != index) continue;
+        child->parent = heir != nullptr ? family_index(pager, heir) : FAMILY_NONE;
+        if (child->pages.heir != nullptr) child->pages.heir = heir != nullptr ? &heir->pages : nullptr;
+        if (child->processes.heir != nullptr) child->processes.heir = heir != nullptr ? &heir->processes : nullptr;
+    }
+}
+
+void family_end_if_empty(struct pager *pager, struct family *family)
+{
+    if (!family_has_ended(family)) return;
+    struct family *heir = family->parent != FAMILY_NONE ? &pager->family[family->parent] : nullptr;
+    quota_give_up(&family->pages, heir != nullptr ? &heir->pages : nullptr);
+    quota_give_up(&family->processes, heir != nullptr ? &heir->processes : nullptr);
+    family_leave_children(pager, family, heir);
+    pager->families_changed = true;
+}
+
+void family_release(struct pager *pager, struct family *family)
+{
+    assert(family->references > 0);
+    family->references--;
+    family_end_if_empty(pager, family);
+}
+
+void family_settle_all(struct pager *pager)
+{
+    for (uint32_t i = BOOT_MODULES; i < FAMILY_LIMIT; i++) quota_settle(&pager->family[i].pages);
+    pager->pages.is_inherited = false;
+    pager->families_changed = true;
 }

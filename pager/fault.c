@@ -16,6 +16,7 @@
 
 #include "fill.h"
 #include "report.h"
+#include "shortage.h"
 
 /* True when the same fault has come too often with nothing mapped in between. */
 static bool fault_is_loop(struct process *process, uint64_t address)
@@ -107,20 +108,27 @@ static void fault_resolve_traced(struct pager *pager, struct process *process, c
     action_reply(action, view->message->token, FAULT_RETRY);
 }
 
+/* Charges what a fault brings: as many pages as it would, or one; to who pays for the segment, or else to the toucher's own family. */
+static enum status fault_charge(struct process *process, struct segment *segment, uint64_t *count)
+{
+    enum status status = quota_take(segment_quota(&process->segments, segment), segment_charge_more(segment, *count));
+    if (status != STATUS_OK && *count > 1) {
+        *count = 1;
+        status = quota_take(segment_quota(&process->segments, segment), segment_charge_more(segment, 1));
+    }
+    /* Who gave the memory cannot pay for more of it: who uses it takes over what it costs. */
+    if (status != STATUS_OK && segment->payer != 0 && segment_take_over(&process->segments, segment) == STATUS_OK)
+        status = quota_take(segment_quota(&process->segments, segment), segment_charge_more(segment, *count));
+    return status;
+}
+
 static void fault_resolve(struct pager *pager, struct process *process, const struct fault_view *view, struct segment *segment,
                           struct pager_action *action)
 {
     uint64_t page = layout_page_down(view->message->word[1]);
     uint64_t count = fault_window(segment, page, pager->around);
-    enum status status = quota_take(segment_quota(&process->segments, segment), segment_charge_more(segment, count));
-    if (status != STATUS_OK && count > 1) {
-        count = 1;
-        status = quota_take(segment_quota(&process->segments, segment), segment_charge_more(segment, count));
-    }
-    /* Who gave the memory cannot pay for more of it: who uses it takes over what it costs. */
-    if (status != STATUS_OK && segment->payer != 0 && segment_take_over(&process->segments, segment) == STATUS_OK)
-        status = quota_take(segment_quota(&process->segments, segment), segment_charge_more(segment, count));
-    if (status != STATUS_OK) {
+    while (fault_charge(process, segment, &count) != STATUS_OK) {
+        if (shortage_relieve(pager, process)) continue;
         fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
         return;
     }

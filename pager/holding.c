@@ -70,7 +70,7 @@ static void holding_unlink(const struct pager *pager, const struct holding *row)
     if (after != nullptr) after->before = row->before;
 }
 
-uint32_t holding_insert(const struct pager *pager, struct process *process, uint32_t slot, struct holding holding, struct holding_place from)
+uint32_t holding_insert(struct pager *pager, struct process *process, uint32_t slot, struct holding holding, struct holding_place from)
 {
     struct holding_table *table = &process->holdings;
     struct holding *row = &table->rows[slot];
@@ -80,11 +80,12 @@ uint32_t holding_insert(const struct pager *pager, struct process *process, uint
     *row = holding;
     if (from.slot != 0) holding_link(pager, row, holding_place(process, row), from);
     if (row->kind == HOLDING_PROCESS) pager->process[row->process_index]->references++;
+    if (row->kind == HOLDING_FAMILY) pager->family[row->group].references++;
     table->count_passed += row->is_passed;
     return slot | row->generation << HOLDING_SLOT_BITS;
 }
 
-uint32_t holding_derive(const struct pager *pager, struct process *process, uint32_t slot, struct holding_place from, struct holding_terms terms)
+uint32_t holding_derive(struct pager *pager, struct process *process, uint32_t slot, struct holding_place from, struct holding_terms terms)
 {
     struct holding holding = *holding_at(pager, from);
     holding.rights = (uint8_t)terms.rights;
@@ -108,7 +109,7 @@ enum status holding_find(const struct process *process, uint64_t handle, struct 
 
 struct process *holding_process(const struct pager *pager, const struct holding *holding)
 {
-    return holding->kind != HOLDING_GROUP ? pager->process[holding->process_index] : nullptr;
+    return holding->kind == HOLDING_SERVICE || holding->kind == HOLDING_PROCESS ? pager->process[holding->process_index] : nullptr;
 }
 
 bool holding_is_allowed(const struct process *process, const struct process *named)
@@ -134,6 +135,7 @@ static void holding_drop(struct pager *pager, struct process *process, struct ho
     *row = (struct holding){ .generation = dropped.generation };
     process->holdings.count_passed -= dropped.is_passed;
     if (dropped.kind == HOLDING_PROCESS) process_release(pager, pager->process[dropped.process_index]);
+    if (dropped.kind == HOLDING_FAMILY) family_release(pager, &pager->family[dropped.group]);
     if (dropped.kind == HOLDING_SERVICE && dropped.process_index == process->index) service_unpublish(process, dropped.service_slot, place.slot);
 }
 
@@ -160,6 +162,7 @@ void holding_close(struct pager *pager, struct process *process, struct holding 
     if (holding_is_service(process, holding)) {
         uint32_t service = holding->service_slot;
         if (process->watch.service_slot == service) watch_end(pager, process);
+        if (process->alarm.service_slot == service) alarm_end(pager, process);
         service_end(process, service); /* first: so the kernel's rows and the calls that wait are gone in one go */
         holding_revoke(pager, holding);
         holding_drop(pager, process, holding);
@@ -189,7 +192,8 @@ void holding_sweep(struct pager *pager)
         for (uint32_t slot = HOLDING_FIRST; process != nullptr && slot < process->holdings.capacity; slot++) {
             struct holding *row = &process->holdings.rows[slot];
             if (row->kind == HOLDING_NOTHING) continue;
-            bool holds = row->kind == HOLDING_GROUP ? group_has_member(pager, row->group) : holding_is_allowed(process, holding_process(pager, row));
+            const struct process *named = holding_process(pager, row);
+            bool holds = named != nullptr ? holding_is_allowed(process, named) : row->kind != HOLDING_GROUP || group_has_member(pager, row->group);
             if (!holds) holding_close(pager, process, row);
         }
     }
@@ -204,8 +208,8 @@ enum status holding_row(const struct pager *pager, const struct process *process
     struct holding *holding;
     enum status status = holding_find(process, handle, &holding);
     if (status != STATUS_OK) return status;
-    if (holding->kind == HOLDING_GROUP) return STATUS_BAD_OBJECT;
     const struct process *named = holding_process(pager, holding);
+    if (named == nullptr) return STATUS_BAD_OBJECT;
     row->rights = holding->rights;
     if (holding->kind == HOLDING_PROCESS) {
         row->badge = process_handle_badge(named, process);

@@ -11,7 +11,8 @@
  *                                └─ found by name 1
  *
  * Invariants (pager_check):
- *  1. A used row names something that lives: a service, a process whose record is kept (one of its `references`), or a group with a member.
+ *  1. A used row names something that lives: a service, a process whose record is kept or a family (one of its `references`), or a group with a
+ *    member.
  *  2. Who holds a handle for another running process, or for its service, has a group in common with it.
  *  3. The rights of a derived handle are within those that the one before it had when it was made; RIGHT_RECEIVE stays with the process that made
  *    the endpoint.
@@ -24,7 +25,7 @@
 struct pager;
 struct process;
 
-enum holding_kind : uint8_t { HOLDING_NOTHING, HOLDING_SERVICE, HOLDING_PROCESS, HOLDING_GROUP };
+enum holding_kind : uint8_t { HOLDING_NOTHING, HOLDING_SERVICE, HOLDING_PROCESS, HOLDING_GROUP, HOLDING_FAMILY };
 
 /* A row of some process's table. Slot 0: none. */
 struct holding_place {
@@ -39,7 +40,7 @@ struct holding {
     bool is_passed;         /* another process put it here */
     uint16_t process_index; /* SERVICE: the owner; PROCESS: the process itself */
     uint16_t depth;         /* 0: made from no other */
-    uint32_t group;         /* GROUP */
+    uint32_t group;         /* GROUP: its id; FAMILY: its place in the pager's table */
     uint32_t generation;    /* of the slot; the latest one when it is not used */
     struct holding_place before; /* in the list of what was derived from what */
     struct holding_place after;
@@ -64,18 +65,18 @@ struct holding_table {
 
 /* Finds a free slot, taking a page for it if need be. LIMIT, NO_MEMORY. */
 enum status holding_reserve(struct process *process, uint32_t *slot);
-/* Fills a reserved slot; returns the handle. `from`: the row that it is derived from, or slot 0. A process that it names has one reference more. */
-uint32_t holding_insert(const struct pager *pager, struct process *process, uint32_t slot, struct holding holding, struct holding_place from);
+/* Fills a reserved slot; returns the handle. `from`: the row that it is derived from, or slot 0. A process or family that it names has one reference more. */
+uint32_t holding_insert(struct pager *pager, struct process *process, uint32_t slot, struct holding holding, struct holding_place from);
 /* The same with what the row of `from` names, and its badge unless `terms` has another. The depth has been checked. */
 struct holding_terms {
     uint32_t rights;
     bool is_passed;
     uint64_t badge;
 };
-uint32_t holding_derive(const struct pager *pager, struct process *process, uint32_t slot, struct holding_place from, struct holding_terms terms);
+uint32_t holding_derive(struct pager *pager, struct process *process, uint32_t slot, struct holding_place from, struct holding_terms terms);
 /* What a handle means: BAD_HANDLE (nothing), STALE (it meant something once). */
 enum status holding_find(const struct process *process, uint64_t handle, struct holding **holding);
-/* The process that a handle leads to: of a service the owner, of a process itself, running or ended; nullptr: of a group. */
+/* The process that a handle leads to: of a service the owner, of a process itself, running or ended; nullptr: of a group or a family. */
 struct process *holding_process(const struct pager *pager, const struct holding *holding);
 /* Whether `process` may hold a handle that leads to `named`. */
 bool holding_is_allowed(const struct process *process, const struct process *named);
@@ -87,7 +88,7 @@ void holding_close(struct pager *pager, struct process *process, struct holding 
 uint32_t holding_revoke(struct pager *pager, struct holding *holding);
 /* Closes every handle that does not hold any more: who holds it has no group in common with whom it leads to, or its group has no member. */
 void holding_sweep(struct pager *pager);
-/* What the kernel's row of a handle, HANDLE_PAGER included, has to say. BAD_HANDLE, STALE; BAD_OBJECT (a group's: nobody to call). */
+/* What the kernel's row of a handle, HANDLE_PAGER included, has to say. BAD_HANDLE, STALE; BAD_OBJECT (a group's or a family's: nobody to call). */
 struct holding_row {
     endpoint_id_t endpoint;
     uint64_t badge;

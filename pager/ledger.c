@@ -4,6 +4,7 @@
 #include "ledger.h"
 
 #include <assert.h>
+#include <string.h>
 
 static void ledger_open(struct pager *pager, struct ledger *ledger)
 {
@@ -32,21 +33,54 @@ static uint64_t sum_before(const void *words, const uint64_t *sum)
     return ~journal_sum(words, words, (uint64_t)((const char *)sum - (const char *)words));
 }
 
-void ledger_keep_promises(struct pager *pager)
+static struct ledger_family family_row(const struct pager *pager, const struct family *family)
 {
-    struct ledger_promises kept = { .magic = LEDGER_MAGIC, .pages_all = pager->pages.all };
-    for (uint32_t i = 0; i < BOOT_MODULES; i++) {
-        const struct family *family = &pager->family[i];
-        kept.pages[i] = (struct ledger_promise){ family->pages.guarantee, family->pages.limit };
-        kept.processes[i] = (struct ledger_promise){ family->processes.guarantee, family->processes.limit };
-    }
-    kept.sum = sum_before(&kept, &kept.sum);
-    pager->ledger->promises[0] = pager->ledger->promises[1] = kept;
+    if (family->pages.pool == nullptr || family_is_free(pager, family)) return (struct ledger_family){ .parent = FAMILY_NONE };
+    const struct quota *pages = &family->pages, *processes = &family->processes;
+    struct family_terms terms = { { pages->guarantee, pages->limit }, { processes->guarantee, processes->limit } };
+    return (struct ledger_family){ terms, family->parent, family->root };
 }
 
-static bool promises_hold(const struct ledger_promises *kept)
+static void families_write(const struct pager *pager, struct ledger_families *kept, uint64_t sequence)
+{
+    *kept = (struct ledger_families){ .magic = LEDGER_MAGIC, .sequence = sequence, .pages_all = pager->pages.all };
+    for (uint32_t i = 0; i < FAMILY_LIMIT; i++) kept->row[i] = family_row(pager, &pager->family[i]);
+    kept->sum = sum_before(kept, &kept->sum);
+}
+
+void ledger_keep_families(struct pager *pager)
+{
+    for (unsigned copy = 0; copy < 2; copy++) families_write(pager, &pager->ledger->families[copy], pager->ledger->journal.sequence);
+    pager->families_changed = false;
+}
+
+static bool families_hold(const struct ledger_families *kept)
 {
     return kept->magic == LEDGER_MAGIC && kept->sum == sum_before(kept, &kept->sum);
+}
+
+/* The second copy is written before a change is valid, for the next sequence of the journal: it counts from then on, or once the journal is empty. The
+ * first one is written after that. So one of them is right at any time. nullptr: both are damaged. */
+static const struct ledger_families *families_find(const struct ledger *ledger)
+{
+    const struct ledger_families *first = &ledger->families[0], *second = &ledger->families[1];
+    uint64_t sequence = ledger->journal.sequence + (ledger->journal.used == 0);
+    if (families_hold(second) && second->sequence <= sequence && (!families_hold(first) || second->sequence >= first->sequence)) return second;
+    return families_hold(first) ? first : nullptr;
+}
+
+/* Commits the journal, and what has become of families with it. */
+static void families_commit(struct pager *pager)
+{
+    struct ledger *ledger = pager->ledger;
+    bool has_changed = pager->families_changed;
+    uint64_t sequence = ledger->journal.sequence + 1;
+    if (has_changed) families_write(pager, &ledger->families[1], sequence);
+    journal_commit();
+    if (!has_changed) return;
+    ledger->journal.sequence = sequence; /* also when nothing else has changed */
+    ledger->families[0] = ledger->families[1];
+    pager->families_changed = false;
 }
 
 static bool numbers_hold(const struct ledger_numbers *kept) { return kept->sum == sum_before(kept, &kept->sum); }
@@ -66,14 +100,14 @@ static void ledger_keep_numbers(struct pager *pager)
 void ledger_commit(struct pager *pager)
 {
     ledger_keep_numbers(pager);
-    if (pager->ledger->journal.used > 0) pager->ledger->is_changed = true;
-    journal_commit();
+    if (pager->ledger->journal.used > 0 || pager->families_changed) pager->ledger->is_changed = true;
+    families_commit(pager);
 }
 
 void ledger_close(struct pager *pager)
 {
     struct ledger *ledger = pager->ledger;
-    if (ledger->journal.used == 0 && !ledger->is_changed) return;
+    if (ledger->journal.used == 0 && !ledger->is_changed && !pager->families_changed) return;
     ledger->done_token = ledger->received.token;
     ledger_commit(pager);
 }
@@ -83,9 +117,9 @@ enum status ledger_adopt(struct pager *pager)
     struct ledger *ledger = ledger_place(pager);
     for (uint64_t at = 0; at < LEDGER_BYTES; at += PAGE_BYTES)
         if (!seam_page_is_taken((char *)ledger + at)) return STATUS_BAD_STATE;
-    if (!promises_hold(&ledger->promises[0])) ledger->promises[0] = ledger->promises[1];
-    if (!promises_hold(&ledger->promises[0])) return STATUS_BAD_STATE;
-    ledger->promises[1] = ledger->promises[0];
+    const struct ledger_families *families = families_find(ledger);
+    if (families == nullptr) return STATUS_BAD_STATE;
+    ledger->families[families == &ledger->families[0]] = *families;
     if (!numbers_hold(&ledger->numbers[0])) ledger->numbers[0] = ledger->numbers[1];
     if (!numbers_hold(&ledger->numbers[0])) return STATUS_BAD_STATE;
     ledger->numbers[1] = ledger->numbers[0];
@@ -129,11 +163,22 @@ void ledger_retire(struct process *process)
     if (process->record.magic == RECORD_MAGIC) journal_admit(&process->record, RECORD_ENDED, sum_of_record(process));
 }
 
+/* What is kept of families is what they have. */
+static bool families_agree(const struct pager *pager, const struct ledger_families *kept)
+{
+    if (!families_hold(kept) || pager->families_changed || kept->pages_all != pager->pages.all) return false;
+    for (uint32_t i = 0; i < FAMILY_LIMIT; i++) {
+        struct ledger_family now = family_row(pager, &pager->family[i]);
+        if (memcmp(&now, &kept->row[i], sizeof(now)) != 0) return false;
+    }
+    return true;
+}
+
 const char *ledger_check(const struct pager *pager)
 {
     const struct ledger *ledger = pager->ledger;
     if (ledger->journal.used != 0) return "journal";
-    if (!promises_hold(&ledger->promises[0]) || !promises_hold(&ledger->promises[1])) return "promises in the ledger";
+    if (!families_agree(pager, &ledger->families[0]) || !families_agree(pager, &ledger->families[1])) return "families in the ledger";
     if (!numbers_hold(&ledger->numbers[0]) || !numbers_hold(&ledger->numbers[1])) return "numbers in the ledger";
     if (ledger->numbers[0].next_number > pager->next_number) return "number of the next process";
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {

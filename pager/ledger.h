@@ -33,17 +33,16 @@ struct ledger_move {
     uint64_t address; /* at the receiver */
 };
 
-struct ledger_promise {
-    uint64_t guarantee;
-    uint64_t limit;
+/* What families were promised, and what changes with processes: each is there twice, with a sum, and one of both is right. */
+struct ledger_family {
+    struct family_terms terms; /* without a limit of pages: there is no such family */
+    uint32_t parent, root;
 };
-
-/* What never changes after the first program has started, and what changes with processes: each is there twice, with a sum, and one of both is right. */
-struct ledger_promises {
+struct ledger_families {
     uint64_t magic;
+    uint64_t sequence;         /* of the journal, from which on this counts */
     uint64_t pages_all;        /* that were free before the first program started */
-    struct ledger_promise pages[BOOT_MODULES];
-    struct ledger_promise processes[BOOT_MODULES];
+    struct ledger_family row[FAMILY_LIMIT];
     uint64_t sum;
 };
 
@@ -57,7 +56,7 @@ struct ledger_numbers {
 struct ledger {
     struct pager_message received; /* the latest message */
     struct pager_action action; /* the latest */
-    struct ledger_promises promises[2];
+    struct ledger_families families[2];
     struct ledger_numbers numbers[2];
     struct ledger_ending ending;
 
@@ -84,8 +83,8 @@ constexpr uint32_t LEDGER_TRIES = 2;
 
 /* Takes the ledger's pages and begins an empty one. NO_MEMORY. */
 enum status ledger_begin(struct pager *pager);
-/* Keeps what each family was promised, before the first program starts. */
-void ledger_keep_promises(struct pager *pager);
+/* Keeps what each family was promised, before the first program starts. Later changes are kept by ledger_commit(). */
+void ledger_keep_families(struct pager *pager);
 
 /* A message begins to be handled. */
 static inline void ledger_begin_message(struct ledger *ledger)
@@ -95,7 +94,7 @@ static inline void ledger_begin_message(struct ledger *ledger)
 }
 /* The latest message has been handled, and `action` is what it is answered with: when it has changed anything, this becomes valid. */
 void ledger_close(struct pager *pager);
-/* Takes over the ledger that is there. BAD_STATE: there is none, or both copies of what does not change are damaged. */
+/* Takes over the ledger that is there. BAD_STATE: there is none, or both copies of what is there twice are damaged. */
 enum status ledger_adopt(struct pager *pager);
 /* What was done so far stays, whatever becomes of the rest of the message. */
 void ledger_commit(struct pager *pager);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "alarm.h"
 #include "arguments.h"
 #include "fault.h"
 #include "ledger.h"
@@ -131,7 +132,7 @@ static void pager_start_module(struct pager *pager, const struct module *module)
         process_tell_start(pager, process);
         return;
     }
-    if (family->pages.pool != nullptr) family_end_if_empty(family);
+    if (family->pages.pool != nullptr) family_end_if_empty(pager, family);
     pager->has_failed = true;
     report("process: not started name=%.*s status=%s", (int)module->name.count, module->name.first, status_name(status));
 }
@@ -153,7 +154,7 @@ __attribute__((noinline)) void pager_start(struct pager *pager, struct pager_act
     action_wait(action);
     report("pager: started incarnation=%u modules=%u", pager->boot->incarnation, pager->count_modules);
     family_initialise_all(pager);
-    ledger_keep_promises(pager);
+    ledger_keep_families(pager);
     pager_start_rest(pager, action);
 }
 
@@ -190,10 +191,17 @@ static void pager_answer_ready(struct pager *pager, struct pager_action *action)
     seam_wake_self();
 }
 
+void pager_settle(struct pager *pager)
+{
+    if (pager->pages.is_inherited) family_settle_all(pager);
+    if (pager->count_alarms > 0) alarm_look(pager);
+}
+
 /* What every message ends with. */
 static void pager_finish(struct pager *pager, uint32_t were_running, struct pager_action *action)
 {
     if (pager->ready_first != nullptr || pager->work_first != nullptr) pager_answer_ready(pager, action);
+    pager_settle(pager);
     ledger_close(pager);
     if (pager->count_running < were_running && pager->audits && !pager_audit(pager)) pager->has_failed = true;
     if (were_running > 0 && pager->count_running == 0) pager_idle(pager, action);

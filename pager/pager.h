@@ -103,7 +103,9 @@ struct pager {
     struct module modules[BOOT_MODULES];
     uint32_t count_modules;
 
-    struct family family[BOOT_MODULES]; /* by the module that it began with */
+    struct family family[FAMILY_LIMIT]; /* those of the boot by module, then those that were founded */
+    bool families_changed;              /* since the ledger was told */
+    uint32_t count_alarms;
     struct pool pages;                  /* frames */
     struct pool slots_free;             /* process slots */
 
@@ -153,6 +155,9 @@ void pager_handle(struct pager *pager, const struct pager_message *message, stru
 void pager_work(struct pager *pager, struct pager_action *action);
 /* The kernel refused, with `status`, the ACTION_RESOLVE that was the answer to this message. */
 void pager_resolve_failed(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action);
+
+/* What follows when charges have changed: limits go back to whom they came from, alarms go off. Before the ledger is closed or committed. */
+void pager_settle(struct pager *pager);
 
 /* The ledger holds: every invariant of segments, processes, handles and services. Returns nullptr, or the first thing that does not hold. That it agrees
  * with the kernel's page tables is checked where both can be seen, in tests/sim/. */

@@ -89,7 +89,7 @@ static void process_slot_give(struct pager *pager, struct process *process)
     process->record.magic = 0;
     slot_end(&process->slot);
     quota_remove(&family->processes, 1);
-    family_end_if_empty(family);
+    family_end_if_empty(pager, family);
 }
 
 /* --- The end --- */
@@ -147,6 +147,7 @@ void process_undo(struct pager *pager, struct process *process)
 {
     process_end_thread(process);
     watch_end(pager, process);
+    alarm_end(pager, process);
     holding_close_all(pager, process);
     bool has_emptied = group_leave_all(pager, process);
     space_id_t space = process->space;

@@ -14,6 +14,7 @@
 #ifndef QUIRE_PAGER_PROCESS_H
 #define QUIRE_PAGER_PROCESS_H
 
+#include "alarm.h"
 #include "family.h"
 #include "group.h"
 #include "holding.h"
@@ -67,6 +68,7 @@ struct process {
     char name[PROCESS_NAME_BYTES + 1];
     struct group_set groups;
     struct watch watch;
+    struct alarm alarm;
     struct wait wait;
 
     struct slot slot;
@@ -89,7 +91,8 @@ struct process {
 };
 static_assert(offsetof(struct process, record) == 0);
 constexpr size_t PROCESS_KEPT_BYTES = offsetof(struct process, wait) + offsetof(struct wait, next_ready);
-static_assert(offsetof(struct process, groups) % 8 == 0 && offsetof(struct process, watch) % 8 == 0 && offsetof(struct process, wait) % 8 == 0);
+static_assert(offsetof(struct process, groups) % 8 == 0 && offsetof(struct process, watch) % 8 == 0);
+static_assert(offsetof(struct process, alarm) % 8 == 0 && offsetof(struct process, wait) % 8 == 0);
 static_assert(sizeof(struct process) <= PAGE_BYTES);
 
 /* Where the tables that begin small lie in a slot; slot.h says where the others do. */

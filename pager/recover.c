@@ -130,6 +130,7 @@ static bool place_is_there(const struct pager *pager, struct holding_place place
 static bool row_leads_somewhere(const struct pager *pager, const struct holding *row)
 {
     if (row->kind == HOLDING_GROUP) return true;
+    if (row->kind == HOLDING_FAMILY) return row->group >= BOOT_MODULES && row->group < FAMILY_LIMIT && pager->family[row->group].pages.pool != nullptr;
     const struct process *named = pager->process[row->process_index];
     return named != nullptr && (row->kind == HOLDING_PROCESS || named->record.magic == RECORD_MAGIC);
 }
@@ -177,11 +178,13 @@ static void count_tables(struct pager *pager, struct process *process)
         const struct holding *row = &process->holdings.rows[slot];
         process->holdings.count_passed += row->is_passed;
         if (row->kind == HOLDING_PROCESS) pager->process[row->process_index]->references++;
+        if (row->kind == HOLDING_FAMILY) pager->family[row->group].references++;
     }
     for (uint32_t slot = 0; process->services.has_page && slot < SERVICE_LIMIT; slot++)
         process->services.count += process->services.rows[slot].endpoint.number != 0;
     pager->count_running += process->state == PROCESS_RUNNING;
     pager->count_watchers += process->watch.ring != nullptr;
+    alarm_count(pager, process);
     if (process->number > pager->next_number) pager->next_number = process->number;
     if (process->line_bytes > OUTPUT_LINE_BYTES) process->line_bytes = 0;
 }
@@ -210,21 +213,23 @@ static void count_wait(struct pager *pager, struct process *process)
 
 /* --- Families --- */
 
-static void promise_quota(struct quota *quota, struct pool *pool, const struct ledger_promise *promise)
-{
-    if (promise->limit == 0) return;
-    *quota = (struct quota){ .pool = pool, .guarantee = promise->guarantee, .limit = promise->limit };
-    pool->promised += promise->guarantee;
-}
-
+/* Everybody's quotas, with nothing charged. */
 static void families_begin(struct pager *pager)
 {
-    const struct ledger_promises *kept = &pager->ledger->promises[0];
-    pager->pages = (struct pool){ .all = kept->pages_all, .free = kept->pages_all };
-    pager->slots_free = (struct pool){ .all = PROCESS_LIMIT, .free = PROCESS_LIMIT };
-    for (uint32_t i = 0; i < BOOT_MODULES; i++) {
-        promise_quota(&pager->family[i].pages, &pager->pages, &kept->pages[i]);
-        promise_quota(&pager->family[i].processes, &pager->slots_free, &kept->processes[i]);
+    const struct ledger_families *kept = &pager->ledger->families[0];
+    pager->pages = (struct pool){ .all = kept->pages_all, .spare = kept->pages_all };
+    pager->slots_free = (struct pool){ .all = PROCESS_LIMIT, .spare = PROCESS_LIMIT };
+    for (uint32_t i = 0; i < FAMILY_LIMIT; i++) {
+        const struct ledger_family *row = &kept->row[i];
+        struct family *family = &pager->family[i];
+        family->parent = row->parent;
+        family->root = row->root;
+        family->alarm_told = UINT64_MAX;
+        if (row->terms.pages.limit == 0) continue;
+        bool is_begun = quota_begin(&family->pages, &pager->pages, row->terms.pages)
+                        && quota_begin(&family->processes, &pager->slots_free, row->terms.processes);
+        assert(is_begun);
+        (void)is_begun;
     }
 }
 
@@ -241,8 +246,8 @@ static void families_charge(struct pager *pager)
         for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit))
             if (row->payer != 0) quota_add(segment_quota(table, row), segment_charge(row));
     }
-    for (uint32_t i = 0; i < pager->count_started; i++)
-        if (pager->family[i].pages.pool != nullptr) family_end_if_empty(&pager->family[i]);
+    for (uint32_t i = 0; i < FAMILY_LIMIT; i++)
+        if (pager->family[i].pages.pool != nullptr && (i < pager->count_started || i >= BOOT_MODULES)) family_end_if_empty(pager, &pager->family[i]);
 }
 
 /* --- Together --- */
@@ -312,7 +317,8 @@ static void recover_message(struct pager *pager, struct pager_action *action)
 {
     struct ledger *ledger = pager->ledger;
     const struct pager_message *message = &ledger->received;
-    if (ledger->done_token == message->token) {
+    /* Pages that an answer brings are not counted yet: such a fault is decided anew. */
+    if (ledger->done_token == message->token && action->kind != ACTION_RESOLVE) {
         if (action->kind == ACTION_REPLY && tag_length(action->tag) > 0) memcpy(pager->buffer, pager->text, tag_length(action->tag));
         return;
     }
@@ -345,6 +351,8 @@ enum status pager_recover(struct pager *pager, const struct boot_info *boot)
     for (uint32_t i = 0; i < pager->count_modules; i++) seam_view_close(nullptr, module_pages(&pager->modules[i]));
     pager_name_groups(pager);
     recover_records(pager);
+    pager_settle(pager);
+    ledger_commit(pager);
     if (pager->count_started < pager->count_modules) pager_start_rest(pager, &ledger->action);
     else recover_message(pager, &ledger->action);
     if ((pager->ready_first == nullptr && pager->work_first == nullptr) || pager->is_waking) return STATUS_OK;

@@ -60,6 +60,14 @@ static const char *report_vector(uint64_t vector)
     return names[vector];
 }
 
+void report_shortage(const struct pager *pager, const struct process *toucher, const struct process *chosen)
+{
+    const struct quota *quota = &toucher->family->pages;
+    report("memory: short pid=%u ends=%u pages=%llu family=%u charged=%llu guarantee=%llu limit=%llu free=%llu promised=%llu", toucher->number,
+           chosen->number, wide(process_charge(chosen)), (uint32_t)(toucher->family - pager->family), wide(quota->charged), wide(quota->guarantee),
+           wide(quota->limit), wide(pool_free(quota->pool)), wide(quota->pool->promised));
+}
+
 void report_exception(const struct fault_view *view)
 {
     const uint64_t *word = view->message->word;

@@ -30,7 +30,10 @@ struct answer {
 /* The group that a message word names for a process: one of its own, or for 0 the one of the lowest number. BAD_ARGUMENT, NOT_MEMBER. */
 enum status request_group(const struct process *process, uint64_t word, uint32_t *group);
 
-/* To whom the handle in word 2 leads. BAD_HANDLE, STALE (it has ended), BAD_OBJECT (a group), NO_RIGHT. */
+/* The family in which a process may start others by a message word: 0, its own; a handle with RIGHT_CALL. BAD_HANDLE, STALE, BAD_OBJECT, NO_RIGHT. */
+enum status request_family(struct pager *pager, const struct process *process, uint64_t handle, struct family **family);
+
+/* To whom the handle in word 2 leads. BAD_HANDLE, STALE (it has ended), BAD_OBJECT (a group, a family), NO_RIGHT. */
 enum status request_receiver(const struct pager *pager, const struct request *request, struct process **receiver);
 
 /* A protection that memory of the mmap area may have: BAD_ARGUMENT, WRITE_EXECUTE. */

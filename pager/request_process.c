@@ -26,11 +26,14 @@ enum status request_process_start(struct pager *pager, const struct request *req
     uint32_t group;
     status = request_group(request->caller, request->word[0], &group);
     if (status != STATUS_OK) return status;
+    struct family *family;
+    status = request_family(pager, request->caller, request->word[1], &family);
+    if (status != STATUS_OK) return status;
     uint32_t slot;
     status = holding_reserve(request->caller, &slot);
     if (status != STATUS_OK) return status;
     struct process *started;
-    status = process_create(pager, request->caller->family, group, module, request->text, request->text_bytes, &started);
+    status = process_create(pager, family, group, module, request->text, request->text_bytes, &started);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <quire/family.h>
 #include <quire/pager_call.h>
 
 constexpr uint64_t WRITE_BYTES = 1024; /* most of one write message (pager/protocol.def) */
@@ -38,7 +39,7 @@ enum status process_self(struct process_self *self)
     return status;
 }
 
-enum status process_start_in(group_t group, const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process)
+enum status process_start_as(uint32_t family, group_t group, const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process)
 {
     size_t length = strlen(name) + 1;
     enum status status = message_buffer_put(0, name, length);
@@ -50,11 +51,16 @@ enum status process_start_in(group_t group, const char *name, uint32_t argument_
     if (status != STATUS_OK)
         return status;
 
-    struct message message = { .word = { group } };
+    struct message message = { .word = { group, family } };
     status = pager_call(HANDLE_PAGER, PROTOCOL_process_start, (uint32_t)length, &message);
     if (status == STATUS_OK)
         *process = (uint32_t)message.word[0];
     return status;
+}
+
+enum status process_start_in(group_t group, const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process)
+{
+    return process_start_as(FAMILY_OWN, group, name, argument_count, argument, process);
 }
 
 enum status process_start(const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process)

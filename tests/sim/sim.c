@@ -295,6 +295,8 @@ void sim_end(uint32_t number)
     assert(process != nullptr && process->state == PROCESS_RUNNING);
     sim_enter_pager();
     process_end(&sim_pager, process, PROCESS_EXITED, 0);
+    pager_settle(&sim_pager);
+    ledger_commit(&sim_pager);
     sim_leave_pager();
 }
 

@@ -52,7 +52,7 @@ const char *sim_check(void)
         failed = process_agrees(process);
         if (failed != nullptr) return failed;
     }
-    if (sim_free_frames() < sim_pager.pages.free) return "frames that nobody is charged for";
+    if (sim_free_frames() < pool_free(&sim_pager.pages)) return "frames that nobody is charged for";
     if (host_tlb_stale() != nullptr) return "a stale translation";
     uint32_t invariant = check_run();
     if (invariant == 0) return nullptr;

@@ -173,6 +173,42 @@ static void do_give(struct script *script, const struct process *process)
     sim_request(process->number, PROTOCOL_segment_move, segment->first + first * PAGE_BYTES, count * PAGE_BYTES, slot | generation << HOLDING_SLOT_BITS);
 }
 
+/* The first handle of a kind, from some place on; 0: there is none. */
+static uint64_t find_handle(struct script *script, const struct process *process, enum holding_kind kind)
+{
+    const struct holding_table *holdings = &process->holdings;
+    for (uint32_t slot = HOLDING_FIRST + take(script) % 8; slot < holdings->capacity; slot++)
+        if (holdings->rows[slot].kind == kind) return slot | holdings->rows[slot].generation << HOLDING_SLOT_BITS;
+    return 0;
+}
+
+/* Families with terms that may well be had, processes in them, other terms, alarms. */
+static void do_family(struct script *script, const struct process *process)
+{
+    uint8_t choice = take(script);
+    uint64_t guarantee = take(script) % 64, processes = take(script) % 4;
+    uint64_t word[MESSAGE_WORDS] = { guarantee, guarantee + 2 * take(script), processes, processes + take(script) % 8 };
+    uint64_t family = find_handle(script, process, HOLDING_FAMILY);
+    switch (choice % 4) {
+    case 0:
+        sim_call(process->number, HANDLE_PAGER, tag_make(PROTOCOL_family_create, 0), word, nullptr, 0);
+        break;
+    case 1:
+        if (sim_pager.count_running >= script->most_processes) return;
+        word[0] = 0;
+        word[1] = family;
+        sim_call(process->number, HANDLE_PAGER, tag_make(PROTOCOL_process_start, sizeof("child")), word, "child", sizeof("child"));
+        break;
+    case 2:
+        memmove(&word[1], &word[0], 4 * sizeof(word[0]));
+        word[0] = family;
+        sim_call(process->number, HANDLE_PAGER, tag_make(PROTOCOL_family_limit, 0), word, nullptr, 0);
+        break;
+    default:
+        sim_request(process->number, PROTOCOL_memory_watch, find_handle(script, process, HOLDING_SERVICE), choice, take(script) * (uint64_t)8);
+    }
+}
+
 static void do_one(struct script *script, const struct process *process)
 {
     switch (take(script) % 32) {
@@ -185,6 +221,7 @@ static void do_one(struct script *script, const struct process *process)
     case 12: do_close(script, process); break;
     case 13: do_close(script, sim_process(1)); break;
     case 14: case 15: do_give(script, process); break;
+    case 16: case 17: do_family(script, process); break;
     default: do_request(script, process); break;
     }
 }

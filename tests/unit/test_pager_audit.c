@@ -56,9 +56,9 @@ Test(pager_audit, names_charges_that_are_not_what_is_held)
     static const struct { uint64_t *sum; uint64_t wrong; const char *text; } cases[] = {
         { &sim_pager.family[0].pages.charged, 1, "pages that a family is charged" },
         { &sim_pager.family[0].processes.charged, 1, "processes of a family" },
-        { &sim_pager.pages.free, 1, "sums of all families" },
+        { &sim_pager.pages.spare, 1, "sums of all families" },
         { &sim_pager.pages.promised, (uint64_t)-1, "sums of all families" },
-        { &sim_pager.slots_free.free, (uint64_t)-1, "sums of all families" },
+        { &sim_pager.slots_free.spare, (uint64_t)-1, "sums of all families" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         start();
@@ -75,7 +75,7 @@ Test(pager_audit, names_frames_that_nobody_is_charged_for)
 {
     start();
     sim_pager.pages.all += sim_free_frames();
-    sim_pager.pages.free += sim_free_frames();
+    sim_pager.pages.spare += sim_free_frames();
     end_wx();
     cr_assert(fixture_logged("ledger=\"frames that nobody is charged for\""), "%s", sim_log());
 }

@@ -59,6 +59,31 @@ static void deed_move(void)
     memory_expect(child_number, there, 11);
     memory_expect(child_number, there + (last - first), 12);
 }
+static struct sim_reply family_request(enum protocol label, uint64_t word0, uint64_t word1, uint64_t word2, uint64_t word3, uint64_t word4)
+{
+    const uint64_t word[MESSAGE_WORDS] = { word0, word1, word2, word3, word4 };
+    return sim_call(INIT, HANDLE_PAGER, tag_make(label, 0), word, nullptr, 0);
+}
+/* Founds a family, gives it other terms, starts a process in it. */
+static void deed_family(void)
+{
+    uint64_t family = fixture_ok(family_request(PROTOCOL_family_create, 5, 100, 1, 3, 0));
+    fixture_ok(family_request(PROTOCOL_family_limit, family, 10, 90, 1, 4));
+    const uint64_t word[MESSAGE_WORDS] = { 0, family };
+    fixture_ok(sim_call(INIT, HANDLE_PAGER, tag_make(PROTOCOL_process_start, sizeof("child")), word, "child", sizeof("child")));
+    const struct family *founded = sim_process(sim_pager.next_number)->family;
+    cr_assert_eq(founded->pages.guarantee, 10);
+    cr_assert_eq(founded->processes.limit, 4);
+}
+/* The same, and its end. */
+static void deed_family_end(void)
+{
+    uint64_t limit = sim_process(INIT)->family->pages.limit;
+    uint64_t family = fixture_ok(family_request(PROTOCOL_family_create, 5, 100, 1, 3, 0));
+    cr_assert_eq(sim_process(INIT)->family->pages.limit, limit - 100);
+    EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, family, 0, 0));
+    cr_assert_eq(sim_process(INIT)->family->pages.limit, limit);
+}
 static void deed_group(void) { fixture_ok(sim_request(child_number, PROTOCOL_group_create, 0, 0, 0)); }
 
 static const struct deed {
@@ -71,7 +96,8 @@ static const struct deed {
     { "protect", deed_protect, 2, 0 },   { "grow", deed_grow, 0, 0 },           { "shrink", deed_shrink, 0, 0 },
     { "autogen", deed_autogen, 1, 0 },   { "start", deed_start, 0, 1 },         { "exit", deed_exit, -1000, 0 },
     { "fault", deed_fault, -1000, 0 },   { "endpoint", deed_endpoint, 0, 1 },   { "duplicate", deed_duplicate, 0, 1 },
-    { "group", deed_group, 0, 1 },       { "move", deed_move, 1, 0 },
+    { "group", deed_group, 0, 1 },       { "move", deed_move, 1, 0 },           { "family", deed_family, 0, 2 },
+    { "family end", deed_family_end, 0, 0 },
 };
 
 static uint32_t count_handles(uint32_t number)
@@ -207,10 +233,10 @@ Test(pager_ledger, the_head_of_the_ledger_is_there_twice)
         sim_lose(0, 0, nullptr);
         fixture_check();
     }
-    for (uint64_t offset = 0; offset < sizeof(struct ledger_promises); offset += 7) {
+    for (uint64_t offset = 0; offset < sizeof(struct ledger_families); offset += 37) {
         scene_set();
         sim_lose(1, 0, damage_byte);
-        damage_base = (char *)&sim_pager.ledger->promises[offset % 2];
+        damage_base = (char *)&sim_pager.ledger->families[offset % 2];
         damage_offset = offset;
         EXPECT(OK, sim_request(INIT, PROTOCOL_process_self, 0, 0, 0));
         sim_lose(0, 0, nullptr);

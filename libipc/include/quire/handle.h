@@ -1,7 +1,8 @@
-/* Handles: the process's own numbers for endpoints, processes and groups, with rights.
+/* Handles: the process's own numbers for endpoints, processes, groups and families, with rights.
  *
- * RIGHT_CALL, RIGHT_NOTIFY   what it may be used for: calling and notifying; of a process, waiting for it; of a group, joining it
- * RIGHT_RECEIVE              messages arrive here; of a group, ending it. Never passed on
+ * RIGHT_CALL, RIGHT_NOTIFY   what it may be used for: calling and notifying; of a process, waiting for it; of a group, joining it;
+ *                            of a family, starting processes in it
+ * RIGHT_RECEIVE              messages arrive here; of a group, ending it; of a family, giving it other terms. Never passed on
  * RIGHT_PASS                 others may be given handles derived from it
  * RIGHT_NARROW               what is derived from it may have fewer rights
  *
@@ -31,10 +32,10 @@ enum status handle_make(uint32_t endpoint, uint64_t rights, uint64_t badge, uint
 enum status handle_narrow(uint32_t handle, uint64_t rights);
 
 /* Derives a handle for another process: the one that `to` leads to, a process's handle or one of an endpoint, with RIGHT_CALL. The result is that
- * process's number for it; tell it in a message. STATUS_NOT_MEMBER: the receiver has no group in common with whom the handle leads to.
- * STATUS_NO_RIGHT: without RIGHT_PASS, or with RIGHT_RECEIVE, or as handle_duplicate. STATUS_BAD_OBJECT: `to` is a group's. STATUS_BAD_ARGUMENT: the
- * rights, or a process would get a handle for itself. STATUS_BAD_HANDLE; STATUS_STALE: also a receiver that has ended. STATUS_LIMIT: others have
- * passed too many handles to it. STATUS_NO_MEMORY: in its family. */
+ * process's number for it; tell it in a message. STATUS_NOT_MEMBER: the receiver has no group in common with whom the handle leads to. STATUS_NO_RIGHT:
+ * without RIGHT_PASS, or with RIGHT_RECEIVE, or as handle_duplicate. STATUS_BAD_OBJECT: `to` is a group's or a family's. STATUS_BAD_ARGUMENT: the
+ * rights, or a process would get a handle for itself. STATUS_BAD_HANDLE; STATUS_STALE: also a receiver that has ended. STATUS_LIMIT: others have passed
+ * too many handles to it. STATUS_NO_MEMORY: in its family. */
 enum status handle_pass(uint32_t handle, uint64_t rights, uint32_t to, uint32_t *received);
 
 /* Closes everything that was derived from a handle, whoever has it by now: a call through it that nobody has received yet, and every later one, gets

@@ -31,6 +31,12 @@ enum status process_self(struct process_self *self);
  * empty, or no group. STATUS_NOT_MEMBER: the caller is not in the group, or in none. STATUS_NO_MEMORY; STATUS_LIMIT: too many processes or handles. */
 enum status process_start_in(group_t group, const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process);
 
+/* The same as a member of a family (quire/family.h), which is charged for it; FAMILY_OWN: the caller's. STATUS_BAD_HANDLE, STATUS_STALE,
+ * STATUS_BAD_OBJECT: no handle for a family. STATUS_NO_RIGHT: without RIGHT_CALL. STATUS_LIMIT, STATUS_NO_MEMORY: also of that family.
+ * STATUS_NOT_FOUND, STATUS_BAD_IMAGE, STATUS_BAD_IMAGE_ORDER, STATUS_WRITE_EXECUTE, STATUS_BAD_LENGTH, STATUS_BAD_ARGUMENT, STATUS_NOT_MEMBER: as
+ * process_start_in. */
+enum status process_start_as(uint32_t family, group_t group, const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process);
+
 /* The same in GROUP_ANY: STATUS_NOT_FOUND, STATUS_BAD_IMAGE, STATUS_BAD_IMAGE_ORDER, STATUS_WRITE_EXECUTE, STATUS_BAD_LENGTH, STATUS_BAD_ARGUMENT,
  * STATUS_NOT_MEMBER, STATUS_NO_MEMORY, STATUS_LIMIT. */
 enum status process_start(const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process);

@@ -112,7 +112,7 @@ static void measure_region(uint32_t pages, unsigned percent)
 
 /* `count` segments of one page, alternately of two protections, and those of the other kinds. */
 static struct segment_table *table;
-static struct pool pool = { .all = UINT64_MAX, .free = UINT64_MAX };
+static struct pool pool = { .all = UINT64_MAX, .spare = UINT64_MAX };
 static struct family family = { .pages = { .pool = &pool, .limit = UINT64_MAX } };
 static uint64_t *addresses;
 

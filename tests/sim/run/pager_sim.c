@@ -151,7 +151,7 @@ int main(int count, char **arguments)
         deed_draw(step, bytes);
         sim_script_step(bytes, sizeof(bytes), (uint32_t)options.processes);
         if (sim_pager.count_running > counts.running_most) counts.running_most = sim_pager.count_running;
-        if (step == options.damage) sim_pager.pages.free--;
+        if (step == options.damage) sim_pager.pages.spare--;
         if (step % options.check_every == 0) check(step);
         if (options.steps >= REPORTS && step % (options.steps / REPORTS) == 0) report(step);
         if (sim_process(1) == nullptr) { /* memory was short: everything must come back, and a new machine goes on */

@@ -1,0 +1,45 @@
+/* Shortage. See shortage.h.
+ *
+ * What all members are charged is counted anew here, which takes a walk through their segments: this comes once before an end, and the end itself takes
+ * as long. */
+#include "shortage.h"
+
+#include "report.h"
+
+bool shortage_trim(const struct pager *pager, const struct family *family)
+{
+    uint64_t before = family->pages.charged;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        struct process *process = pager->process[i];
+        if (process == nullptr || process->family != family || process->state != PROCESS_RUNNING) continue;
+        area_trim(&process->segments.directory);
+        if (process->services.count == 0) service_release(process);
+    }
+    return family->pages.charged < before;
+}
+
+struct process *shortage_choose(const struct pager *pager, const struct family *family)
+{
+    struct process *chosen = nullptr;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        struct process *process = pager->process[i];
+        if (process == nullptr || process->family != family || process->state != PROCESS_RUNNING) continue;
+        uint64_t charge = process_charge(process);
+        if (charge < most || (charge == most && process->number < chosen->number)) continue;
+        most = charge;
+        chosen = process;
+    }
+    return chosen;
+}
+
+bool shortage_relieve(struct pager *pager, const struct process *toucher)
+{
+    const struct family *family = toucher->family;
+    if (shortage_trim(pager, family)) return true;
+    struct process *chosen = shortage_choose(pager, family);
+    report_shortage(pager, toucher, chosen);
+    if (chosen == toucher) return false;
+    process_end(pager, chosen, PROCESS_OUT_OF_MEMORY, 0);
+    return true;
+}
