@@ -108,7 +108,8 @@ static void thread_check_one(const struct thread *thread, frame_t frame, struct 
         check_fail(INVARIANT_QUEUES, "space of a thread", frame.number, 0, 1);
         return;
     }
-    if (thread->state > THREAD_EXHAUSTED || thread->priority >= PRIORITY_LIMIT || !thread_check(thread)) {
+    bool is_good = thread_check(thread) || !budget_check(thread); /* that one is invariant 11's to name */
+    if (thread->state > THREAD_EXHAUSTED || thread->priority >= PRIORITY_LIMIT || !is_good) {
         check_fail(INVARIANT_QUEUES, "state of a thread", frame.number, thread->state, thread->priority);
         return;
     }

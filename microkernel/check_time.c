@@ -1,4 +1,4 @@
-/* The checker of time: invariant 11.
+/* The checker of time, invariant 11, and of the lines of devices, a part of 8.
  *
  * Each account is recomputed from what stands in its thread; each gift must stand in the list of the thread it is for, and each such list holds as
  * many as there are gifts to it. */
@@ -6,6 +6,7 @@
 #include "check_parts.h"
 #include "deadline.h"
 #include "endpoint.h"
+#include "interrupt.h"
 #include "thread.h"
 
 static const struct thread *thread_of(const struct thread *pointer)
@@ -41,8 +42,22 @@ static bool timer_is_good(const struct thread *thread)
     return timer_check(&thread->budget.timer) && (thread->budget.timer.rank == 0 || thread->state == THREAD_EXHAUSTED);
 }
 
+/* Lines of devices name endpoints, as handle rows do. */
+static void check_lines(void)
+{
+    for (unsigned line = 0; line < INTERRUPT_LINES; line++) {
+        uint64_t bits;
+        const struct endpoint *endpoint = interrupt_endpoint(line, &bits);
+        if (endpoint == nullptr) continue;
+        const struct endpoint *slots = check_object(endpoint, FRAME_KIND_ENDPOINTS);
+        bool is_slot = slots != nullptr && ((uintptr_t)endpoint - (uintptr_t)slots) % sizeof *slots == 0 && endpoint != slots;
+        if (!is_slot || !endpoint->is_used || bits == 0) check_fail(INVARIANT_HANDLES, "line of a device", line, bits, 0);
+    }
+}
+
 void check_time(void)
 {
+    check_lines();
     void *object;
     uint32_t threads = 0, given = 0, listed = 0;
     for (frame_t frame = { 0 }; check_next(FRAME_KIND_THREAD, &frame, &object); frame.number++) {

@@ -16,7 +16,7 @@ constexpr unsigned TOLD_THREADS = 4; /* of the pager, in a line */
 uint32_t fault_marks;
 struct caller_link deadline_threads = { &deadline_threads, &deadline_threads };
 
-static struct timer timer = { .kind = TIMER_DEADLINE };
+static struct timer look_timer = { .kind = TIMER_DEADLINE };
 static uint64_t interval;                             /* cycles between two rounds */
 static struct caller_link *cursor = &deadline_threads; /* whom a round looks at next; the ring's head: no round is under way */
 static bool is_waiting;                               /* somebody whom the round has looked at waits and is not told yet */
@@ -32,7 +32,7 @@ void deadline_begin(bool is_traced, uint64_t seconds)
     uint64_t now = arch_cycles();
     if (fault_marks & FAULT_UNWATCHED) {
         fault_marks &= ~FAULT_UNWATCHED;
-        if (timer.rank == 0) timer_set(&timer, now + interval);
+        if (look_timer.rank == 0) timer_set(&look_timer, now + interval);
     }
     return fault_marks & FAULT_TRACED ? now : 0;
 }
@@ -95,9 +95,9 @@ void deadline_look(uint64_t now)
         cursor = cursor->next;
         done += look_at(thread, now);
     }
-    if (cursor != &deadline_threads) return timer_set(&timer, now + 1); /* the others in the next interrupt */
+    if (cursor != &deadline_threads) return timer_set(&look_timer, now + 1); /* the others in the next interrupt */
     if (is_waiting) fault_marks &= ~FAULT_UNWATCHED;
-    if (!(fault_marks & FAULT_UNWATCHED)) timer_set(&timer, now + interval);
+    if (!(fault_marks & FAULT_UNWATCHED)) timer_set(&look_timer, now + interval);
 }
 
 void deadline_forget(const struct thread *thread)
@@ -108,5 +108,5 @@ void deadline_forget(const struct thread *thread)
 
 const struct timer *deadline_timer(void)
 {
-    return &timer;
+    return &look_timer;
 }

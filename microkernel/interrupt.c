@@ -6,15 +6,15 @@
 static struct line {
     struct endpoint *endpoint; /* nullptr: nobody's */
     uint64_t bits;
-} lines[INTERRUPT_LINES];
+} interrupt_lines[INTERRUPT_LINES];
 
 enum status interrupt_map(struct endpoint *endpoint, uint64_t line, uint64_t bits)
 {
     if (line >= INTERRUPT_LINES || !arch_interrupt_exists((unsigned)line) || bits == 0) return STATUS_BAD_ARGUMENT;
-    if (lines[line].endpoint != nullptr) return STATUS_EXISTS;
+    if (interrupt_lines[line].endpoint != nullptr) return STATUS_EXISTS;
 
     // Commit: nothing below may fail.
-    lines[line] = (struct line){ endpoint, bits };
+    interrupt_lines[line] = (struct line){ endpoint, bits };
     arch_interrupt_open((unsigned)line, true);
     return STATUS_OK;
 }
@@ -23,7 +23,7 @@ enum status interrupt_map(struct endpoint *endpoint, uint64_t line, uint64_t bit
 static enum status set_open(uint64_t line, bool is_open)
 {
     if (line >= INTERRUPT_LINES) return STATUS_BAD_ARGUMENT;
-    if (lines[line].endpoint == nullptr) return STATUS_NOT_FOUND;
+    if (interrupt_lines[line].endpoint == nullptr) return STATUS_NOT_FOUND;
     arch_interrupt_open((unsigned)line, is_open);
     return STATUS_OK;
 }
@@ -31,7 +31,7 @@ static enum status set_open(uint64_t line, bool is_open)
 enum status interrupt_unmap(uint64_t line)
 {
     enum status status = set_open(line, false);
-    if (status == STATUS_OK) lines[line].endpoint = nullptr;
+    if (status == STATUS_OK) interrupt_lines[line].endpoint = nullptr;
     return status;
 }
 
@@ -42,11 +42,17 @@ enum status interrupt_acknowledge(uint64_t line)
 
 void interrupt_deliver(unsigned line)
 {
-    if (lines[line].endpoint != nullptr) message_notify(lines[line].endpoint, lines[line].bits);
+    if (interrupt_lines[line].endpoint != nullptr) message_notify(interrupt_lines[line].endpoint, interrupt_lines[line].bits);
+}
+
+const struct endpoint *interrupt_endpoint(unsigned line, uint64_t *bits)
+{
+    *bits = interrupt_lines[line].bits;
+    return interrupt_lines[line].endpoint;
 }
 
 void interrupt_forget(const struct endpoint *endpoint)
 {
     for (unsigned line = 0; line < INTERRUPT_LINES; line++)
-        if (lines[line].endpoint == endpoint) (void)interrupt_unmap(line);
+        if (interrupt_lines[line].endpoint == endpoint) (void)interrupt_unmap(line);
 }

@@ -26,5 +26,7 @@ enum status interrupt_acknowledge(uint64_t line);
 void interrupt_deliver(unsigned line);
 /* The endpoint ends: its lines are nobody's. */
 void interrupt_forget(const struct endpoint *endpoint);
+/* For the checker: where the line's bits go, or nullptr, and the bits. */
+const struct endpoint *interrupt_endpoint(unsigned line, uint64_t *bits);
 
 #endif

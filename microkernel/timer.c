@@ -8,7 +8,7 @@
 #include "arch.h"
 #include "counter.h"
 
-static struct timer *root;
+static struct timer *timer_root;
 static uint64_t programmed = TIME_NEVER; /* when the hardware timer fires */
 
 static unsigned rank_of(const struct timer *timer)
@@ -57,7 +57,7 @@ void timer_cancel(struct timer *timer)
     if (timer->rank == 0) return;
     struct timer *parent = timer->parent, *below = merge(timer->left, timer->right);
     if (below != nullptr) below->parent = parent;
-    if (parent == nullptr) root = below;
+    if (parent == nullptr) timer_root = below;
     else if (parent->left == timer) parent->left = below;
     else parent->right = below;
     restore(parent, true);
@@ -70,19 +70,19 @@ void timer_set(struct timer *timer, uint64_t when)
     timer_cancel(timer);
     timer->when = when;
     timer->rank = 1;
-    root = merge(root, timer);
+    timer_root = merge(timer_root, timer);
     assert(timer_check(timer));
     timer_need(when);
 }
 
 uint64_t timer_next(void)
 {
-    return root == nullptr ? TIME_NEVER : root->when;
+    return timer_root == nullptr ? TIME_NEVER : timer_root->when;
 }
 
 struct timer *timer_take(uint64_t now)
 {
-    struct timer *first = root;
+    struct timer *first = timer_root;
     if (first == nullptr || first->when > now) return nullptr;
     timer_cancel(first);
     return first;
@@ -91,7 +91,8 @@ struct timer *timer_take(uint64_t now)
 bool timer_check(const struct timer *timer)
 {
     if (timer->rank == 0) return timer->parent == nullptr && timer->left == nullptr && timer->right == nullptr;
-    if (timer->parent == nullptr ? root != timer : timer->parent->when > timer->when) return false;
+    const struct timer *parent = timer->parent;
+    if (parent == nullptr ? timer_root != timer : parent->when > timer->when || (parent->left != timer && parent->right != timer)) return false;
     if (timer->left != nullptr && (timer->left->parent != timer || timer->left->when < timer->when)) return false;
     if (timer->right != nullptr && (timer->right->parent != timer || timer->right->when < timer->when)) return false;
     return rank_of(timer->right) <= rank_of(timer->left) && timer->rank == rank_of(timer->right) + 1;

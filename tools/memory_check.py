@@ -12,13 +12,15 @@ from memory_check_objects import check_objects
 from memory_check_spaces import check_spaces
 from memory_check_stacks import check_stacks
 from memory_check_text import check_text
+from memory_check_time import check_time
 from memory_image import PAGE, Image, Missing
 from memory_layout import Layout
 from project import Failure
 
 INVARIANTS = {
     1: 'present entries: frame and kind', 2: 'map counts', 3: 'tiers of the bitmap, free frames', 4: 'the sum of all frames',
-    5: 'rights and limits', 6: 'tables: one place, live counters, reserved bits', 8: 'handle rows', 9: 'threads and queues', 12: 'stacks',
+    5: 'rights and limits', 6: 'tables: one place, live counters, reserved bits', 8: 'handle rows, lines of devices', 9: 'threads and queues',
+    11: 'time: accounts, gifts, timers', 12: 'stacks',
     13: 'text and constants of the kernel',
 }
 
@@ -118,7 +120,7 @@ def check_image(image):
     """Checks the memory of an image; returns a Report."""
     began = time.monotonic()
     world = World(image)
-    for part in (check_spaces, check_frames, check_objects, check_stacks, check_text):
+    for part in (check_spaces, check_frames, check_objects, check_time, check_stacks, check_text):
         part(world)
     world.report.counts = {'frames': world.limit, **world.report.counts}
     world.report.seconds = time.monotonic() - began

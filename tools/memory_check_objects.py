@@ -136,16 +136,16 @@ def queue(objects, first, last, is_right, whose):
     return met
 
 
-def ring(objects, head, is_right, whose):
+def ring(objects, head, is_right, whose, member='caller', invariant=9):
     """A ring of links inside threads, through its head. Returns its threads."""
-    inside, met, link = objects.layout.place('thread', 'caller').offset, [], head
+    inside, met, link = objects.layout.place('thread', member).offset, [], head
     while True:
         before, link = link, objects.pointer_at(objects.member_at(link, 'caller_link', 'next')) or -1
         if link != head and (link < 0 or link - inside in met or not is_right(link - inside)):
-            objects.world.fail(9, f'{whose}: what comes after {len(met)} of them does not belong there')
+            objects.world.fail(invariant, f'{whose}: what comes after {len(met)} of them does not belong there')
             return met
         if objects.pointer_at(objects.member_at(link, 'caller_link', 'previous')) != before:
-            objects.world.fail(9, f'{whose}: what comes after {len(met)} of them does not know the one before it')
+            objects.world.fail(invariant, f'{whose}: what comes after {len(met)} of them does not know the one before it')
         if link == head:
             return met
         met.append(link - inside)

@@ -14,6 +14,7 @@ import breakages_devices
 import breakages_frames
 import breakages_objects
 import breakages_spaces
+import breakages_time
 from breakages import Scene
 from gdb_remote import RAX, RSP, Remote
 from harness import boot, built, cases, default_modules
@@ -128,9 +129,9 @@ def test_agree_beside_hostile_programs():
     assert len(expect_agreement(7, modules=subject_modules('addresses', 'protection'))) > 3
 
 
-@cases(prefix=['messages', 'threads', 'spaces', 'frames', 'devices'], memory=['24M', '512M'])
+@cases(prefix=['messages', 'threads', 'spaces', 'frames', 'devices', 'time'], memory=['24M', '512M'])
 def test_agree_beside_the_cases_of_the_kernel(prefix, memory):
-    assert len(expect_agreement(1, pager='tests/pager_kernel', modules=MODULES, memory=memory, append=f'test={prefix}_')) > 3
+    assert len(expect_agreement(1, pager='tests/pager_kernel', modules=MODULES, memory=memory, append=f'test={prefix} counted')) > 3
 
 
 # --- Who may have which frame ---
@@ -230,3 +231,9 @@ def test_broken_and_named(invariant):
 
 def test_broken_devices():
     break_each(breakages_devices.BREAKAGES, pager='tests/pager_kernel', modules=MODULES, append='test=devices_')
+
+
+@cases(where=list(breakages_time.BREAKAGES))
+def test_broken_time(where):
+    """Where a tree of timers stands, where one thread gives to another, where lines of devices are somebody's."""
+    break_each(breakages_time.BREAKAGES[where], pager='tests/pager_kernel', modules=MODULES, append=f'test={where} counted')

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "check.h"
+#include "deadline.h"
 #include "endpoint.h"
 #include "host.h"
+#include "interrupt.h"
 #include "schedule.h"
 #include "space.h"
 #include "table_format.h"
@@ -326,6 +328,42 @@ Test(check, handles_8)
     BREAK(endpoint->rows, nullptr, 8);
     BREAK(endpoint->rows->next, endpoint->rows, 8); /* a ring */
     BREAK(endpoint->is_used, false, 8);
+}
+
+Test(check, lines_8)
+{
+    cr_assert_eq(interrupt_map(endpoint, 5, 1), STATUS_OK);
+    uint64_t bits;
+    cr_assert_eq(interrupt_endpoint(5, &bits), endpoint);
+    cr_assert_eq(bits, 1);
+    cr_assert_null(interrupt_endpoint(6, &bits));
+    BREAK(endpoint->is_used, false, 8);
+    cr_assert_eq(interrupt_unmap(5), STATUS_OK);
+}
+
+Test(check, time_11)
+{
+    struct budget *budget = &thread->budget;
+    BREAK(thread->account, thread->account + 1, 11);
+    BREAK(thread->account, 0, 11);
+    BREAK(budget->gift, 1, 11); /* for nobody */
+    BREAK(budget->gift_to, thread->account, 11); /* and it is not in that one's list */
+    BREAK(budget->gifts, thread, 11);
+    BREAK(budget->capacity, 0, 11); /* without a period */
+    BREAK(budget->timer.rank, 1, 11);
+    BREAK(thread->every.next, thread->every.next->next, 11);
+    BREAK(thread->every.previous, &thread->every, 11);
+    BREAK(deadline_threads.next, &deadline_threads, 11);
+    BREAK(endpoint->timer.rank, 1, 11);
+    struct timer sooner = { .kind = TIMER_NOTIFY };
+    timer_set(&endpoint->timer, 100);
+    timer_set(&sooner, 50);
+    BREAK(endpoint->timer.when, 40, 11);
+    BREAK(endpoint->timer.parent, nullptr, 11);
+    BREAK(sooner.left, nullptr, 11); /* a branch is lost */
+    BREAK(endpoint->timer.rank, 2, 11);
+    timer_cancel(&sooner);
+    timer_cancel(&endpoint->timer);
 }
 
 Test(check, queues_9)

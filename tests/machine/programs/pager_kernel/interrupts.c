@@ -78,6 +78,7 @@ void case_interrupts_endpoint_ends(void)
     uint64_t endpoint = endpoint_make(), next;
     expect_status(kernel_interrupt_map(endpoint, LINE_TIMER, BITS), STATUS_OK);
     expect_status(kernel_interrupt_map(endpoint, LINE_QUIET, BITS), STATUS_OK);
+    case_check_sometimes();
     kit_must(kernel_endpoint_destroy(endpoint), "endpoint_destroy");
     next = endpoint_make();
     expect_none();

@@ -128,6 +128,8 @@ void case_times_gifts(void)
     expect_status(given_status, STATUS_OK);
     expect_equal(account_of(party.client.thread).given, cycles_of(5 * MS));
     expect_total(party.client.thread, &client);
+    worker_take_none(); /* from here on on nobody's time but its own */
+    case_check_sometimes();
     let(&party.client, give, 3 * MS); /* one more to the same adds */
     expect_equal(account_of(party.client.thread).given, cycles_of(5 * MS) + cycles_of(3 * MS));
     expect_total(party.client.thread, &client);
