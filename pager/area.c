@@ -98,16 +98,33 @@ static void area_close(struct directory *directory, uint64_t index)
     if (area->spare == index + 1) area->spare = 0;
 }
 
-/* The lowest of `count` regions side by side that are not there; DIRECTORY_REGIONS: there are none. A word at a time. */
-static uint64_t area_find_run(const struct area *area, uint64_t count)
+/* The first region from `index` on whose address is a multiple of `align` regions. */
+static uint64_t index_align(uint64_t index, uint64_t align)
+{
+    return index + (-(index + (LAYOUT_MMAP_FIRST >> REGION_SHIFT)) & (align - 1));
+}
+
+/* The bits of a word whose regions are at such addresses. */
+static uint64_t word_aligned(uint64_t word, uint64_t align)
+{
+    uint64_t first = index_align(word * 64, align) - word * 64;
+    if (first >= 64) return 0;
+    return (align < 64 ? UINT64_MAX / (((uint64_t)1 << align) - 1) : 1) << first;
+}
+
+/* The lowest of `count` regions side by side that are not there, the first at a multiple of `align`, a power of two; DIRECTORY_REGIONS: there are none. A
+ * word at a time. */
+static uint64_t area_find_run(const struct area *area, uint64_t count, uint64_t align)
 {
     uint64_t run = 0; /* free ones up to this word */
     for (uint64_t word = 0; word < AREA_WORDS; word++) {
         uint64_t bits = area->free[word];
         uint64_t below = ~bits == 0 ? 64 : (unsigned)__builtin_ctzll(~bits);
-        if (run + below >= count) return word * 64 - run;
+        uint64_t first = index_align(word * 64 - run, align);
+        if (first + count <= word * 64 + below) return first;
         uint64_t inside = bits;
         for (uint64_t left = count < 64 ? count : 64; left > 1; left -= left / 2) inside &= inside >> left / 2;
+        inside &= word_aligned(word, align);
         if (count < 64 && inside != 0) return word * 64 + (unsigned)__builtin_ctzll(inside);
         run = ~bits == 0 ? run + 64 : (unsigned)__builtin_clzll(~bits);
     }
@@ -278,9 +295,9 @@ static void area_end(struct directory *directory)
     if (directory->area != nullptr && directory->area->count_regions == 0) area_release(directory);
 }
 
-static enum status area_take_run(struct directory *directory, uint64_t count, uint64_t *address)
+static enum status area_take_run(struct directory *directory, uint64_t count, uint64_t align, uint64_t *address)
 {
-    uint64_t index = area_find_run(directory->area, (count + REGION_PAGES - 1) / REGION_PAGES);
+    uint64_t index = area_find_run(directory->area, (count + REGION_PAGES - 1) / REGION_PAGES, align);
     if (index == DIRECTORY_REGIONS) return STATUS_LIMIT;
     *address = directory_address(index);
     return area_take_parts(directory, *address, *address + (count << PAGE_SHIFT));
@@ -294,7 +311,7 @@ static enum status area_take_block(struct directory *directory, uint32_t count, 
     bool is_taken = run_take(directory, count, &page);
     if (!is_taken && stack_empty_all(directory)) is_taken = run_take(directory, count, &page);
     if (!is_taken) {
-        uint64_t index = area_find_run(area, 1);
+        uint64_t index = area_find_run(area, 1, 1);
         if (index == DIRECTORY_REGIONS) return STATUS_LIMIT;
         enum status status = area_open(directory, index, 0, 0);
         if (status != STATUS_OK) return status;
@@ -317,8 +334,25 @@ enum status area_take(struct directory *directory, uint64_t count, uint64_t *add
 {
     enum status status = area_check_count(directory, count);
     if (status != STATUS_OK) return status;
-    status = count > AREA_BLOCK_PAGES ? area_take_run(directory, count, address) : area_take_block(directory, (uint32_t)count, address);
+    status = count > AREA_BLOCK_PAGES ? area_take_run(directory, count, 1, address) : area_take_block(directory, (uint32_t)count, address);
     if (status != STATUS_OK) area_end(directory);
+    return status;
+}
+
+/* What is aligned to a block is the beginning of one, whose end goes back at once: its region has a book. */
+enum status area_take_aligned(struct directory *directory, uint64_t count, uint64_t align, uint64_t *address)
+{
+    assert(count > 0 && align > 0 && (align & (align - 1)) == 0);
+    if (align <= count && align <= REGION_PAGES) return area_take(directory, count, address);
+    if (align > AREA_BLOCK_PAGES) {
+        enum status status = area_check_count(directory, count);
+        if (status != STATUS_OK) return status;
+        status = area_take_run(directory, count, align / REGION_PAGES, address);
+        if (status != STATUS_OK) area_end(directory);
+        return status;
+    }
+    enum status status = area_take(directory, align, address);
+    if (status == STATUS_OK) area_give(directory, *address + (count << PAGE_SHIFT), *address + (align << PAGE_SHIFT));
     return status;
 }
 

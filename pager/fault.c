@@ -7,6 +7,9 @@
  * anywhere else maps its page alone. What is mapped ahead lies in the segment and in the page table of the page that was touched, so that it needs no other
  * table; pages that are there already make the kernel refuse all of it, and the page is mapped alone.
  *
+ * A segment may say more: with large pages a fault brings one, with ADVICE_SEQUENTIAL as many as may come, with ADVICE_RANDOM always one. The first two leave
+ * the quick path (segment.h: refuses), since they come seldom; the third one stays on it.
+ *
  * Invariants:
  *  1. Pages are charged and counted in their segment when the action is made; when the kernel refuses it, they are taken back before anything else.
  *  2. fault_repeats counts faults at fault_address since a page was last mapped for the process. */
@@ -46,21 +49,39 @@ static void fault_end(struct pager *pager, struct process *process, const struct
     process_end(pager, process, reason, view->message->word[1]);
 }
 
+/* At most `count` pages from `page` on: those that the segment and the table have. */
+static inline uint64_t fault_pages(const struct segment *segment, uint64_t page, uint64_t count)
+{
+    uint64_t end = layout_table_end(page) < segment->limit ? layout_table_end(page) : segment->limit;
+    return count < layout_pages(page, end) ? count : layout_pages(page, end);
+}
+
 /* How many pages from `page` on this fault brings, by the faults before it. */
 static inline uint64_t fault_window(const struct segment *segment, uint64_t page, uint32_t most)
 {
     if (page != segment->next || segment->run < FAULT_RUN_LEAST) return 1;
     uint64_t count = (uint64_t)2 << (segment->run - FAULT_RUN_LEAST);
-    if (count > most) count = most;
-    uint64_t end = layout_table_end(page) < segment->limit ? layout_table_end(page) : segment->limit;
-    return count < layout_pages(page, end) ? count : layout_pages(page, end);
+    return fault_pages(segment, page, count < most ? count : most);
+}
+static_assert(SEGMENT_RUN_MOST == FAULT_RUN_LEAST + 8);
+
+/* The same where the segment says more than the faults before. May begin below the page, at *first. */
+static uint64_t fault_extent(const struct segment *segment, uint64_t *first, uint32_t most)
+{
+    constexpr uint64_t large = LAYOUT_TABLE_BYTES >> PAGE_SHIFT;
+    uint64_t begin = *first & ~(LAYOUT_TABLE_BYTES - 1);
+    bool has_room = begin >= segment->first && segment->limit - begin >= LAYOUT_TABLE_BYTES;
+    if (segment->fill->is_large && has_room && layout_pages(segment->first, segment->limit) - segment->pages >= large) {
+        *first = begin;
+        return large;
+    }
+    return segment->advice == ADVICE_SEQUENTIAL ? fault_pages(segment, *first, most) : fault_window(segment, *first, most);
 }
 
 /* Counts the pages that an answer brings, and remembers where the next fault is expected. */
 static inline struct fault_answer fault_count(struct pager *pager, struct process *process, struct segment *segment, uint64_t page, uint64_t count)
 {
-    constexpr uint8_t run_most = FAULT_RUN_LEAST + 8;
-    segment->run = page != segment->next ? 0 : (uint8_t)(segment->run + (segment->run < run_most));
+    segment->run = page != segment->next ? 0 : (uint8_t)(segment->run + (segment->run < segment->run_most));
     segment->next = page + (count << PAGE_SHIFT);
     segment->pages += count; /* invariant 1 */
     process->fault_repeats_kept = process->fault_repeats;
@@ -122,22 +143,24 @@ static enum status fault_charge(struct process *process, struct segment *segment
     return status;
 }
 
-static void fault_resolve(struct pager *pager, struct process *process, const struct fault_view *view, struct segment *segment,
+/* Brings the page of a fault, and others with it unless it is to come alone. */
+static void fault_resolve(struct pager *pager, struct process *process, const struct fault_view *view, struct segment *segment, bool is_alone,
                           struct pager_action *action)
 {
     uint64_t page = layout_page_down(view->message->word[1]);
-    uint64_t count = fault_window(segment, page, pager->around);
+    uint64_t count = is_alone ? 1 : fault_extent(segment, &page, pager->around);
     while (fault_charge(process, segment, &count) != STATUS_OK) {
         if (shortage_relieve(pager, process)) continue;
         fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
         return;
     }
+    if (count == 1) page = layout_page_down(view->message->word[1]); /* fewer than the large page that begins below it */
     struct fault_answer answer = fault_count(pager, process, segment, page, count);
     action_resolve(action, view->message->token, &answer);
     if (pager->trace & TRACE_FAULTS) fault_resolve_traced(pager, process, view, &answer, action);
 }
 
-static void fault_page(struct pager *pager, struct process *process, const struct pager_message *message, struct pager_action *action)
+static void fault_page(struct pager *pager, struct process *process, const struct pager_message *message, bool is_alone, struct pager_action *action)
 {
     uint64_t address = message->word[1];
     struct segment *segment = segment_find(&process->segments, address);
@@ -148,7 +171,7 @@ static void fault_page(struct pager *pager, struct process *process, const struc
     } else if (!fault_is_allowed(segment, message->word[0])) {
         fault_end(pager, process, &view, PROCESS_PROTECTION);
     } else if (segment->fill->set == nullptr && !(message->word[0] & FAULT_PRESENT)) {
-        fault_resolve(pager, process, &view, segment, action);
+        fault_resolve(pager, process, &view, segment, is_alone, action);
     } else if (fault_is_loop(process, address)) {
         fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
     } else {
@@ -173,7 +196,7 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     struct fault_view view = { process, message, segment };
     segment->run = 0;
     if (status == STATUS_STALE) return; /* the thread has gone on: its fault was resolved by a pager that is lost */
-    if (count > 1) fault_page(pager, process, message, action); /* some of them are there already, or there is not so much memory: this page alone */
+    if (count > 1) fault_page(pager, process, message, true, action); /* some of them are there already, or there is not so much memory: this page alone */
     else if (status != STATUS_ALREADY_MAPPED) fault_end(pager, process, &view, PROCESS_OUT_OF_MEMORY);
     else if (fault_is_loop(process, address)) fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
     else action_reply(action, message->token, FAULT_RETRY);
@@ -205,7 +228,7 @@ void fault_handle(struct pager *pager, const struct pager_message *message, stru
     struct badge_parts parts = process_of_badge(pager, message->badge);
     if (parts.process == nullptr || parts.holder != nullptr) return; /* of a process that has ended meanwhile */
     switch (tag_label(message->tag)) {
-    case FAULT_PAGE: fault_page(pager, parts.process, message, action); break;
+    case FAULT_PAGE: fault_page(pager, parts.process, message, false, action); break;
     case FAULT_HANDLE: fault_of_handle(pager, parts.process, message, action); break;
     case FAULT_EXCEPTION: fault_exception(pager, parts.process, message); break;
     default: break; /* the kernel makes no other */

@@ -4,6 +4,7 @@
  *   fill_image_shared  the frames of a module themselves, read-only: all at once, when the program is started (fill_image.c)
  *   fill_zero_at_once  zeroes: at once, when the segment is moved (fill_zero.c)
  *   fill_zero_touched  zeroes: each page when it is touched (fill_zero.c)
+ *   fill_large         zeroes: a large page when it is touched, or pages where there is none (fill_large.c)
  *   fill_module        the frames of a module themselves, read-only: each page when it is touched (fill_module.c)
  *   fill_frame         one frame that the pager made: at once (fill_frame.c)
  *
@@ -31,17 +32,20 @@ struct fill {
     uint8_t frame_step;       /* from the frame of a page to that of the next */
     uint8_t page_charge;      /* for each page mapped: 1; 0 where the frame is the boot's */
     uint8_t protections;      /* mask of PROTECTION_... that such pages may have */
+    bool is_large;            /* a fault brings all that one lowest page table would map, where the segment has it */
 };
 
 extern const struct fill fill_image;
 extern const struct fill fill_image_shared;
 extern const struct fill fill_zero_at_once;
 extern const struct fill fill_zero_touched;
+extern const struct fill fill_large;
 extern const struct fill fill_module;
 extern const struct fill fill_frame;
 
-/* Takes the pages of a range out of a space, from below, in the kernel's bounded steps, until `pages` entries are gone; *gone counts them. NO_MEMORY only
- * where a range begins or ends inside a large page, which would have to be split; no fill makes large pages so far. */
+/* Takes the pages of a range out of a space, from below, in the kernel's bounded steps, until `pages` entries are gone; *gone counts them. Where a range begins
+ * or ends inside a large page that page is split, by one of its own frames if there is no other. NO_MEMORY only on machines whose memory is not all within the
+ * kernel's reach: who may be there has split it before (range_afford_cuts). */
 enum status fill_unmap(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags, uint64_t pages, uint64_t *gone);
 /* Takes back what `set` has brought so far. */
 void fill_undo(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags);

@@ -42,6 +42,8 @@ enum status seam_space_protect(space_id_t space, uint64_t address, uint64_t coun
 /* *done_pages: of the range, holes included. */
 enum status seam_space_move(space_id_t from, uint64_t from_address, space_id_t to, uint64_t to_address, uint64_t count_pages, uint64_t *done_pages);
 enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame);
+/* The size of the page at an address. */
+enum status seam_space_page_bytes(space_id_t space, uint64_t address, uint64_t *page_bytes);
 
 enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t buffer, uint32_t priority, uint64_t flags, thread_id_t *thread);
 enum status seam_thread_destroy(thread_id_t thread);

@@ -83,6 +83,13 @@ enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *fra
     return kernel_space_query(space.number, address, &frame->number, &attributes, &page_bytes);
 }
 
+enum status seam_space_page_bytes(space_id_t space, uint64_t address, uint64_t *page_bytes)
+{
+    uint64_t frame;
+    uint32_t attributes;
+    return kernel_space_query(space.number, address, &frame, &attributes, page_bytes);
+}
+
 enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t frame, uint32_t priority, uint64_t flags, thread_id_t *thread)
 {
     return kernel_thread_create(space.number, label, frame.number, priority, flags, &thread->number);

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "abi/memory.h"
+
 enum protocol : uint32_t {
 #define PROTOCOL(number, name, in, out, text) PROTOCOL_##name = (number),
 #include "protocol.def"
@@ -18,6 +20,30 @@ enum segment_kind : uint8_t {
 };
 
 enum protection : uint32_t { PROTECTION_READ = 0, PROTECTION_WRITE = 1, PROTECTION_EXECUTE = 2 };
+
+/* map, word 2: the lowest eight bits are the base-two logarithm of the alignment in bytes, at least a page's; 0: no particular one. */
+enum mapping_option : uint64_t {
+    MAPPING_ALIGNMENT = 0xff,
+    MAPPING_POPULATE = 1 << 8,   /* pages come at once: POPULATE_BYTES_MOST of them with the answer, which says how much; the rest by populate */
+    MAPPING_LARGE = 1 << 9,      /* in large pages where memory and place allow it */
+    MAPPING_LARGE_ONLY = 1 << 10, /* not in others: NO_MEMORY. With MAPPING_POPULATE */
+};
+constexpr unsigned MAPPING_ALIGNMENT_LEAST = 12, MAPPING_ALIGNMENT_MOST = 30;
+constexpr uint64_t LARGE_PAGE_BYTES = PAGE_BYTES * (PAGE_BYTES / sizeof(void *)); /* what one lowest page table maps */
+
+/* populate, word 2. */
+enum populate_option : uint64_t { POPULATE_LARGE_ONLY = 1 };
+constexpr uint64_t POPULATE_BYTES_MOST = (uint64_t)8 << 20; /* that one message brings */
+
+/* advise, word 2: how memory will be used. */
+enum advice : uint32_t {
+    ADVICE_NORMAL,     /* pages that are touched in order come with more and more of those behind them */
+    ADVICE_SEQUENTIAL, /* as many as may, from the first touch on */
+    ADVICE_RANDOM,     /* each alone */
+    ADVICE_WILL_NEED,  /* pages come now, as far as they may be had; nothing is wrong if not */
+    ADVICE_DO_NOT_NEED, /* discard */
+    ADVICES,
+};
 
 /* Why a process ended. */
 enum process_end : uint32_t {

@@ -5,7 +5,7 @@
 
 #include "fill.h"
 
-/* Sets the attributes of all pages of a range; returns how many had other ones. Nothing is split where no page is large, or none lies half in the range. */
+/* Sets the attributes of all pages of a range; returns how many had other ones. No page lies half in the range: range_split_page() was called. */
 static uint64_t range_set_attributes(const struct process *process, uint64_t first, uint64_t limit, uint32_t attributes)
 {
     uint64_t changed = 0;
@@ -51,6 +51,9 @@ enum status range_check(const struct process *process, uint64_t address, uint64_
     return STATUS_OK;
 }
 
+/* Rights that are not the usual ones. */
+static uint32_t attributes_other(uint32_t usual) { return usual == ATTRIBUTE_READ ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ; }
+
 /* Pages mapped in the part of a segment below `at`. The kernel has no call that counts, and says how many entries it changed: so their rights are changed and
  * changed back, while the process waits for its answer. */
 static uint64_t range_count_below(const struct process *process, const struct segment *segment, uint64_t at)
@@ -58,9 +61,25 @@ static uint64_t range_count_below(const struct process *process, const struct se
     if (segment->pages == 0) return 0;
     if (segment->pages == layout_pages(segment->first, segment->limit)) return layout_pages(segment->first, at);
     uint32_t usual = segment_attributes(segment->protection);
-    uint64_t count = range_set_attributes(process, segment->first, at, usual == ATTRIBUTE_READ ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ);
+    uint64_t count = range_set_attributes(process, segment->first, at, attributes_other(usual));
     if (count > 0) range_set_attributes(process, segment->first, at, usual);
     return count;
+}
+
+/* The kernel splits what is to differ in part: so the page at the address gets other rights, and its old ones again. */
+enum status range_split_page(const struct process *process, uint64_t at)
+{
+    const struct segment *segment = segment_find(&process->segments, at);
+    uint64_t first = at & ~(LAYOUT_TABLE_BYTES - 1);
+    if (first == at || segment == nullptr || segment->pages < LAYOUT_TABLE_BYTES >> PAGE_SHIFT) return STATUS_OK;
+    if (first < segment->first || segment->limit - first < LAYOUT_TABLE_BYTES) return STATUS_OK;
+    uint64_t page_bytes = 0;
+    if (seam_space_page_bytes(process->space, at, &page_bytes) != STATUS_OK || page_bytes == PAGE_BYTES) return STATUS_OK;
+    uint64_t done = 0, changed = 0;
+    uint32_t usual = segment->attributes;
+    enum status status = seam_space_protect(process->space, at, 1, attributes_other(usual), &done, &changed);
+    if (status == STATUS_OK) range_set_attributes(process, at, at + PAGE_BYTES, usual);
+    return status;
 }
 
 enum status range_afford_cuts(const struct process *process, uint64_t first, uint64_t limit)
@@ -73,7 +92,9 @@ enum status range_afford_cuts(const struct process *process, uint64_t first, uin
     /* Both draw on one pool, so each has to find there what both need. */
     uint64_t charge = (cuts_lower + cuts_upper) * SEGMENT_CUT_CHARGE;
     enum status status = cuts_lower ? quota_check(segment_quota(table, lower), charge) : STATUS_OK;
-    return status == STATUS_OK && cuts_upper ? quota_check(segment_quota(table, upper), charge) : status;
+    if (status == STATUS_OK && cuts_upper) status = quota_check(segment_quota(table, upper), charge);
+    if (status == STATUS_OK && cuts_lower) status = range_split_page(process, first);
+    return status == STATUS_OK && cuts_upper ? range_split_page(process, limit) : status;
 }
 
 void range_cut(struct process *process, uint64_t at)

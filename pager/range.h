@@ -11,7 +11,9 @@ enum status range_decode(uint64_t address, uint64_t bytes, uint64_t *limit);
 /* The same, and all of them lie in segments that may change. NOT_MAPPED, IMMUTABLE. */
 enum status range_check(const struct process *process, uint64_t address, uint64_t bytes, uint64_t *limit);
 
-/* Whether who pays can bear cuts at the ends of [first, limit). LIMIT, NO_MEMORY. */
+/* Splits the large page that an address lies inside of, if there is one. Who sees memory sees nothing of it. NO_MEMORY. */
+enum status range_split_page(const struct process *process, uint64_t at);
+/* Whether who pays can bear cuts at the ends of [first, limit); large pages there are split. LIMIT, NO_MEMORY. */
 enum status range_afford_cuts(const struct process *process, uint64_t first, uint64_t limit);
 /* Cuts the segment that goes over an address, if there is one; a row is reserved, and SEGMENT_CUT_CHARGE is to be had. */
 void range_cut(struct process *process, uint64_t at);

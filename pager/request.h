@@ -36,6 +36,9 @@ enum status request_family(struct pager *pager, const struct process *process, u
 /* To whom the handle in word 2 leads. BAD_HANDLE, STALE (it has ended), BAD_OBJECT (a group, a family), NO_RIGHT. */
 enum status request_receiver(const struct pager *pager, const struct request *request, struct process **receiver);
 
+/* map with options in words 2 and 3; its protection has been checked (request_populate.c). */
+enum status request_map_options(const struct request *request, struct answer *answer);
+
 /* A protection that memory of the mmap area may have: BAD_ARGUMENT, WRITE_EXECUTE. */
 enum status request_check_protection(uint64_t asked);
 

@@ -123,6 +123,7 @@ enum status request_map([[maybe_unused]] struct pager *pager, const struct reque
 {
     enum status status = request_check_protection(request->word[1]);
     if (status != STATUS_OK) return status;
+    if ((request->word[2] | request->word[3]) != 0) return request_map_options(request, answer);
     struct segment segment = { .fill = segment_rules_of(SEGMENT_MMAP)->fill, .frame = FRAME_FRESH, .protection = (uint8_t)request->word[1] };
     status = memory_place(request->caller, &segment, request->word[0]);
     if (status != STATUS_OK) return status;

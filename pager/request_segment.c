@@ -56,6 +56,7 @@ enum status request_unmap(struct pager *pager, const struct request *request, st
     status = segment_reserve_hole(table, first, limit);
     /* Taking off one end makes a segment's charge smaller; a hole may need a table more on each level, where the pages that go do not make up for it. */
     if (status == STATUS_OK && is_hole) status = quota_check(segment_quota(table, lower), SEGMENT_CUT_CHARGE);
+    if (status == STATUS_OK && is_hole) status = range_split_page(process, limit);
     if (status != STATUS_OK) return status;
     answer->is_deferred = segment_unmap_later(pager, request, first, limit);
     if (answer->is_deferred) return STATUS_OK;
@@ -141,10 +142,13 @@ enum status request_discard([[maybe_unused]] struct pager *pager, const struct r
     return STATUS_OK;
 }
 
-/* Zeroes the frames that a segment has, in place. */
+/* Zeroes the frames that a segment has, in place. It is at most as long as one large page, whose block is zeroed at once. */
 static void segment_clear(const struct process *process, const struct segment *segment)
 {
-    uint64_t left = segment->pages;
+    uint64_t page_bytes = PAGE_BYTES;
+    bool may_be_large = segment->pages == LAYOUT_TABLE_BYTES >> PAGE_SHIFT && segment->first % LAYOUT_TABLE_BYTES == 0;
+    if (may_be_large && seam_space_page_bytes(process->space, segment->first, &page_bytes) != STATUS_OK) page_bytes = PAGE_BYTES;
+    uint64_t left = page_bytes == PAGE_BYTES ? segment->pages : 1;
     for (uint64_t at = segment->first; left > 0; at += PAGE_BYTES) {
         frame_id_t frame;
         if (seam_space_query(process->space, at, &frame) != STATUS_OK) continue;

@@ -188,7 +188,9 @@ static void segment_refresh(struct segment *segment)
     segment->refuses = FAULT_PRESENT;
     if (!(segment->protection & PROTECTION_WRITE)) segment->refuses |= FAULT_WRITE;
     if (!(segment->protection & PROTECTION_EXECUTE)) segment->refuses |= FAULT_EXECUTE;
-    if (segment->fill->set != nullptr || segment->is_going || segment->payer != 0) segment->refuses |= FAULT_READ | FAULT_WRITE | FAULT_EXECUTE;
+    bool is_slow = segment->fill->set != nullptr || segment->fill->is_large || segment->advice == ADVICE_SEQUENTIAL;
+    if (is_slow || segment->is_going || segment->payer != 0) segment->refuses |= FAULT_READ | FAULT_WRITE | FAULT_EXECUTE;
+    segment->run_most = segment->advice == ADVICE_RANDOM ? 0 : SEGMENT_RUN_MOST;
 }
 
 /* --- Changing --- */
@@ -225,7 +227,7 @@ static bool segment_joins(const struct segment *lower, const struct segment *upp
 {
     if (lower->limit != upper->first || lower->kind != upper->kind || !segment_rules_of(lower->kind)->merges) return false;
     if (lower->is_sealed != upper->is_sealed || lower->is_going || upper->is_going) return false;
-    if (lower->payer != upper->payer || lower->is_given != upper->is_given) return false;
+    if (lower->payer != upper->payer || lower->is_given != upper->is_given || lower->advice != upper->advice) return false;
     return lower->fill == upper->fill && lower->protection == upper->protection
            && lower->frame + lower->fill->frame_step * layout_pages(lower->first, lower->limit) == upper->frame;
 }
@@ -402,6 +404,14 @@ void segment_table_release(struct segment_table *table)
 
 /* --- Marks and protection --- */
 
+void segment_set_advice(struct segment *segment, uint32_t advice)
+{
+    row_save(segment);
+    segment->advice = advice & 3;
+    segment->run = 0;
+    segment_refresh(segment);
+}
+
 void segment_set_sealed(struct segment *segment)
 {
     row_save(segment);
@@ -433,7 +443,7 @@ static bool row_check(const struct segment *row)
     if ((row->protection & ~allowed) != 0) return false;                 /* invariant 4 */
     struct segment anew = *row;
     segment_refresh(&anew);
-    return anew.attributes == row->attributes && anew.refuses == row->refuses && anew.tables == row->tables; /* invariant 6 */
+    return anew.attributes == row->attributes && anew.refuses == row->refuses && anew.tables == row->tables && anew.run_most == row->run_most; /* invariant 6 */
 }
 
 /* Every page of a segment leads to it, and is taken. Regions that it covers whole are looked at once. */

@@ -15,7 +15,7 @@
  *  5. segment_charge() of every row is charged to the family that pays for it (segment_quota), and the pages of the table itself to the process's own.
  *     Who gave memory away goes on paying for it.
  *     What of the mmap area is taken is what its segments cover.
- *  6. attributes, refuses and tables follow from the rest of a row: segment_insert(), segment_resize() and segment_set_protection() set them. */
+ *  6. attributes, refuses, run_most and tables follow from the rest of a row: segment_insert(), segment_resize() and segment_set_...() set them. */
 #ifndef QUIRE_PAGER_SEGMENT_H
 #define QUIRE_PAGER_SEGMENT_H
 
@@ -55,6 +55,7 @@ struct segment {
     bool is_sealed : 1;      /* refuses every change until the process ends */
     bool is_going : 1;       /* removed: nobody may use it any more, its pages are being taken out */
     bool is_given : 1;       /* another process put it here */
+    uint8_t advice : 2;      /* ADVICE_NORMAL, _SEQUENTIAL or _RANDOM */
     int8_t payer;            /* the family that pays, as its distance from the process's own; 0: that one */
 
     uint64_t pages;          /* mapped */
@@ -63,9 +64,12 @@ struct segment {
     uint8_t attributes;      /* ATTRIBUTE_... of its pages, from the protection */
     uint8_t refuses;         /* FAULT_... accesses that fault_quick() leaves to fault_page() */
     uint8_t run;             /* faults in a row that came at `next` */
+    uint8_t run_most;        /* that are counted: 0 where pages are touched at random */
 };
 constexpr size_t SEGMENT_KEPT_BYTES = offsetof(struct segment, pages);
 static_assert(SEGMENT_KEPT_BYTES == 32 && sizeof(struct segment) == 56);
+
+constexpr uint8_t SEGMENT_RUN_MOST = 12;
 
 constexpr uint32_t SEGMENT_LIMIT = 1 << 18; /* of a process */
 constexpr uint32_t SEGMENT_GIVEN_MOST = 1024; /* that others have put into one process: they cannot use up its rows, */
@@ -160,6 +164,8 @@ static inline struct quota *segment_quota(const struct segment_table *table, con
 /* The process's own family pays for a segment from now on. LIMIT, NO_MEMORY. */
 enum status segment_take_over(struct segment_table *table, struct segment *segment);
 
+/* How its pages come from now on: ADVICE_NORMAL, _SEQUENTIAL or _RANDOM. */
+void segment_set_advice(struct segment *segment, uint32_t advice);
 /* Makes a segment refuse every change. */
 void segment_set_sealed(struct segment *segment);
 /* Marks a segment as removed: see work.h. */

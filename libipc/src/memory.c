@@ -23,6 +23,74 @@ enum status memory_map(uint64_t size_bytes, uint32_t protection, uint64_t *addre
     return status;
 }
 
+/* The options as the request takes them. */
+static enum status options_encode(const struct memory_options *options, uint64_t *word)
+{
+    static const uint64_t pages[] = { [MEMORY_PAGES_LARGE] = MAPPING_LARGE, [MEMORY_PAGES_LARGE_ONLY] = MAPPING_LARGE_ONLY | MAPPING_POPULATE };
+    uint64_t alignment = options->alignment_bytes;
+    if (options->pages > MEMORY_PAGES_LARGE_ONLY)
+        return STATUS_BAD_ARGUMENT;
+    if ((alignment & (alignment - 1)) != 0 || (alignment != 0 && alignment < PAGE_BYTES))
+        return STATUS_BAD_ALIGNMENT;
+    *word = pages[options->pages] | (options->populate ? MAPPING_POPULATE : 0);
+    if (alignment != 0)
+        *word |= (unsigned)__builtin_ctzll(alignment);
+    return STATUS_OK;
+}
+
+/* Goes on as long as the pager says that it did a part. */
+static enum status populate_rest(uint64_t address, uint64_t size_bytes, uint64_t done, uint64_t option)
+{
+    while (done < size_bytes) {
+        struct message message = { .word = { address + done, size_bytes - done, option } };
+        enum status status = pager_call(HANDLE_PAGER, PROTOCOL_populate, 0, &message);
+        if (status != STATUS_OK)
+            return status;
+        done += message.word[0];
+    }
+    return STATUS_OK;
+}
+
+enum status memory_map_with(uint64_t size_bytes, uint32_t protection, const struct memory_options *options, uint64_t *address)
+{
+    struct message message = { .word = { size_bytes, protection, 0, options->hint } };
+    enum status status = options_encode(options, &message.word[2]);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t wanted = message.word[2];
+    status = pager_call(HANDLE_PAGER, PROTOCOL_map, 0, &message);
+    if (status != STATUS_OK)
+        return status;
+
+    *address = message.word[0];
+    if (!(wanted & MAPPING_POPULATE))
+        return STATUS_OK;
+    status = populate_rest(*address, size_bytes, message.word[1], wanted & MAPPING_LARGE_ONLY ? POPULATE_LARGE_ONLY : 0);
+    if (status != STATUS_OK)
+        (void)memory_unmap(*address, size_bytes);
+    return status;
+}
+
+enum status memory_populate(uint64_t address, uint64_t size_bytes)
+{
+    struct message message = { .word = { address, size_bytes } };
+    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_populate, 0, &message);
+    return status == STATUS_OK ? populate_rest(address, size_bytes, message.word[0], 0) : status;
+}
+
+enum status memory_advise(uint64_t address, uint64_t size_bytes, enum advice advice)
+{
+    uint64_t done = 0;
+    do {
+        struct message message = { .word = { address + done, size_bytes - done, advice } };
+        enum status status = pager_call(HANDLE_PAGER, PROTOCOL_advise, 0, &message);
+        if (status != STATUS_OK)
+            return status;
+        done += message.word[0];
+    } while (done < size_bytes);
+    return STATUS_OK;
+}
+
 enum status memory_map_at(uint64_t address, uint64_t size_bytes, uint32_t protection)
 {
     struct message message = { .word = { size_bytes, protection, address } };

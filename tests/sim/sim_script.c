@@ -88,12 +88,28 @@ static uint32_t take_label(struct script *script, const struct process *process)
     return label;
 }
 
+/* What stands in the words of these is seldom right by chance. */
+static void take_options(struct script *script, uint32_t label, uint64_t word[MESSAGE_WORDS])
+{
+    static const uint64_t wishes[] = { MAPPING_POPULATE, MAPPING_LARGE, MAPPING_LARGE | MAPPING_POPULATE, MAPPING_LARGE_ONLY | MAPPING_POPULATE };
+    if (label != PROTOCOL_map && label != PROTOCOL_advise && label != PROTOCOL_populate) return;
+    uint8_t choice = take(script);
+    if (choice < 64) return;
+    if (label == PROTOCOL_populate) word[2] = choice % 4 == 0;
+    if (label == PROTOCOL_advise) word[2] = choice % ADVICES;
+    if (label != PROTOCOL_map) return;
+    word[2] = choice < 160 ? 0 : wishes[choice % 4] | (choice & 4 ? 10 + take(script) % 22 : 0);
+    if (choice & 8) word[0] = LARGE_PAGE_BYTES * (1 + take(script) % 3);
+    word[3] = choice & 16 ? LAYOUT_MMAP_FIRST + (uint64_t)take(script) * PAGE_BYTES * 64 : 0;
+}
+
 static void do_request(struct script *script, const struct process *process)
 {
     char text[MESSAGE_BUFFER_BYTES];
     uint32_t label = take_label(script, process);
     uint64_t word[MESSAGE_WORDS] = { 0 };
     for (unsigned i = 0; i < 3; i++) word[i] = take_word(script, process);
+    take_options(script, label, word);
     uint8_t choice = take(script);
     const char *chosen = texts[choice % (sizeof(texts) / sizeof(texts[0]))];
     size_t bytes = strlen(chosen) + (label == PROTOCOL_process_start ? 1 : 0);

@@ -130,6 +130,14 @@ enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *fra
     return status;
 }
 
+enum status seam_space_page_bytes(space_id_t space, uint64_t address, uint64_t *page_bytes)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, address };
+    enum status status = sim_pager_call(CALL_space_query, argument);
+    if (status == STATUS_OK) *page_bytes = argument[2];
+    return status;
+}
+
 enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t buffer, uint32_t priority, uint64_t flags, thread_id_t *thread)
 {
     uint64_t argument[CALL_ARGUMENTS] = { space.number, label, buffer.number, priority, flags };

@@ -21,7 +21,35 @@ enum status memory_brk(int64_t delta_bytes, uint64_t *previous);
  * mmap area is full, or has too many segments. STATUS_NO_MEMORY. */
 enum status memory_map(uint64_t size_bytes, uint32_t protection, uint64_t *address);
 
-/* The same at `address`, a page in the mmap area. STATUS_EXISTS: something is there, or it is kept for the pager. STATUS_BAD_ADDRESS: outside the mmap
+/* How memory_map_with() maps; all zero is as memory_map() does it. */
+enum memory_pages : uint8_t {
+    MEMORY_PAGES_USUAL,
+    MEMORY_PAGES_LARGE,      /* of LARGE_PAGE_BYTES where memory and place allow it, of PAGE_BYTES where not */
+    MEMORY_PAGES_LARGE_ONLY, /* of LARGE_PAGE_BYTES, all at once */
+};
+struct memory_options {
+    uint64_t alignment_bytes; /* of the address: a power of two, PAGE_BYTES to 1 GiB; 0: none in particular */
+    uint64_t hint;            /* the address that would be best; taken if it is free and aligned so. 0: any */
+    bool populate;            /* every page is there before the call returns */
+    enum memory_pages pages;
+};
+
+/* The same as memory_map, as the options say. With `populate` and MEMORY_PAGES_LARGE_ONLY STATUS_NO_MEMORY means that not all of it could be had, and
+ * nothing is mapped. STATUS_BAD_ALIGNMENT: the alignment. STATUS_BAD_LENGTH: zero, or for MEMORY_PAGES_LARGE_ONLY not whole large pages. STATUS_BAD_ARGUMENT: no such
+ * protection, no such pages. STATUS_WRITE_EXECUTE, STATUS_LIMIT, STATUS_NO_MEMORY. */
+enum status memory_map_with(uint64_t size_bytes, uint32_t protection, const struct memory_options *options, uint64_t *address);
+
+/* Brings the pages of a range that are not there yet, in any segment. Those that came stay if it fails. STATUS_NO_MEMORY, STATUS_LIMIT.
+ * STATUS_NOT_MAPPED: some of it lies in no segment. STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS: the range. */
+enum status memory_populate(uint64_t address, uint64_t size_bytes);
+
+/* Says how memory will be used. ADVICE_NORMAL, ADVICE_SEQUENTIAL, ADVICE_RANDOM: how many pages come with a touch, from now on; of the mmap area.
+ * ADVICE_WILL_NEED: as memory_populate as far as memory may be had, which is no error. ADVICE_DO_NOT_NEED: memory_discard. STATUS_BAD_ARGUMENT: no such
+ * advice. STATUS_NOT_MAPPED, STATUS_IMMUTABLE, STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_LIMIT, STATUS_NO_MEMORY: as for
+ * memory_unmap; nothing was changed. */
+enum status memory_advise(uint64_t address, uint64_t size_bytes, enum advice advice);
+
+/* The same as memory_map at `address`, a page in the mmap area. STATUS_EXISTS: something is there, or it is kept for the pager. STATUS_BAD_ADDRESS: outside the mmap
  * area. STATUS_BAD_ALIGNMENT. STATUS_BAD_LENGTH, STATUS_BAD_ARGUMENT, STATUS_WRITE_EXECUTE, STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_map. */
 enum status memory_map_at(uint64_t address, uint64_t size_bytes, uint32_t protection);
 

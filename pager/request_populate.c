@@ -1,0 +1,141 @@
+/* Requests that say how memory is to be: map with options, populate, advise.
+ *
+ * map without options is in request_memory.c, and pays nothing for these. */
+#include "fill.h"
+#include "populate.h"
+#include "range.h"
+#include "request.h"
+
+/* --- map with options --- */
+
+struct map_wish {
+    uint64_t bytes;      /* whole pages */
+    uint64_t align;      /* in pages, a power of two */
+    uint64_t hint;       /* 0: none */
+    bool is_large;
+    bool is_large_only;
+    bool populates;
+};
+
+static enum status wish_decode(const struct request *request, struct map_wish *wish)
+{
+    uint64_t options = request->word[2], alignment = options & MAPPING_ALIGNMENT;
+    if (options & ~(uint64_t)(MAPPING_ALIGNMENT | MAPPING_POPULATE | MAPPING_LARGE | MAPPING_LARGE_ONLY)) return STATUS_BAD_ARGUMENT;
+    if (alignment != 0 && (alignment < MAPPING_ALIGNMENT_LEAST || alignment > MAPPING_ALIGNMENT_MOST)) return STATUS_BAD_ALIGNMENT;
+    if (request->word[0] == 0) return STATUS_BAD_LENGTH;
+    if (request->word[0] > LAYOUT_MMAP_MOST) return STATUS_LIMIT;
+    *wish = (struct map_wish){
+        .bytes = layout_page_up(request->word[0]), .align = (uint64_t)1 << (alignment != 0 ? alignment - PAGE_SHIFT : 0), .hint = request->word[3],
+        .is_large_only = options & MAPPING_LARGE_ONLY, .is_large = options & (MAPPING_LARGE | MAPPING_LARGE_ONLY), .populates = options & MAPPING_POPULATE,
+    };
+    if (wish->is_large_only && !wish->populates) return STATUS_BAD_ARGUMENT;
+    if (wish->is_large_only && wish->bytes % LAYOUT_TABLE_BYTES != 0) return STATUS_BAD_LENGTH;
+    uint64_t large = LAYOUT_TABLE_BYTES >> PAGE_SHIFT;
+    if (wish->is_large && wish->bytes >= LAYOUT_TABLE_BYTES && wish->align < large) wish->align = large;
+    return STATUS_OK;
+}
+
+/* Room at the hint, or anywhere. */
+static enum status wish_place(struct directory *directory, const struct map_wish *wish, uint64_t *first)
+{
+    bool is_inside = wish->hint >= LAYOUT_MMAP_FIRST && wish->hint < LAYOUT_MMAP_LIMIT && wish->bytes <= LAYOUT_MMAP_LIMIT - wish->hint;
+    if (is_inside && wish->hint % (wish->align << PAGE_SHIFT) == 0) {
+        enum status status = area_take_at(directory, wish->hint, wish->hint + wish->bytes);
+        *first = wish->hint;
+        if (status != STATUS_EXISTS) return status;
+    }
+    return area_take_aligned(directory, wish->bytes >> PAGE_SHIFT, wish->align, first);
+}
+
+enum status request_map_options(const struct request *request, struct answer *answer)
+{
+    struct process *process = request->caller;
+    struct segment_table *table = &process->segments;
+    struct map_wish wish;
+    enum status status = wish_decode(request, &wish);
+    if (status != STATUS_OK) return status;
+    struct segment wanted = {
+        .fill = wish.is_large ? &fill_large : segment_rules_of(SEGMENT_MMAP)->fill, .frame = FRAME_FRESH, .kind = SEGMENT_MMAP,
+        .protection = (uint8_t)request->word[1],
+    };
+    status = wish_place(&table->directory, &wish, &wanted.first);
+    if (status != STATUS_OK) return status;
+    wanted.limit = wanted.first + wish.bytes;
+    status = segment_reserve_insert(table, wanted.first, wanted.limit);
+    if (status != STATUS_OK) {
+        area_give(&table->directory, wanted.first, wanted.limit);
+        return status;
+    }
+    struct segment *segment = segment_insert(table, &wanted);
+    if (wish.populates) status = populate(process, wanted.first, wanted.limit, wish.is_large_only, &answer->word[1]);
+    if (status != STATUS_OK) {
+        segment_remove(table, segment);
+        return status;
+    }
+
+    // Commit: nothing below may fail.
+    segment_merge(table, wanted.first);
+    segment_merge(table, wanted.limit);
+    answer->word[0] = wanted.first;
+    return STATUS_OK;
+}
+
+/* --- Memory that is there --- */
+
+/* The whole pages of a range that lies in segments of any kind. */
+static enum status range_find(const struct process *process, uint64_t address, uint64_t bytes, uint64_t *limit)
+{
+    enum status status = range_decode(address, bytes, limit);
+    if (status != STATUS_OK) return status;
+    for (uint64_t at = address; at < *limit;) {
+        const struct segment *segment = segment_find(&process->segments, at);
+        if (segment == nullptr || segment->is_going) return STATUS_NOT_MAPPED;
+        at = segment->limit;
+    }
+    return STATUS_OK;
+}
+
+enum status request_populate([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
+{
+    uint64_t limit;
+    bool large_only = request->word[2] == POPULATE_LARGE_ONLY;
+    if (request->word[2] > POPULATE_LARGE_ONLY) return STATUS_BAD_ARGUMENT;
+    enum status status = range_find(request->caller, request->word[0], request->word[1], &limit);
+    if (status != STATUS_OK) return status;
+    if (large_only && (request->word[0] | limit) % LAYOUT_TABLE_BYTES != 0) return STATUS_BAD_ALIGNMENT;
+    return populate(request->caller, request->word[0], limit, large_only, &answer->word[0]);
+}
+
+static enum status advise_how(const struct request *request, uint32_t advice)
+{
+    struct process *process = request->caller;
+    uint64_t first = request->word[0], limit;
+    enum status status = range_isolate(process, first, request->word[1], &limit);
+    if (status != STATUS_OK) return status;
+    for (struct segment *at = segment_find(&process->segments, first); at != nullptr && at->first < limit; at = segment_find(&process->segments, at->limit))
+        segment_set_advice(at, advice);
+    range_rejoin(process, first, limit);
+    return STATUS_OK;
+}
+
+/* As far as it goes: what cannot be had now comes when it is touched, or never. */
+static enum status advise_will_need(const struct request *request, uint64_t *done)
+{
+    uint64_t limit;
+    enum status status = range_find(request->caller, request->word[0], request->word[1], &limit);
+    if (status == STATUS_OK && populate(request->caller, request->word[0], limit, false, done) != STATUS_OK) *done = limit - request->word[0];
+    return status;
+}
+
+enum status request_advise(struct pager *pager, const struct request *request, struct answer *answer)
+{
+    answer->word[0] = layout_page_up(request->word[1]);
+    switch (request->word[2]) {
+    case ADVICE_NORMAL:
+    case ADVICE_SEQUENTIAL:
+    case ADVICE_RANDOM: return advise_how(request, (uint32_t)request->word[2]);
+    case ADVICE_WILL_NEED: return advise_will_need(request, &answer->word[0]);
+    case ADVICE_DO_NOT_NEED: return request_discard(pager, request, answer);
+    default: return STATUS_BAD_ARGUMENT;
+    }
+}

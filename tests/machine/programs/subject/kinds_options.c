@@ -1,0 +1,94 @@
+/* Memory as a program asks for it: aligned, at once, in large pages, with advice. */
+#include "subject.h"
+
+static void write_marks(uint64_t address, uint64_t pages)
+{
+    for (uint64_t page = 0; page < pages; page++) *byte_at(address + page * PAGE_BYTES + page % PAGE_BYTES) = (uint8_t)(page * 5 + 1);
+}
+
+static void expect_marks(uint64_t address, uint64_t first, uint64_t limit)
+{
+    for (uint64_t page = first; page < limit; page++) expect(*byte_at(address + page * PAGE_BYTES + page % PAGE_BYTES) == (uint8_t)(page * 5 + 1));
+}
+
+void case_mmap_options(void)
+{
+    uint64_t address = 0, other = 0;
+    struct memory_options options = { .alignment_bytes = (uint64_t)1 << 30, .populate = true };
+    expect_status(memory_map_with(10 * PAGE_BYTES, PROTECTION_WRITE, &options, &address), STATUS_OK);
+    expect(address % options.alignment_bytes == 0 && segment_at(address).mapped_pages == 10);
+    uint64_t faults = system_now().faults;
+    write_marks(address, 10);
+    expect(system_now().faults == faults);
+    options = (struct memory_options){ .hint = address + 64 * PAGE_BYTES };
+    expect_status(memory_map_with(PAGE_BYTES, PROTECTION_WRITE, &options, &other), STATUS_OK);
+    expect(other == options.hint);
+    expect_status(memory_map_with(PAGE_BYTES, PROTECTION_WRITE, &options, &other), STATUS_OK);
+    expect(other != options.hint);
+    options = (struct memory_options){ .alignment_bytes = 3 * PAGE_BYTES };
+    expect_status(memory_map_with(PAGE_BYTES, PROTECTION_WRITE, &options, &other), STATUS_BAD_ALIGNMENT);
+    options = (struct memory_options){ .alignment_bytes = (uint64_t)1 << 31 };
+    expect_status(memory_map_with(PAGE_BYTES, PROTECTION_WRITE, &options, &other), STATUS_BAD_ALIGNMENT);
+}
+
+/* Two large pages, all there: no fault, one segment; a part with another protection, a part given back, the rest as it was. */
+void case_mmap_large_pages(void)
+{
+    constexpr uint64_t PAGES = 2 * LARGE_PAGE_BYTES / PAGE_BYTES;
+    uint64_t address = 0, unused = 0;
+    struct memory_options options = { .pages = MEMORY_PAGES_LARGE_ONLY };
+    struct system_info before = system_now();
+    expect_status(memory_map_with(2 * LARGE_PAGE_BYTES, PROTECTION_WRITE, &options, &address), STATUS_OK);
+    struct system_info after = system_now();
+    expect(address % LARGE_PAGE_BYTES == 0 && segment_at(address).mapped_pages == PAGES);
+    expect(before.free_frames - after.free_frames <= PAGES + 16); /* no table for each of them: those of the levels above, and the ledger's */
+    write_marks(address, PAGES);
+    expect(system_now().faults == after.faults);
+    expect_status(memory_protect(address + 100 * PAGE_BYTES, 3 * PAGE_BYTES, PROTECTION_READ), STATUS_OK);
+    expect_status(memory_unmap(address + 500 * PAGE_BYTES, 20 * PAGE_BYTES), STATUS_OK);
+    expect_marks(address, 0, 500);
+    expect_marks(address, 520, PAGES);
+    expect(system_now().faults == after.faults);
+    *byte_at(address) = 77;
+    expect(*byte_at(address) == 77 && segment_at(address + 100 * PAGE_BYTES).protection == PROTECTION_READ);
+    expect_status(memory_map_with(LARGE_PAGE_BYTES + 1, PROTECTION_WRITE, &options, &unused), STATUS_BAD_LENGTH);
+    expect_status(memory_unmap(address, 500 * PAGE_BYTES), STATUS_OK);
+    expect_status(memory_unmap(address + 520 * PAGE_BYTES, (PAGES - 520) * PAGE_BYTES), STATUS_OK);
+}
+
+/* A wish for large pages is a fault for each of them, or for each page where there is no room for a whole one. */
+void case_mmap_large_touched(void)
+{
+    uint64_t address = 0;
+    struct memory_options options = { .pages = MEMORY_PAGES_LARGE };
+    expect_status(memory_map_with(LARGE_PAGE_BYTES + 2 * PAGE_BYTES, PROTECTION_WRITE, &options, &address), STATUS_OK);
+    uint64_t faults = system_now().faults;
+    write_marks(address, LARGE_PAGE_BYTES / PAGE_BYTES + 2);
+    expect(system_now().faults == faults + 3);
+    expect_marks(address, 0, LARGE_PAGE_BYTES / PAGE_BYTES + 2);
+}
+
+void case_mmap_advice(void)
+{
+    constexpr uint64_t PAGES = 256;
+    uint64_t address = 0, faults;
+    expect_status(memory_map(PAGES * PAGE_BYTES, PROTECTION_WRITE, &address), STATUS_OK);
+    expect_status(memory_advise(address, PAGES * PAGE_BYTES, ADVICE_RANDOM), STATUS_OK);
+    faults = system_now().faults;
+    write_marks(address, PAGES);
+    expect(system_now().faults == faults + PAGES);
+    expect_status(memory_advise(address, PAGES * PAGE_BYTES, ADVICE_DO_NOT_NEED), STATUS_OK);
+    expect(segment_at(address).mapped_pages == 0);
+    expect_status(memory_advise(address, PAGES * PAGE_BYTES, ADVICE_SEQUENTIAL), STATUS_OK);
+    faults = system_now().faults;
+    write_marks(address, PAGES);
+    expect(system_now().faults == faults + PAGES / 64);
+    expect_status(memory_discard(address, PAGES * PAGE_BYTES), STATUS_OK);
+    expect_status(memory_advise(address, PAGES * PAGE_BYTES, ADVICE_WILL_NEED), STATUS_OK);
+    expect(segment_at(address).mapped_pages == PAGES);
+    expect_status(memory_discard(address, PAGES * PAGE_BYTES), STATUS_OK);
+    expect_status(memory_populate(address + PAGE_BYTES, 3 * PAGE_BYTES), STATUS_OK);
+    expect(segment_at(address).mapped_pages == 3);
+    expect_status(memory_advise(address, PAGE_BYTES, (enum advice)ADVICES), STATUS_BAD_ARGUMENT);
+    expect_status(memory_populate(address, (uint64_t)1 << 40), STATUS_NOT_MAPPED);
+}
