@@ -4,7 +4,7 @@
 #include "module_line.h"
 
 static const char *const KIND_NAMES[MODULE_KINDS] = {
-    [MODULE_PROGRAM] = "program", [MODULE_PROGRAM_WX] = "program+wx", [MODULE_IMAGE] = "image", [MODULE_DATA] = "data",
+    [MODULE_PROGRAM] = "program", [MODULE_PROGRAM_WX] = "program+wx", [MODULE_DRIVER] = "driver", [MODULE_IMAGE] = "image", [MODULE_DATA] = "data",
 };
 
 static bool is_name_character(char c)
@@ -44,7 +44,7 @@ static enum status check_name(const char *text, struct text_span name, size_t mo
 static enum status parse_groups(const char *text, struct text_span groups, struct module_line *line, struct refusal *refusal)
 {
     static const char *const reason[] = { "group has no name", "name of the group is too long", "character in the name of the group" };
-    if (line->kind != MODULE_PROGRAM && line->kind != MODULE_PROGRAM_WX)
+    if (!module_kind_is_started(line->kind))
         return refuse(refusal, STATUS_BAD_ARGUMENT, "groups of what is not started at boot", (uint64_t)(groups.first - text));
     line->groups = groups;
     unsigned count = 0;

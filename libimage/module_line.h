@@ -1,7 +1,7 @@
 /* A boot module's command line: "[KIND[@GROUP]...:]NAME [ARGUMENT...]", pieces separated by spaces.
  *
- * KIND is program (the default), program+wx, image or data (pager/protocol.h). Up to MODULE_GROUPS groups may be named where a program is started at
- * boot. NAME is 1 to MODULE_NAME_BYTES letters, digits and "._+-/", so that it can stand unquoted in a log line; GROUP is made of the same, 1 to
+ * KIND is program (the default), program+wx, driver, image or data (pager/protocol.h). Up to MODULE_GROUPS groups may be named where a program is
+ * started at boot. NAME is 1 to MODULE_NAME_BYTES letters, digits and "._+-/", so that it can stand unquoted in a log line; GROUP is made of the same, 1 to
  * MODULE_GROUP_BYTES. Arguments are any other bytes; there is no quoting. */
 #ifndef QUIRE_MODULE_LINE_H
 #define QUIRE_MODULE_LINE_H
@@ -16,6 +16,7 @@
 enum module_kind : uint32_t {
     MODULE_PROGRAM,    /* an ELF image, started at boot */
     MODULE_PROGRAM_WX, /* the same, may have memory that is writable and executable */
+    MODULE_DRIVER,     /* the same as MODULE_PROGRAM, may use devices */
     MODULE_IMAGE,      /* an ELF image, started on request */
     MODULE_DATA,       /* a plain file */
     MODULE_KINDS,
@@ -45,7 +46,10 @@ bool module_line_next(struct text_span *rest, struct text_span *argument);
 /* Takes the next group off the front of `*rest` (begin with a copy of line.groups). False at the end. */
 bool module_line_next_group(struct text_span *rest, struct text_span *group);
 
-/* "program", "program+wx", "image", "data". */
+/* Whether modules of a kind are started with the machine. */
+static inline bool module_kind_is_started(enum module_kind kind) { return kind <= MODULE_DRIVER; }
+
+/* "program", "program+wx", "driver", "image", "data". */
 const char *module_kind_name(enum module_kind kind);
 
 #endif

@@ -6,6 +6,7 @@
  *   fill_zero_touched  zeroes: each page when it is touched (fill_zero.c)
  *   fill_large         zeroes: a large page when it is touched, or pages where there is none (fill_large.c)
  *   fill_module        the frames of a module themselves, read-only: each page when it is touched (fill_module.c)
+ *   fill_contiguous    frames side by side that the pager took for it: at once (fill_contiguous.c)
  *   fill_frame         one frame that the pager made: at once (fill_frame.c)
  *
  * `set` brings all pages of [first, limit), which lies in the segment and has none; on any status but OK it has changed nothing. nullptr: pages come when
@@ -32,6 +33,7 @@ struct fill {
     uint8_t frame_step;       /* from the frame of a page to that of the next */
     uint8_t page_charge;      /* for each page mapped: 1; 0 where the frame is the boot's */
     uint8_t protections;      /* mask of PROTECTION_... that such pages may have */
+    bool is_pinned;           /* pages keep their frames as long as the memory is there: discard and map_over are refused */
     bool is_large;            /* a fault brings all that one lowest page table would map, where the segment has it */
 };
 
@@ -41,8 +43,11 @@ extern const struct fill fill_zero_at_once;
 extern const struct fill fill_zero_touched;
 extern const struct fill fill_large;
 extern const struct fill fill_module;
+extern const struct fill fill_contiguous;
 extern const struct fill fill_frame;
 
+/* A `set` that maps frames side by side from the segment's `frame` on. */
+enum status fill_set_frames(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, const struct fill_source *source);
 /* Takes the pages of a range out of a space, from below, in the kernel's bounded steps, until `pages` entries are gone; *gone counts them. Where a range begins
  * or ends inside a large page that page is split, by one of its own frames if there is no other. NO_MEMORY only on machines whose memory is not all within the
  * kernel's reach: who may be there has split it before (range_afford_cuts). */

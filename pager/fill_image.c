@@ -39,9 +39,8 @@ static enum status fill_image_set(space_id_t space, const struct segment *segmen
     return STATUS_OK;
 }
 
-/* Nobody writes to these pages, and there is nothing else in them: the frames serve all who were started from the image. */
-static enum status fill_image_shared_set(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit,
-                                         [[maybe_unused]] const struct fill_source *source)
+enum status fill_set_frames(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit,
+                            [[maybe_unused]] const struct fill_source *source)
 {
     for (uint64_t at = first; at < limit;) {
         uint64_t done = 0;
@@ -56,8 +55,9 @@ static enum status fill_image_shared_set(space_id_t space, const struct segment 
     return STATUS_OK;
 }
 
+/* Nobody writes to these pages, and there is nothing else in them: the frames serve all who were started from the image. */
 const struct fill fill_image_shared = {
-    .name = "image-shared", .set = fill_image_shared_set, .unmap_flags = UNMAP_KEEP, .frame_step = 1, .page_charge = 0, .protections = PROTECTION_EXECUTE,
+    .name = "image-shared", .set = fill_set_frames, .unmap_flags = UNMAP_KEEP, .frame_step = 1, .page_charge = 0, .protections = PROTECTION_EXECUTE,
 };
 
 const struct fill fill_image = {

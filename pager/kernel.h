@@ -28,6 +28,9 @@ struct seam_unmapped {
 
 enum status seam_frame_allocate(frame_id_t *frame);
 enum status seam_frame_free(frame_id_t frame);
+enum status seam_frame_allocate_below(uint32_t order, uint64_t limit, frame_id_t *frame);
+enum status seam_frame_split(frame_id_t frame, uint32_t order);
+enum status seam_frame_free_block(frame_id_t frame, uint32_t order);
 enum status seam_frame_copy(frame_id_t to, uint32_t to_offset, frame_id_t from, uint32_t from_offset, uint32_t length_bytes);
 enum status seam_frame_zero(frame_id_t frame);
 void seam_frame_count(uint64_t *free, uint64_t *total);

@@ -28,6 +28,12 @@ void kernel_machine_initialise(const struct boot_info *boot)
 
 enum status seam_frame_allocate(frame_id_t *frame) { return kernel_frame_allocate(0, &frame->number); }
 enum status seam_frame_free(frame_id_t frame) { return kernel_frame_free(frame.number, 0); }
+enum status seam_frame_allocate_below(uint32_t order, uint64_t limit, frame_id_t *frame)
+{
+    return kernel_frame_allocate_below(order, limit, &frame->number);
+}
+enum status seam_frame_split(frame_id_t frame, uint32_t order) { return kernel_frame_split(frame.number, order); }
+enum status seam_frame_free_block(frame_id_t frame, uint32_t order) { return kernel_frame_free(frame.number, order); }
 enum status seam_frame_zero(frame_id_t frame) { return kernel_frame_zero(frame.number); }
 
 enum status seam_frame_copy(frame_id_t to, uint32_t to_offset, frame_id_t from, uint32_t from_offset, uint32_t length_bytes)

@@ -31,7 +31,7 @@ static inline uint64_t module_pages(const struct module *module)
 /* Whether a module is started with the machine. */
 static inline bool module_is_program(const struct module *module)
 {
-    return module->kind == MODULE_PROGRAM || module->kind == MODULE_PROGRAM_WX;
+    return module_kind_is_started(module->kind);
 }
 
 /* Reads the rows of the boot information; lines that cannot be read are logged and left out. BAD_BOOT_INFO. */

@@ -129,6 +129,7 @@ static void pager_start_module(struct pager *pager, const struct module *module)
         if (count_groups > 1) status = group_join(process, group[1]); /* needs no page; EXISTS: it was named twice */
         journal_save(&process->state, sizeof(process->state));
         process->is_from_boot = true;
+        process->is_driver = module->kind == MODULE_DRIVER;
         process_tell_start(pager, process);
         return;
     }

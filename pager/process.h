@@ -56,6 +56,7 @@ struct process {
     enum process_state state;
     bool is_write_execute; /* its autogen segment may be writable and executable at once */
     bool is_from_boot;     /* started with the machine, not by another process */
+    bool is_driver;        /* may use devices, and memory whose physical address it knows; what it starts may not */
     struct family *family; /* that is charged */
     space_id_t space;
     thread_id_t thread;

@@ -78,6 +78,7 @@ struct start_info {
  * at most, or in "boot". KIND is one of
  *   program     an ELF image, started at boot (the default)
  *   program+wx  the same, and its autogen segment may be writable and executable at once
+ *   driver      the same as program, and it may use devices, ports, interrupt lines and contiguous memory; what it starts may not
  *   image       an ELF image that waits to be started by process_start
  *   data        a plain file for module_map */
 

@@ -135,6 +135,9 @@ void recover_sweep(const struct pager *pager)
     for (uint64_t name = 1; name < frames; name++) {
         if (frame_is_module(pager, name)) continue;
         /* Frees a frame that is mapped nowhere; the others are in use, or no frames of programs: then they may hold endpoints. */
-        if (seam_frame_free((frame_id_t){ name }) == STATUS_BAD_FRAME) sweep_endpoints(pager, name);
+        enum status status = seam_frame_free((frame_id_t){ name });
+        if (status != STATUS_BAD_FRAME) continue;
+        if (seam_frame_split((frame_id_t){ name }, 0) == STATUS_OK) status = seam_frame_free((frame_id_t){ name }); /* of a block too large for parts */
+        if (status == STATUS_BAD_FRAME) sweep_endpoints(pager, name);
     }
 }

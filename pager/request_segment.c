@@ -127,11 +127,22 @@ static void segment_discard(struct process *process, struct segment *segment, ui
     segment_resize(&process->segments, segment, segment->first, segment->limit, segment->pages - gone);
 }
 
+/* Whether all of a range may get other frames than it has: IMMUTABLE where it is pinned. As range_check(). */
+static enum status range_check_unpinned(const struct process *process, uint64_t first, uint64_t bytes, uint64_t *limit)
+{
+    enum status status = range_check(process, first, bytes, limit);
+    if (status != STATUS_OK) return status;
+    const struct segment *at = segment_find(&process->segments, first);
+    for (; at != nullptr && at->first < *limit; at = segment_find(&process->segments, at->limit))
+        if (at->fill->is_pinned) return STATUS_IMMUTABLE;
+    return STATUS_OK;
+}
+
 enum status request_discard([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
 {
     struct process *process = request->caller;
     uint64_t limit;
-    enum status status = range_check(process, request->word[0], request->word[1], &limit);
+    enum status status = range_check_unpinned(process, request->word[0], request->word[1], &limit);
     if (status != STATUS_OK) return status;
     for (uint64_t at = request->word[0]; at < limit;) {
         struct segment *segment = segment_find(&process->segments, at);
@@ -176,6 +187,7 @@ enum status request_map_over([[maybe_unused]] struct pager *pager, const struct 
     uint64_t first = request->word[0];
     uint64_t limit;
     enum status status = request_check_protection(request->word[2]);
+    if (status == STATUS_OK) status = range_check_unpinned(process, first, request->word[1], &limit);
     if (status == STATUS_OK) status = range_isolate(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
     for (struct segment *at = segment_find(&process->segments, first); at != nullptr && at->first < limit; at = segment_find(&process->segments, at->limit))

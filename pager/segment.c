@@ -218,8 +218,13 @@ void segment_remove(struct segment_table *table, struct segment *row)
 void segment_shorten(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages)
 {
     assert(is_mapped(first) && (segment->first == first) != (segment->limit == limit));
-    if (segment->first == first) segment_resize(table, segment, limit, segment->limit, pages);
-    else segment_resize(table, segment, segment->first, first, pages);
+    if (segment->first == first) {
+        row_save(segment);
+        segment->frame += segment->fill->frame_step * (uint32_t)layout_pages(first, limit);
+        segment_resize(table, segment, limit, segment->limit, pages);
+    } else {
+        segment_resize(table, segment, segment->first, first, pages);
+    }
     mapped_give(table, first, limit);
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import words
 from project import Failure, TOP, shown
 
-KINDS = ('program', 'program+wx', 'image', 'data')
+KINDS = ('program', 'program+wx', 'driver', 'image', 'data')
 TEXT_LIMIT = 256  # bytes with the NUL: BOOT_TEXT_LIMIT of microkernel/boot.h
 WORD = re.compile(r'[A-Za-z0-9_.,:;+=/@%^-]+')
 

@@ -55,7 +55,7 @@ static void check_module_line(const char *text, size_t size)
     for (struct text_span group; module_line_next_group(&groups, &group); count_groups++) {
         expect_inside(group, &behind, limit);
         if (group.count < 1 || group.count > MODULE_GROUP_BYTES || memchr(group.first, '@', group.count) != nullptr) abort();
-        if (line.kind != MODULE_PROGRAM && line.kind != MODULE_PROGRAM_WX) abort();
+        if (!module_kind_is_started(line.kind)) abort();
     }
     if (count_groups > MODULE_GROUPS) abort();
     expect_inside(line.name, &behind, limit);

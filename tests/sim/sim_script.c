@@ -92,9 +92,13 @@ static uint32_t take_label(struct script *script, const struct process *process)
 static void take_options(struct script *script, uint32_t label, uint64_t word[MESSAGE_WORDS])
 {
     static const uint64_t wishes[] = { MAPPING_POPULATE, MAPPING_LARGE, MAPPING_LARGE | MAPPING_POPULATE, MAPPING_LARGE_ONLY | MAPPING_POPULATE };
-    if (label != PROTOCOL_map && label != PROTOCOL_advise && label != PROTOCOL_populate) return;
+    if (label != PROTOCOL_map && label != PROTOCOL_advise && label != PROTOCOL_populate && label != PROTOCOL_map_contiguous) return;
     uint8_t choice = take(script);
     if (choice < 64) return;
+    if (label == PROTOCOL_map_contiguous) {
+        const uint64_t wish[] = { PAGE_BYTES * (1 + choice % 40), choice & 1, choice & 2 ? 12 + choice % 8 : 0, choice & 4 ? PAGE_BYTES * 64 * choice : 0 };
+        memcpy(word, wish, sizeof(wish));
+    }
     if (label == PROTOCOL_populate) word[2] = choice % 4 == 0;
     if (label == PROTOCOL_advise) word[2] = choice % ADVICES;
     if (label != PROTOCOL_map) return;
@@ -271,7 +275,7 @@ void sim_script_start(uint64_t memory_bytes)
     sim_image_make(&image, &shape);
     struct sim_module modules[] = {
         { "init", image.bytes, image.size_bytes },
-        { "second", image.bytes, image.size_bytes },
+        { "driver:second", image.bytes, image.size_bytes },
         { "third", image.bytes, image.size_bytes },
         { "fourth", image.bytes, image.size_bytes },
         { "image:child", image.bytes, image.size_bytes },

@@ -22,6 +22,26 @@ enum status seam_frame_free(frame_id_t frame)
     return sim_pager_call(CALL_frame_free, argument);
 }
 
+enum status seam_frame_allocate_below(uint32_t order, uint64_t limit, frame_id_t *frame)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { order, limit };
+    enum status status = sim_pager_call(CALL_frame_allocate_below, argument);
+    if (status == STATUS_OK) frame->number = argument[0];
+    return status;
+}
+
+enum status seam_frame_split(frame_id_t frame, uint32_t order)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { frame.number, order };
+    return sim_pager_call(CALL_frame_split, argument);
+}
+
+enum status seam_frame_free_block(frame_id_t frame, uint32_t order)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { frame.number, order };
+    return sim_pager_call(CALL_frame_free, argument);
+}
+
 enum status seam_frame_copy(frame_id_t to, uint32_t to_offset, frame_id_t from, uint32_t from_offset, uint32_t length_bytes)
 {
     uint64_t argument[CALL_ARGUMENTS] = { to.number, to_offset, from.number, from_offset, length_bytes };

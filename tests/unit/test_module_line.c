@@ -21,6 +21,7 @@ Test(module_line, good_lines)
         { "  hello  ", MODULE_PROGRAM, "hello", 0 },
         { "program:hello", MODULE_PROGRAM, "hello", 0 },
         { "program+wx:jit -v", MODULE_PROGRAM_WX, "jit", 1 },
+        { "driver:rtc a b", MODULE_DRIVER, "rtc", 2 },
         { "image:server", MODULE_IMAGE, "server", 0 },
         { "data:words.txt", MODULE_DATA, "words.txt", 0 },
         { "data:usr/share/dict/a_b-c+d", MODULE_DATA, "usr/share/dict/a_b-c+d", 0 },
@@ -169,6 +170,7 @@ Test(module_line, ends_at_the_size)
 Test(module_line, names_of_kinds)
 {
     cr_assert_str_eq(module_kind_name(MODULE_PROGRAM_WX), "program+wx");
+    cr_assert_str_eq(module_kind_name(MODULE_DRIVER), "driver");
     cr_assert_str_eq(module_kind_name(MODULE_DATA), "data");
     cr_assert_str_eq(module_kind_name(MODULE_KINDS), "unknown");
 }

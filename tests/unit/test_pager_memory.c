@@ -9,6 +9,16 @@ static uint64_t pages_of(uint32_t number, enum segment_kind kind)
 
 /* --- brk --- */
 
+/* What is left of a module after its first pages are gone is the rest of the file. */
+Test(pager_memory, module_without_its_first_pages)
+{
+    fixture_start();
+    uint64_t first = fixture_ok(sim_request_text(INIT, PROTOCOL_module_map, 0, "file", 4));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, first, PAGE_BYTES, 0));
+    cr_assert_eq(*(unsigned char *)sim_touch(INIT, first + PAGE_BYTES, FAULT_READ), fixture_file[PAGE_BYTES]);
+    fixture_check();
+}
+
 Test(pager_memory, brk_moves_by_bytes_and_maps_pages_at_once)
 {
     fixture_start();

@@ -392,5 +392,5 @@ Test(pager_options, survives_a_loss_of_the_pager)
         cr_assert_eq(mapped.label, STATUS_OK);
         EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, mapped.word[0], 3 * P, 0));
     }
-    cr_assert_geq(sim_count_lost(), 12);
+    cr_assert_geq(sim_count_lost(), 8);
 }

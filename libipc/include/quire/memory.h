@@ -35,8 +35,8 @@ struct memory_options {
 };
 
 /* The same as memory_map, as the options say. With `populate` and MEMORY_PAGES_LARGE_ONLY STATUS_NO_MEMORY means that not all of it could be had, and
- * nothing is mapped. STATUS_BAD_ALIGNMENT: the alignment. STATUS_BAD_LENGTH: zero, or for MEMORY_PAGES_LARGE_ONLY not whole large pages. STATUS_BAD_ARGUMENT: no such
- * protection, no such pages. STATUS_WRITE_EXECUTE, STATUS_LIMIT, STATUS_NO_MEMORY. */
+ * nothing is mapped. STATUS_BAD_ALIGNMENT: the alignment. STATUS_BAD_LENGTH: zero, or for MEMORY_PAGES_LARGE_ONLY not whole large pages.
+ * STATUS_BAD_ARGUMENT: no such protection, no such pages. STATUS_WRITE_EXECUTE, STATUS_LIMIT, STATUS_NO_MEMORY. */
 enum status memory_map_with(uint64_t size_bytes, uint32_t protection, const struct memory_options *options, uint64_t *address);
 
 /* Brings the pages of a range that are not there yet, in any segment. Those that came stay if it fails. STATUS_NO_MEMORY, STATUS_LIMIT.
@@ -49,8 +49,8 @@ enum status memory_populate(uint64_t address, uint64_t size_bytes);
  * memory_unmap; nothing was changed. */
 enum status memory_advise(uint64_t address, uint64_t size_bytes, enum advice advice);
 
-/* The same as memory_map at `address`, a page in the mmap area. STATUS_EXISTS: something is there, or it is kept for the pager. STATUS_BAD_ADDRESS: outside the mmap
- * area. STATUS_BAD_ALIGNMENT. STATUS_BAD_LENGTH, STATUS_BAD_ARGUMENT, STATUS_WRITE_EXECUTE, STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_map. */
+/* The same as memory_map at `address`, a page in the mmap area. STATUS_EXISTS: something is there, or it is kept for the pager. STATUS_BAD_ADDRESS: outside
+ * the mmap area. STATUS_BAD_ALIGNMENT. STATUS_BAD_LENGTH, STATUS_BAD_ARGUMENT, STATUS_WRITE_EXECUTE, STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_map. */
 enum status memory_map_at(uint64_t address, uint64_t size_bytes, uint32_t protection);
 
 /* Makes memory of the mmap area as memory_map would: zero, with this protection, whatever was there. Its pages stay where they are (up to 2 MiB), so that
