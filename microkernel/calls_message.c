@@ -148,6 +148,7 @@ static enum status resolve_map(const uint64_t *argument, struct thread *faulted)
     uint64_t done;
     frame_t frame = { (uint32_t)argument[2] };
     if (argument[2] > UINT32_MAX) return STATUS_BAD_FRAME;
+    if (argument[2] == FRAME_COPY) return span.count_pages == 1 ? space_copy_page(faulted->space, span.first, (uint32_t)attributes) : STATUS_BAD_LENGTH;
     if (argument[2] != FRAME_FRESH) {
         if (span.count_pages == 1) return space_map_page(faulted->space, span.first, frame, (uint32_t)attributes);
         return space_map(faulted->space, span, frame, (uint32_t)attributes, &done);

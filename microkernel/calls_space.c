@@ -95,6 +95,19 @@ enum status sys_space_move([[maybe_unused]] struct thread *caller, uint64_t argu
     return space_move(from, from_span.first, to, to_span, &argument[0], &argument[1]);
 }
 
+enum status sys_space_share([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct space *from, *to;
+    struct user_span from_span, to_span;
+    uint64_t attributes = argument[5] & ~SHARE_COPY;
+    enum status status = decode_range(argument[0], argument[1], argument[4], &from, &from_span);
+    if (status == STATUS_OK) status = decode_range(argument[2], argument[3], argument[4], &to, &to_span);
+    if (status == STATUS_OK) status = attributes_check(attributes);
+    if (status != STATUS_OK) return status;
+    if ((argument[5] & SHARE_COPY) && (attributes & ATTRIBUTE_WRITE)) return STATUS_BAD_ARGUMENT;
+    return space_share(from, from_span, to, to_span.first, (uint32_t)argument[5], &argument[0], &argument[1]);
+}
+
 enum status sys_space_harvest([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct space *space;

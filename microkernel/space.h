@@ -108,6 +108,17 @@ void space_harvest(struct space *space, struct user_span span, uint64_t *accesse
  * (split), AGAIN. The source span has been checked like to_span. */
 enum status space_move(struct space *from, user_page_t from_page, struct space *to, struct user_span to_span, uint64_t *done, uint64_t *moved);
 
+/* Maps what is mapped in a place of one space at a place of the same length in another too (or in the same, not overlapping: BAD_ARGUMENT), with those of the
+ * attributes that each entry has; holes are skipped. With SHARE_COPY the entries of the source lose WRITE. *shared: pages. ALREADY_MAPPED (where the
+ * source has a
+ * page), NO_MEMORY, TOO_MANY_MAPPINGS, AGAIN. The destination has been checked like the source, the attributes but for SHARE_COPY by attributes_check(). */
+enum status space_share(struct space *from, struct user_span span, struct space *to, user_page_t to_page, uint32_t attributes, uint64_t *done,
+                        uint64_t *shared);
+
+/* Makes a page that is mapped its space's own, with these attributes: its frame stays where no other leaf names its block, else a fresh one takes the content
+ * and the place. For resolve. NOT_MAPPED, NO_MEMORY, TOO_MANY_MAPPINGS (a large leaf is split first). */
+enum status space_copy_page(struct space *space, user_page_t page, uint32_t attributes);
+
 struct translation {
     frame_t frame;       /* of the page asked for, also inside a large leaf */
     uint32_t attributes; /* with ACCESSED and DIRTY, of a device with ATTRIBUTE_CACHE */

@@ -161,7 +161,7 @@ static enum status run_do(struct run *run, const struct move *move, uint64_t *mo
     if (!run_is_free(run)) return STATUS_ALREADY_MAPPED;
     bool is_split = run->from.level > run->level;
     if (!is_split && !run_has_entries(run)) return STATUS_OK;
-    if (is_split && !walk_can_split(&run->from, run->level)) return STATUS_TOO_MANY_MAPPINGS;
+    if (is_split && !walk_can_split(&run->from, run->level, 0)) return STATUS_TOO_MANY_MAPPINGS;
     unsigned count_split = is_split ? run->from.level - run->level : 0;
     struct reserve reserve;
     enum status status = reserve_fill(&reserve, count_split + run->to.level - run->level);

@@ -97,9 +97,9 @@ void walk_grow(struct walk *walk, struct space *space, uint64_t address, unsigne
     }
 }
 
-bool walk_can_split(const struct walk *walk, unsigned level)
+bool walk_can_split(const struct walk *walk, unsigned level, unsigned also)
 {
-    unsigned more = 0;
+    unsigned more = also;
     for (unsigned at = walk->level; at > level; at--) more += pte_entries(at - 1) - 1;
     return more <= (unsigned)FRAME_COUNT_LIMIT - block_row(pte_frame(*walk->entry).number)->count;
 }
@@ -169,7 +169,7 @@ void visit_begin(struct visit *visit, const struct space *space, struct user_spa
 enum status visit_split(struct visit *visit, struct space *space)
 {
     if (visit->level == visit->walk.level) return STATUS_OK;
-    if (!walk_can_split(&visit->walk, visit->level)) return STATUS_TOO_MANY_MAPPINGS;
+    if (!walk_can_split(&visit->walk, visit->level, 0)) return STATUS_TOO_MANY_MAPPINGS;
     struct reserve reserve;
     enum status status = reserve_fill(&reserve, visit->walk.level - visit->level);
     if (status != STATUS_OK) return status;

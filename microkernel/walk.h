@@ -147,8 +147,8 @@ void reserve_empty(struct reserve *reserve);
 
 /* Puts tables of the reserve below the absent entry where the walk stands, and walks down to `level`. */
 void walk_grow(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve);
-/* True when the large leaf where the walk stands can become smaller ones down to `level`, as far as the count of its block goes. */
-bool walk_can_split(const struct walk *walk, unsigned level);
+/* True when the large leaf where the walk stands can become smaller ones down to `level`, as far as the count of its block goes, with `also` leaves besides. */
+bool walk_can_split(const struct walk *walk, unsigned level, unsigned also);
 /* Replaces the large leaf where the walk stands by a table of smaller leaves of the same meaning, down to `level`. */
 void walk_split(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve);
 

@@ -320,6 +320,7 @@ static inline enum status map_page(struct space *space, user_page_t page, uint64
 {
     frame_t fresh;
     if (frame == FRAME_FRESH) return space_fill_page(space, page, attributes, &fresh);
+    if (frame == FRAME_COPY) return space_copy_page(space, page, attributes);
     return space_map_page(space, page, (frame_t){ (uint32_t)frame }, attributes);
 }
 

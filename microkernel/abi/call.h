@@ -38,6 +38,9 @@ enum : uint64_t { UNMAP_KEEP = 0, UNMAP_FREE = 1 };
 /* device_map: flags. DEVICE_SHARED maps pages that the caller has mapped already once more. */
 enum : uint64_t { DEVICE_ALONE = 0, DEVICE_SHARED = 1 };
 
+/* space_share: beside the attributes. A lazy copy is meant: the source's entries lose WRITE too. */
+enum : uint64_t { SHARE_COPY = 256 };
+
 /* thread_create: flags. A thread without THREAD_VECTORS that uses a vector or x87 instruction gets an exception fault. */
 enum : uint64_t { THREAD_PLAIN = 0, THREAD_VECTORS = 1 };
 
@@ -57,8 +60,11 @@ constexpr uint64_t TIME_UNLIMITED = UINT64_MAX;
 constexpr uint64_t FRAME_NONE = 0;
 /* resolve: argument 2, let the kernel take a fresh zeroed frame */
 constexpr uint64_t FRAME_FRESH = 0xffffffff;
+/* resolve: argument 2, the page is there: its frame gets the attributes when nobody else has it mapped, else a copy takes its place. One page. */
+constexpr uint64_t FRAME_COPY = 0xfffffffe;
 
-/* One space_map, space_fill, space_unmap, space_protect call handles at most this many entries and says how far it got. An entry may be a large leaf. */
+/* One space_map, space_fill, space_unmap, space_protect, space_share call handles at most this many entries and says how far it got. An entry may be a
+ * large leaf. */
 constexpr uint64_t STEP_PAGES = 512;
 
 /* Handles. Row index = number % HANDLE_ROWS; the kernel compares the whole number, so the upper bits serve as generation. 0 is no handle. */

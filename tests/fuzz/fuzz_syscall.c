@@ -111,7 +111,8 @@ static uint64_t pick(struct script *script, const char *name, size_t name_length
     if (choice < 24) return script->names[take(script) % NAMES];
     if (is(name, name_length, "space")) return pick_frame(script, FRAME_KIND_SPACE);
     if (is(name, name_length, "thread")) return pick_frame(script, FRAME_KIND_THREAD);
-    if (is(type, type_length, "frame_or_fresh") && choice < 160) return FRAME_FRESH;
+    if (is(type, type_length, "frame_or_fresh") && choice < 160) return choice < 120 ? FRAME_FRESH : FRAME_COPY;
+    if (is(type, type_length, "share_attributes")) return choice % 9 | (choice & 0x80 ? SHARE_COPY : 0);
     if (is(name, name_length, "buffer") && choice < 100) return FRAME_NONE;
     if (is(type, type_length, "frame") || is(type, type_length, "frame_or_fresh")) return pick_frame(script, FRAME_KIND_USER);
     if (is(type, type_length, "endpoint")) return pick_endpoint(script);

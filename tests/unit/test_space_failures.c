@@ -113,6 +113,39 @@ static enum status run_split_protect(struct world *world)
     return space_protect(world->space, span_of(LARGE + 500 * PAGE_BYTES, 12), ATTRIBUTE_READ, &done, &changed);
 }
 
+static struct space *twin; /* of share; made before frames are counted */
+
+static void prepare_two(struct world *world)
+{
+    prepare_large(world);
+    cr_assert_eq(space_create(&twin), STATUS_OK);
+}
+
+/* A filled page, which somebody else shows too: what is written to is copied. */
+static void prepare_shared(struct world *world)
+{
+    frame_t frame;
+    uint64_t done, shared;
+    cr_assert_eq(space_create(&twin), STATUS_OK);
+    cr_assert_eq(space_fill_page(world->space, (user_page_t){ LARGE }, ATTRIBUTE_WRITE, &frame), STATUS_OK);
+    cr_assert_eq(space_share(world->space, span_of(LARGE, 1), twin, (user_page_t){ LARGE }, SHARE_COPY, &done, &shared), STATUS_OK);
+}
+
+static enum status run_share_large(struct world *world)
+{
+    uint64_t done, shared;
+    return space_share(world->space, span_of(LARGE, FORMAT_TABLE_PAGES), twin, (user_page_t){ EDGE }, SHARE_COPY, &done, &shared);
+}
+
+static enum status run_share_split(struct world *world)
+{
+    uint64_t done, shared;
+    return space_share(world->space, span_of(LARGE + 3 * PAGE_BYTES, 9), twin, (user_page_t){ EDGE }, SHARE_COPY, &done, &shared);
+}
+
+static enum status run_copy(struct world *world) { return space_copy_page(world->space, (user_page_t){ LARGE }, ATTRIBUTE_WRITE); }
+static enum status run_copy_split(struct world *world) { return space_copy_page(world->space, (user_page_t){ LARGE + 9 * PAGE_BYTES }, ATTRIBUTE_WRITE); }
+
 static const struct operation operations[] = {
     { "create", prepare_nothing, run_create, 2 },
     { "map over the edge", prepare_nothing, run_map_over_edge, 2 * BELOW_ROOT },
@@ -124,6 +157,10 @@ static const struct operation operations[] = {
     { "map a whole table", prepare_nothing, run_map_whole, BELOW_ROOT },
     { "split to unmap", prepare_large, run_split_unmap, 1 },
     { "split to protect", prepare_large, run_split_protect, 1 },
+    { "share a large leaf", prepare_two, run_share_large, BELOW_ROOT - 1 },
+    { "split to share", prepare_two, run_share_split, 1 + BELOW_ROOT },
+    { "copy", prepare_shared, run_copy, 1 },
+    { "split to copy", prepare_large, run_copy_split, 2 },
 };
 
 /* --- Before and after --- */

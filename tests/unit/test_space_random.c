@@ -281,8 +281,82 @@ static void try_move(const struct target *target)
     model_compare_window(to.s, to.window);
 }
 
+static struct model_page *model_page_of(const struct target *target, uint64_t page)
+{
+    return &model.pages[target->s][target->window][target->page + page];
+}
+
+/* One more, or two, show the same frames: now and then a lazy copy, at another place or at one that is aligned alike. */
+static void try_share(const struct target *target)
+{
+    struct target to = *target;
+    to.s = (unsigned)random_below(MODEL_SPACES);
+    if (random_below(2)) to.window = (unsigned)random_below(MODEL_WINDOWS);
+    if (random_below(2)) to.page = (unsigned)random_below(MODEL_PAGES - to.count + 1);
+    if (to.page + to.count > MODEL_PAGES) return;
+    to.span = (struct user_span){ { model_address(to.window, to.page) }, to.count };
+    uint32_t asked = random_attributes(), copy = random_below(2) && !(asked & ATTRIBUTE_WRITE) ? SHARE_COPY : 0;
+    uint64_t from_first = target->span.first.address, to_first = to.span.first.address, bytes = target->count * PAGE_BYTES;
+    bool is_overlap = target->s == to.s && from_first < to_first + bytes && to_first < from_first + bytes;
+    for (uint64_t done = 0; done < target->count;) {
+        uint64_t done_now = 0, shared = 0, expected = 0, left = target->count - done;
+        enum status status = space_share(model.spaces[target->s], span_from(target, done), model.spaces[to.s],
+                                         (user_page_t){ to_first + done * PAGE_BYTES }, asked | copy, &done_now, &shared);
+        if (is_overlap && done == 0) cr_assert_eq(status, STATUS_BAD_ARGUMENT);
+        if (status == STATUS_BAD_ARGUMENT) return; /* what is left overlaps no more or less than before */
+        if (status == STATUS_ALREADY_MAPPED) {
+            bool is_free = true;
+            for (uint64_t i = done; i < target->count; i++) is_free &= model_page_of(target, i)->frame == 0 || model_page_of(&to, i)->frame == 0;
+            cr_assert(!is_free, "refused without a reason");
+            return;
+        }
+        cr_assert_eq(status, done_now == left ? STATUS_OK : STATUS_AGAIN, "share: %s", status_name(status));
+        cr_assert(done_now > 0 && done_now <= left);
+        learn_breaks(target, done, done_now);
+        for (uint64_t i = done; i < done + done_now; i++) {
+            struct model_page *from = model_page_of(target, i);
+            if (from->frame == 0) continue;
+            expected++;
+            cr_assert_eq(model_page_of(&to, i)->frame, 0);
+            model_set(to.s, to.window, to.page + (unsigned)i, from->frame, from->attributes & asked);
+            if (copy && (from->attributes & ATTRIBUTE_WRITE)) from->attributes &= ATTRIBUTE_EXECUTE;
+        }
+        cr_assert_eq(shared, expected);
+        done += done_now;
+    }
+    model_compare_window(to.s, to.window);
+}
+
+/* Frames that other leaves name are copied, content and all; the others stay. */
+static void try_copy(const struct target *target)
+{
+    for (unsigned i = 0; i < target->count && i < 20; i++) {
+        struct model_page *page = model_page_of(target, i);
+        uint32_t attributes = random_attributes(), old = page->frame;
+        const struct frame_info *info = frame_find((frame_t){ old });
+        user_page_t at = { target->span.first.address + i * PAGE_BYTES };
+        struct host_translation found;
+        bool is_large = host_walk(model.spaces[target->s]->root, at.address, &found) && found.level != 0;
+        bool is_own = old != 0 && info->count == 1 && (!is_large || (info->flags & FRAME_FILLED));
+        enum status status = space_copy_page(model.spaces[target->s], at, attributes);
+        cr_assert_eq(status, old == 0 ? STATUS_NOT_MAPPED : STATUS_OK, "%s", status_name(status));
+        if (old == 0) continue;
+        model_learn_breaks(old);
+        cr_assert(host_walk(model.spaces[target->s]->root, at.address, &found) && found.level == 0);
+        page->attributes = attributes;
+        cr_assert_eq(found.frame.number == old, is_own);
+        if (is_own) continue;
+        cr_assert(!model.is_user[found.frame.number]);
+        cr_assert_eq(memcmp(arch_frame_pointer(found.frame), arch_frame_pointer((frame_t){ old }), PAGE_BYTES), 0);
+        model.counts[old]--;
+        model.is_user[found.frame.number] = true;
+        model.blocks[found.frame.number] = found.frame.number;
+        model_set(target->s, target->window, target->page + i, found.frame.number, attributes);
+    }
+}
+
 static void (*const operations[])(const struct target *) = {
-    try_map, try_fill, try_page, try_query, try_unmap, try_unmap, try_protect, try_large, try_move, try_move,
+    try_map, try_fill, try_page, try_query, try_unmap, try_unmap, try_protect, try_large, try_move, try_move, try_share, try_share, try_copy,
 };
 
 static void run_seed(uint64_t seed)
@@ -337,7 +411,7 @@ static unsigned run_deaf(uint64_t seed, void (*take)(const struct target *))
 /* A kernel that forgets to invalidate is seen (I11), whatever it was that took something away. */
 Test(space_random, a_forgotten_invalidation_is_seen)
 {
-    static void (*const taking[])(const struct target *) = { try_unmap, try_protect, try_move };
+    static void (*const taking[])(const struct target *) = { try_unmap, try_protect, try_move, try_copy };
     for (unsigned kind = 0; kind < sizeof taking / sizeof taking[0]; kind++) {
         unsigned seen = 0;
         for (unsigned round = 0; round < 10; round++) seen += run_deaf(100 * (kind + 1) + round, taking[kind]);

@@ -102,7 +102,31 @@ static void do_move(unsigned from)
     }
 }
 
-constexpr unsigned OPERATIONS = 10; /* in each space */
+/* What the other space has not yet becomes its too, lazily. Both have the same places, so a step ends where it has something. */
+static void do_share(unsigned from)
+{
+    unsigned to = 1 - from;
+    for (unsigned at = 0; at < PAGES;) {
+        uint64_t done = 0, shared = 0, expected = 0;
+        enum status status = space_share(spaces[from], span_of(address_of(at), PAGES - at), spaces[to], page_of(address_of(at)), SHARE_COPY, &done, &shared);
+        if (status == STATUS_ALREADY_MAPPED) {
+            bool is_free = true;
+            for (unsigned page = at; page < PAGES; page++) is_free &= model[from][page].frame == 0 || model[to][page].frame == 0;
+            cr_assert(!is_free);
+            return;
+        }
+        cr_assert_eq(status, at + done == PAGES ? STATUS_OK : STATUS_AGAIN);
+        for (uint64_t i = 0; i < done; i++, at++) {
+            if (model[from][at].frame == 0) continue;
+            expected++;
+            model[from][at].attributes = ATTRIBUTE_READ;
+            model[to][at] = model[from][at];
+        }
+        cr_assert_eq(shared, expected);
+    }
+}
+
+constexpr unsigned OPERATIONS = 11; /* in each space */
 
 static void operate(unsigned choice)
 {
@@ -114,6 +138,7 @@ static void operate(unsigned choice)
     case 6: do_unmap(s, 0, PAGES); break;
     case 7: do_protect(s, ATTRIBUTE_READ); break;
     case 8: do_protect(s, ATTRIBUTE_WRITE); break;
+    case 9: do_share(s); break;
     default: do_move(s); break;
     }
 }

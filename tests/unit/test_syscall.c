@@ -143,10 +143,17 @@ Test(syscall, hostile_moves_and_harvests, .timeout = 120)
         refused(ranges[i].status, CALL_space_harvest, (uint64_t[CALL_ARGUMENTS]){ at, ranges[i].address, ranges[i].count });
         refused(ranges[i].status, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at, ranges[i].address, other, good, ranges[i].count });
         refused(ranges[i].status, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at, good, other, ranges[i].address, ranges[i].count });
+        refused(ranges[i].status, CALL_space_share, (uint64_t[CALL_ARGUMENTS]){ at, ranges[i].address, other, good, ranges[i].count });
+        refused(ranges[i].status, CALL_space_share, (uint64_t[CALL_ARGUMENTS]){ at, good, other, ranges[i].address, ranges[i].count });
     }
     refused(STATUS_BAD_LENGTH, CALL_space_harvest, (uint64_t[CALL_ARGUMENTS]){ at, good, 65 });
     refused(STATUS_BAD_LENGTH, CALL_space_harvest, (uint64_t[CALL_ARGUMENTS]){ at, good, 1 << 20 });
     refused(STATUS_BAD_ARGUMENT, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at, good, at, good + PAGE_BYTES, 2 });
+    refused(STATUS_BAD_ARGUMENT, CALL_space_share, (uint64_t[CALL_ARGUMENTS]){ at, good, at, good + PAGE_BYTES, 2 });
+    refused(STATUS_BAD_ARGUMENT, CALL_space_share, (uint64_t[CALL_ARGUMENTS]){ at, good, other, good, 1, SHARE_COPY | ATTRIBUTE_WRITE });
+    refused(STATUS_BAD_ARGUMENT, CALL_space_share, (uint64_t[CALL_ARGUMENTS]){ at, good, other, good, 1, 512 });
+    refused(STATUS_BAD_ARGUMENT, CALL_space_share, (uint64_t[CALL_ARGUMENTS]){ at, good, other, good, 1, ATTRIBUTE_UNCACHED });
+    refused(STATUS_WRITE_EXECUTE, CALL_space_share, (uint64_t[CALL_ARGUMENTS]){ at, good, other, good, 1, ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE });
     uint64_t limit = frame_count_table(), others = 0;
     world_check_each = 1000;
     for (uint64_t name = 0; name < limit + 3; name++) {
@@ -156,6 +163,8 @@ Test(syscall, hostile_moves_and_harvests, .timeout = 120)
         refused(STATUS_BAD_OBJECT, CALL_space_harvest, (uint64_t[CALL_ARGUMENTS]){ name, good, 1 });
         refused(STATUS_BAD_OBJECT, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ name, good, at, good, 1 });
         refused(STATUS_BAD_OBJECT, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at, good, name, good, 1 });
+        refused(STATUS_BAD_OBJECT, CALL_space_share, (uint64_t[CALL_ARGUMENTS]){ name, good, at, good, 1 });
+        refused(STATUS_BAD_OBJECT, CALL_space_share, (uint64_t[CALL_ARGUMENTS]){ at, good, name, good, 1 });
     }
     cr_assert_gt(others, 64);
     static const uint64_t wild[] = { UINT32_MAX, (uint64_t)1 << 32, (uint64_t)1 << 63, UINT64_MAX };

@@ -70,6 +70,17 @@ static inline enum status call_with_6(enum call_number call_number, uint64_t *a,
     return (enum status)number;
 }
 
+/* Six arguments, two results. */
+static inline enum status call_with_6_for_2(enum call_number call_number, uint64_t *a, uint64_t *b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+    uint64_t number = call_number;
+    register uint64_t fourth __asm__("r14") = d;
+    register uint64_t fifth __asm__("r8") = e;
+    register uint64_t sixth __asm__("r9") = f;
+    __asm__ volatile("syscall" : "+a"(number), "+D"(*a), "+S"(*b), "+d"(c), "+r"(fourth), "+r"(fifth), "+r"(sixth) : : "rcx", "r11", "r10", "rbx", "memory");
+    return (enum status)number;
+}
+
 static inline bool status_has_results(enum status status) { return status == STATUS_OK || status == STATUS_AGAIN; }
 
 /* --- Frames --- */
@@ -190,6 +201,16 @@ static inline enum status kernel_space_move(uint64_t from, uint64_t from_address
     enum status status = call_with_5_for_2(CALL_space_move, &from, &from_address, to, to_address, count_pages);
     if (status_has_results(status))
         *done_pages = from, *moved_pages = from_address;
+    return status;
+}
+
+/* `attributes`: with SHARE_COPY or without. */
+static inline enum status kernel_space_share(uint64_t from, uint64_t from_address, uint64_t to, uint64_t to_address, uint64_t count_pages,
+                                             uint64_t attributes, uint64_t *done_pages, uint64_t *shared_pages)
+{
+    enum status status = call_with_6_for_2(CALL_space_share, &from, &from_address, to, to_address, count_pages, attributes);
+    if (status_has_results(status))
+        *done_pages = from, *shared_pages = from_address;
     return status;
 }
 

@@ -34,6 +34,8 @@ void case_hostile_ranges(void)
         expect_refused(status, CALL_space_harvest, space, address, pages);
         expect_refused(status, CALL_space_move, space, address, space, KIT_FREE, pages);
         expect_refused(status, CALL_space_move, space, KIT_FREE, space, address, pages);
+        expect_refused(status, CALL_space_share, space, address, space, KIT_FREE, pages, 0);
+        expect_refused(status, CALL_space_share, space, KIT_FREE, space, address, pages, SHARE_COPY);
     }
     kit_must(kernel_frame_free(frame, 0), "frame_free");
 }
@@ -47,11 +49,16 @@ void case_hostile_moves(void)
     expect_refused(STATUS_BAD_ARGUMENT, CALL_space_move, space, KIT_FREE, space, KIT_FREE, 1);
     expect_refused(STATUS_BAD_ARGUMENT, CALL_space_move, space, KIT_FREE, space, KIT_FREE + PAGE_BYTES, 2);
     expect_refused(STATUS_BAD_ARGUMENT, CALL_space_move, space, KIT_FREE + 511 * PAGE_BYTES, space, KIT_FREE, 512);
+    expect_refused(STATUS_BAD_ARGUMENT, CALL_space_share, space, KIT_FREE, space, KIT_FREE + PAGE_BYTES, 2, 0);
+    expect_refused(STATUS_BAD_ARGUMENT, CALL_space_share, space, KIT_FREE, other, KIT_FREE, 2, SHARE_COPY | ATTRIBUTE_WRITE);
+    expect_refused(STATUS_BAD_ARGUMENT, CALL_space_share, space, KIT_FREE, other, KIT_FREE, 2, SHARE_COPY << 1);
+    expect_refused(STATUS_WRITE_EXECUTE, CALL_space_share, space, KIT_FREE, other, KIT_FREE, 2, ATTRIBUTE_WRITE | ATTRIBUTE_EXECUTE);
     kit_must(kernel_frame_allocate(0, &frame), "frame_allocate");
     kit_must(kernel_space_map(space, KIT_FREE, frame, 1, ATTRIBUTE_WRITE, &done), "space_map");
     kit_must(kernel_space_map(other, KIT_FREE + 511 * PAGE_BYTES, frame, 1, ATTRIBUTE_WRITE, &done), "space_map");
     expect_refused(STATUS_ALREADY_MAPPED, CALL_space_move, space, KIT_FREE, other, KIT_FREE + 511 * PAGE_BYTES, 1);
     expect_refused(STATUS_ALREADY_MAPPED, CALL_space_move, space, KIT_FREE, other, KIT_FREE, 512);
+    expect_refused(STATUS_ALREADY_MAPPED, CALL_space_share, space, KIT_FREE, other, KIT_FREE + 511 * PAGE_BYTES, 1, 0);
     uint64_t found, page_bytes, unmapped, freed;
     uint32_t attributes;
     kit_must(kernel_space_query(space, KIT_FREE, &found, &attributes, &page_bytes), "space_query");
@@ -69,6 +76,8 @@ void case_hostile_frames_as_spaces(void)
         expect_refused(STATUS_BAD_OBJECT, CALL_space_harvest, frame, KIT_FREE, 1);
         expect_refused(STATUS_BAD_OBJECT, CALL_space_move, frame, KIT_FREE, space, KIT_FREE + PAGE_BYTES, 1);
         expect_refused(STATUS_BAD_OBJECT, CALL_space_move, space, KIT_FREE, frame, KIT_FREE, 1);
+        expect_refused(STATUS_BAD_OBJECT, CALL_space_share, space, KIT_FREE, frame, KIT_FREE, 1, 0);
+        expect_refused(STATUS_BAD_OBJECT, CALL_space_share, frame, KIT_FREE, space, KIT_FREE + PAGE_BYTES, 1, 0);
     }
 }
 

@@ -154,6 +154,59 @@ void case_memory_resolve(void)
     worker_end(&worker);
 }
 
+static uint64_t frame_at(uint64_t space, uint64_t address)
+{
+    uint64_t frame = 0, page_bytes;
+    uint32_t attributes;
+    expect_status(kernel_space_query(space, address, &frame, &attributes, &page_bytes), STATUS_OK);
+    return frame;
+}
+
+/* Two spaces see the same pages, lazily copied: a write in one of them is one fault and one kernel entry of the pager, and the other's page stays as it
+ * is. Who is
+ * left alone with a frame gets it without a copy. Shared for good, both see what either writes. */
+void case_memory_copy(void)
+{
+    struct worker worker = worker_make(BADGE, PRIORITY_FIRST, THREAD_PLAIN);
+    uint64_t other = worker_space(BADGE + 1), done, shared, unmapped, freed, free;
+    struct message message;
+    kit_must(kernel_space_fill(other, FAR, 3, ATTRIBUTE_WRITE, &done), "space_fill");
+    kit_must(kernel_space_share(other, FAR, kit_info->space, FAR, 3, ATTRIBUTE_WRITE, &done, &shared), "space_share");
+    expect_equal(shared, 3);
+    volatile uint8_t *bytes = (volatile uint8_t *)FAR;
+    for (unsigned page = 0; page < 3; page++) bytes[page * PAGE_BYTES] = bytes[page * PAGE_BYTES + 9] = 7;
+    kit_must(kernel_space_unmap(kit_info->space, FAR, 1, UNMAP_FREE, &done, &unmapped, &freed), "space_unmap");
+    kit_must(kernel_space_share(other, FAR, worker.space, FAR, 3, SHARE_COPY, &done, &shared), "space_share");
+    uint64_t frame = frame_at(other, FAR);
+    expect_equal(frame_at(worker.space, FAR), frame);
+    free = case_count_free();
+    worker_start(&worker, touch, FAR);
+    worker_take(&message);
+    expect_equal(message.word[0] & 0xff, FAULT_WRITE | FAULT_PRESENT);
+    expect_status(worker_resolve(message.token, FAR | ATTRIBUTE_WRITE, FRAME_COPY, 2), STATUS_BAD_LENGTH);
+    memory_take(0);
+    expect_status(worker_resolve(message.token, FAR | ATTRIBUTE_WRITE, FRAME_COPY, 1), STATUS_NO_MEMORY);
+    memory_give_back(0);
+    expect_status(worker_resolve(message.token, FAR + 3 * PAGE_BYTES, FRAME_COPY, 1), STATUS_NOT_MAPPED);
+    expect_status(worker_resolve(message.token, FAR | ATTRIBUTE_WRITE, FRAME_COPY, 1), STATUS_OK);
+    worker_take_done(&worker);
+    expect_equal(case_count_free(), free - 1);
+    expect_equal(frame_at(other, FAR), frame);
+    expect(frame_at(worker.space, FAR) != frame);
+    kit_must(kernel_space_share(worker.space, FAR, kit_info->space, FAR, 1, 0, &done, &shared), "space_share");
+    expect(bytes[0] == 1 && bytes[9] == 7 && bytes[PAGE_BYTES] == 7);
+    worker_space_end(other);
+    frame = frame_at(worker.space, FAR + 2 * PAGE_BYTES);
+    kit_must(kernel_space_unmap(kit_info->space, FAR, 3, UNMAP_FREE, &done, &unmapped, &freed), "space_unmap");
+    expect_equal(freed, 0);
+    worker_restart(&worker, touch, FAR + 2 * PAGE_BYTES);
+    worker_take(&message);
+    expect_status(worker_resolve(message.token, (FAR + 2 * PAGE_BYTES) | ATTRIBUTE_WRITE, FRAME_COPY, 1), STATUS_OK);
+    worker_take_done(&worker);
+    expect_equal(frame_at(worker.space, FAR + 2 * PAGE_BYTES), frame);
+    worker_end(&worker);
+}
+
 /* What needs no memory goes on without it: messages, faults, ends. */
 void case_memory_without(void)
 {

@@ -106,6 +106,9 @@ static bool is_harmless(const struct registers *call)
     case CALL_space_harvest: return true;
     case CALL_space_move:
         return (!space_is_own(argument[0]) || argument[1] >= KIT_FREE) && (!space_is_own(argument[2]) || argument[3] >= KIT_FREE);
+    case CALL_space_share: /* what this program itself writes to keeps WRITE */
+        return (!space_is_own(argument[0]) || (argument[1] >= KIT_FREE && !(argument[5] & SHARE_COPY)))
+               && (!space_is_own(argument[2]) || argument[3] >= KIT_FREE);
     case CALL_space_unmap:
         if (space_is_own(argument[0]) && argument[1] < KIT_FREE) return false;
         return argument[3] != UNMAP_KEEP || remember_kept(argument[0], argument[1], argument[2]);

@@ -86,12 +86,13 @@ static uint64_t argument_of(struct pool *pool, const char *name, size_t name_len
     if (text_is(name, name_length, "thread")) return name_pick(pool, &pool->threads);
     if (text_is(name, name_length, "buffer") && below(pool, 2) == 0) return FRAME_NONE;
     if (text_is(type, type_length, "frame")) return frame_pick(pool);
-    if (text_is(type, type_length, "frame_or_fresh")) return below(pool, 2) == 0 ? FRAME_FRESH : frame_pick(pool);
+    if (text_is(type, type_length, "frame_or_fresh")) return below(pool, 2) == 0 ? FRAME_FRESH - below(pool, 2) : frame_pick(pool);
     if (text_is(type, type_length, "endpoint")) return name_pick(pool, &pool->endpoints);
     if (text_is(type, type_length, "token")) return name_pick(pool, &pool->tokens);
     if (text_is(type, type_length, "handle")) return name_pick(pool, &pool->handles);
     if (text_is(type, type_length, "user")) return random_address(pool);
     if (text_is(type, type_length, "attributes")) return below(pool, 17);
+    if (text_is(type, type_length, "share_attributes")) return below(pool, 9) | (below(pool, 2) == 0 ? SHARE_COPY : 0);
     if (text_is(type, type_length, "device_frame")) return 0xc0 + below(pool, 64); /* the firmware's chip below 1 MiB */
     if (text_is(type, type_length, "device_attributes")) return below(pool, 33);
     if (text_is(type, type_length, "page_and_attributes")) return (random_address(pool) & ~(PAGE_BYTES - 1)) | below(pool, 17);
