@@ -125,7 +125,7 @@ static void fault_resolve_traced(struct pager *pager, struct process *process, c
     }
     status = seam_space_query(process->space, page, &frame);
     assert(status == STATUS_OK);
-    report_resolved(view, frame.number, answer->count_pages);
+    report_resolved(view, "map", frame.number, answer->count_pages);
     action_reply(action, view->message->token, FAULT_RETRY);
 }
 
@@ -160,6 +160,24 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
     if (pager->trace & TRACE_FAULTS) fault_resolve_traced(pager, process, view, &answer, action);
 }
 
+/* A write to a page that others may have too. It is charged already: so it comes whatever the family has left. */
+static void fault_copy(struct pager *pager, struct process *process, const struct fault_view *view, struct pager_action *action)
+{
+    uint64_t page = layout_page_down(view->message->word[1]);
+    struct fault_answer answer = { page | view->segment->attributes, FRAME_COPY, 1 };
+    if (pager->trace & TRACE_FAULTS) {
+        frame_id_t frame = { 0 };
+        enum status status = seam_space_query(process->space, page, &frame);
+        (void)status; /* when it is not there any more, the kernel will say so */
+        report_resolved(view, "copy", frame.number, 1);
+    }
+    process->fault_repeats_kept = process->fault_repeats;
+    process->fault_repeats = 0;
+    pager->count_faults++;
+    pager->count_resolving = 0;
+    action_resolve(action, view->message->token, &answer);
+}
+
 static void fault_page(struct pager *pager, struct process *process, const struct pager_message *message, bool is_alone, struct pager_action *action)
 {
     uint64_t address = message->word[1];
@@ -172,6 +190,8 @@ static void fault_page(struct pager *pager, struct process *process, const struc
         fault_end(pager, process, &view, PROCESS_PROTECTION);
     } else if (segment->fill->set == nullptr && !(message->word[0] & FAULT_PRESENT)) {
         fault_resolve(pager, process, &view, segment, is_alone, action);
+    } else if (segment->is_copied && (message->word[0] & FAULT_WRITE) && (message->word[0] & FAULT_PRESENT)) {
+        fault_copy(pager, process, &view, action);
     } else if (fault_is_loop(process, address)) {
         fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
     } else {
@@ -197,7 +217,7 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     segment->run = 0;
     if (status == STATUS_STALE) return; /* the thread has gone on: its fault was resolved by a pager that is lost */
     if (count > 1) fault_page(pager, process, message, true, action); /* some of them are there already, or there is not so much memory: this page alone */
-    else if (status != STATUS_ALREADY_MAPPED) fault_end(pager, process, &view, PROCESS_OUT_OF_MEMORY);
+    else if (status != STATUS_ALREADY_MAPPED && status != STATUS_NOT_MAPPED) fault_end(pager, process, &view, PROCESS_OUT_OF_MEMORY);
     else if (fault_is_loop(process, address)) fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
     else action_reply(action, message->token, FAULT_RETRY);
 }

@@ -8,6 +8,7 @@
  *   fill_module        the frames of a module themselves, read-only: each page when it is touched (fill_module.c)
  *   fill_contiguous    frames side by side that the pager took for it: at once (fill_contiguous.c)
  *   fill_frame         one frame that the pager made: at once (fill_frame.c)
+ *   fill_shared        other processes' frames: all at once, when they are shared; zeroes where they were given back (fill_shared.c)
  *
  * `set` brings all pages of [first, limit), which lies in the segment and has none; on any status but OK it has changed nothing. nullptr: pages come when
  * they are touched, from the segment's `frame`: FRAME_FRESH with a step of 0, or consecutive frames with a step of 1. Pages of fills with `set` are always
@@ -35,6 +36,8 @@ struct fill {
     uint8_t protections;      /* mask of PROTECTION_... that such pages may have */
     bool is_pinned;           /* pages keep their frames as long as the memory is there: discard and map_over are refused */
     bool is_large;            /* a fault brings all that one lowest page table would map, where the segment has it */
+    bool is_shared;           /* who writes is seen by others, also by a duplicate of the process */
+    bool is_each_ones;        /* a duplicate of the process gets one of its own, with nothing of this one in it */
 };
 
 extern const struct fill fill_image;
@@ -45,6 +48,7 @@ extern const struct fill fill_large;
 extern const struct fill fill_module;
 extern const struct fill fill_contiguous;
 extern const struct fill fill_frame;
+extern const struct fill fill_shared[4]; /* by the protections that it may have */
 
 /* A `set` that maps frames side by side from the segment's `frame` on. */
 enum status fill_set_frames(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, const struct fill_source *source);

@@ -95,6 +95,32 @@ uint32_t holding_derive(struct pager *pager, struct process *process, uint32_t s
     return holding_insert(pager, process, slot, holding, from);
 }
 
+/* Whether a duplicate gets one derived from this. */
+static bool row_is_inherited(const struct pager *pager, const struct holding *row, const struct process *to)
+{
+    if (row->kind == HOLDING_NOTHING || !(row->rights & RIGHT_PASS)) return false;
+    const struct process *named = holding_process(pager, row);
+    return named == nullptr || holding_is_allowed(to, named);
+}
+
+enum status holding_duplicate(struct pager *pager, const struct process *from, struct process *to)
+{
+    struct holding_table *table = &to->holdings;
+    for (; table->capacity < from->holdings.capacity; table->capacity += PAGE_BYTES / sizeof(struct holding)) {
+        enum status status = slot_page_take(&to->slot, table->rows + table->capacity);
+        if (status != STATUS_OK) return status;
+    }
+    for (uint32_t slot = HOLDING_FIRST; slot < table->capacity; slot++) {
+        struct holding *row = &from->holdings.rows[slot];
+        bool is_inherited = row_is_inherited(pager, row, to);
+        if (is_inherited && row->depth == HOLDING_DEPTH_MOST) return STATUS_LIMIT;
+        table->rows[slot].generation = row->generation - is_inherited;
+        struct holding_terms terms = { .rights = row->rights & ~(uint32_t)RIGHT_RECEIVE };
+        if (is_inherited) holding_derive(pager, to, slot, holding_place(from, row), terms);
+    }
+    return STATUS_OK;
+}
+
 enum status holding_find(const struct process *process, uint64_t handle, struct holding **holding)
 {
     uint64_t slot = handle % HOLDING_LIMIT;

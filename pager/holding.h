@@ -74,6 +74,9 @@ struct holding_terms {
     uint64_t badge;
 };
 uint32_t holding_derive(struct pager *pager, struct process *process, uint32_t slot, struct holding_place from, struct holding_terms terms);
+/* Gives a process that has none yet the handles of another one that may be passed on, under the same numbers: derived from them, with their rights but RECEIVE.
+ * The numbers of the others mean nothing there and are not used again. NO_MEMORY; LIMIT (of a depth). What was inserted is closed by who undoes the process. */
+enum status holding_duplicate(struct pager *pager, const struct process *from, struct process *to);
 /* What a handle means: BAD_HANDLE (nothing), STALE (it meant something once). */
 enum status holding_find(const struct process *process, uint64_t handle, struct holding **holding);
 /* The process that a handle leads to: of a service the owner, of a process itself, running or ended; nullptr: of a group or a family. */

@@ -44,6 +44,13 @@ enum status seam_space_protect(space_id_t space, uint64_t address, uint64_t coun
                                uint64_t *changed_pages);
 /* *done_pages: of the range, holes included. */
 enum status seam_space_move(space_id_t from, uint64_t from_address, space_id_t to, uint64_t to_address, uint64_t count_pages, uint64_t *done_pages);
+/* Maps what is mapped in a range at another place too. `attributes`: the most that it has there, with SHARE_COPY for a lazy copy. */
+struct seam_shared {
+    uint64_t done_pages;
+    uint64_t shared_pages;
+};
+enum status seam_space_share(space_id_t from, uint64_t from_address, space_id_t to, uint64_t to_address, uint64_t count_pages, uint64_t attributes,
+                             struct seam_shared *shared);
 enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame);
 /* The size of the page at an address. */
 enum status seam_space_page_bytes(space_id_t space, uint64_t address, uint64_t *page_bytes);

@@ -82,6 +82,12 @@ enum status seam_space_move(space_id_t from, uint64_t from_address, space_id_t t
     return kernel_space_move(from.number, from_address, to.number, to_address, count_pages, done_pages, &moved_pages);
 }
 
+enum status seam_space_share(space_id_t from, uint64_t from_address, space_id_t to, uint64_t to_address, uint64_t count_pages, uint64_t attributes,
+                             struct seam_shared *shared)
+{
+    return kernel_space_share(from.number, from_address, to.number, to_address, count_pages, attributes, &shared->done_pages, &shared->shared_pages);
+}
+
 enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame)
 {
     uint32_t attributes;

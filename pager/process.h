@@ -119,6 +119,9 @@ constexpr uint32_t START_TEXT_BYTES = MESSAGE_BUFFER_BYTES - sizeof(struct start
 /* Starts a module's image as a process of a family, in a group. `text`: its name and arguments, each with its NUL. Every status leaves all as it was. */
 enum status process_create(struct pager *pager, struct family *family, uint32_t group, const struct module *module, const char *text,
                            uint32_t text_bytes, struct process **process);
+/* Makes a process from another one, which waits for its answer: the same memory, lazily copied, the same groups, the handles that may be passed on
+ * (holding_duplicate). Its thread begins at an instruction with a stack pointer. BAD_ADDRESS (one of these), NO_MEMORY, LIMIT: all is as it was. */
+enum status process_duplicate(struct pager *pager, struct process *parent, uint64_t instruction, uint64_t stack, struct process **process);
 /* Says in the log that a process has been started, where that is told. */
 void process_tell_start(const struct pager *pager, const struct process *process);
 /* Ends a process: everything it had is given back, who waited for it is answered, others go on. */

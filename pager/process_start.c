@@ -46,9 +46,8 @@ static enum status start_read_image(struct pager *pager, const struct module *mo
     return status;
 }
 
-/* Adds a segment of a kind with the usual protection of the kind. */
-static enum status start_add(struct process *process, enum segment_kind kind, const struct fill *fill, uint64_t first, uint64_t limit,
-                             const struct fill_source *source)
+enum status process_add_segment(struct process *process, enum segment_kind kind, const struct fill *fill, uint64_t first, uint64_t limit,
+                                const struct fill_source *source)
 {
     struct segment segment = { .first = first, .limit = limit, .fill = fill, .frame = FRAME_FRESH, .kind = kind };
     segment.protection = segment_rules_of(kind)->protection;
@@ -75,7 +74,7 @@ static enum status start_add_image(struct process *process, const struct module 
         struct fill_source source = { first_frame, part->file_bytes };
         uint64_t limit = part->address + (image_segment_pages(part) << PAGE_SHIFT);
         const struct fill *fill = module->is_shared[part->kind] ? &fill_image_shared : segment_rules_of(kinds[part->kind])->fill;
-        enum status status = start_add(process, kinds[part->kind], fill, part->address, limit, &source);
+        enum status status = process_add_segment(process, kinds[part->kind], fill, part->address, limit, &source);
         if (status != STATUS_OK) return status;
     }
     process->break_first = process->break_address = image->image_limit;
@@ -99,12 +98,18 @@ static enum status start_add_buffer(const struct pager *pager, struct process *p
     if (status == STATUS_OK) status = seam_frame_copy(*buffer, 0, pager->buffer_frame, 0, (uint32_t)sizeof(*info) + text_bytes);
     struct fill_source source = { .first_frame = *buffer };
     const struct fill *fill = segment_rules_of(SEGMENT_BUFFER)->fill;
-    if (status == STATUS_OK) status = start_add(process, SEGMENT_BUFFER, fill, LAYOUT_BUFFER_FIRST, LAYOUT_BUFFER_FIRST + PAGE_BYTES, &source);
+    if (status == STATUS_OK) status = process_add_segment(process, SEGMENT_BUFFER, fill, LAYOUT_BUFFER_FIRST, LAYOUT_BUFFER_FIRST + PAGE_BYTES, &source);
     if (status == STATUS_OK) return STATUS_OK;
     enum status undone = seam_frame_free(*buffer);
     assert(undone == STATUS_OK);
     (void)undone;
     return status;
+}
+
+enum status process_add_thread(const struct pager *pager, struct process *process, frame_id_t buffer)
+{
+    enum status status = seam_thread_create(process->space, PROCESS_THREAD, buffer, PRIORITY_PROGRAM, THREAD_VECTORS, &process->thread);
+    return status == STATUS_OK ? seam_handle_map(process->space, HANDLE_PAGER, pager->endpoint, RIGHT_CALL, process_badge(process)) : status;
 }
 
 static enum status start_build(const struct pager *pager, struct process *process, const struct module *module, const char *text,
@@ -113,15 +118,22 @@ static enum status start_build(const struct pager *pager, struct process *proces
     enum status status = seam_space_create(pager->endpoint, process_badge(process), &process->space);
     if (status == STATUS_OK) status = start_add_image(process, module);
     const struct fill *fill = segment_rules_of(SEGMENT_STACK)->fill;
-    if (status == STATUS_OK) status = start_add(process, SEGMENT_STACK, fill, LAYOUT_STACK_TOP - pager->stack_bytes, LAYOUT_STACK_TOP, nullptr);
+    if (status == STATUS_OK) status = process_add_segment(process, SEGMENT_STACK, fill, LAYOUT_STACK_TOP - pager->stack_bytes, LAYOUT_STACK_TOP, nullptr);
     frame_id_t buffer;
     if (status == STATUS_OK) status = start_add_buffer(pager, process, text, text_bytes, &buffer);
-    if (status == STATUS_OK)
-        status = seam_thread_create(process->space, PROCESS_THREAD, buffer, PRIORITY_PROGRAM, THREAD_VECTORS, &process->thread);
-    if (status == STATUS_OK) status = seam_handle_map(process->space, HANDLE_PAGER, pager->endpoint, RIGHT_CALL, process_badge(process));
+    if (status == STATUS_OK) status = process_add_thread(pager, process, buffer);
     /* An entry point is a function that nobody called: a return address is on its stack, here the zero of a fresh page. */
     if (status == STATUS_OK) status = seam_thread_start(process->thread, module->image.entry, LAYOUT_STACK_TOP - sizeof(uint64_t), LAYOUT_BUFFER_FIRST);
     return status;
+}
+
+void process_admit(struct pager *pager, struct process *process)
+{
+    process->state = PROCESS_RUNNING;
+    process->badge = process_badge(process);
+    ledger_admit(process);
+    pager->count_running++;
+    watch_tell(pager, process, PROCESS_EVENT_STARTED);
 }
 
 void process_tell_start(const struct pager *pager, const struct process *process)
@@ -156,11 +168,7 @@ enum status process_create(struct pager *pager, struct family *family, uint32_t 
     }
 
     // Commit: nothing below may fail.
-    made->state = PROCESS_RUNNING;
-    made->badge = process_badge(made);
-    ledger_admit(made);
-    pager->count_running++;
-    watch_tell(pager, made, PROCESS_EVENT_STARTED);
+    process_admit(pager, made);
     *process = made;
     return STATUS_OK;
 }

@@ -24,7 +24,24 @@ static uint64_t range_set_attributes(const struct process *process, uint64_t fir
 void range_set_protection(const struct process *process, struct segment *segment, uint32_t protection)
 {
     segment_set_protection(segment, protection);
-    if (segment->pages > 0) range_set_attributes(process, segment->first, segment->limit, segment_attributes(segment->protection));
+    range_refresh(process, segment);
+}
+
+void range_refresh(const struct process *process, const struct segment *segment)
+{
+    if (segment->pages > 0) range_set_attributes(process, segment->first, segment->limit, segment_rest_attributes(segment));
+}
+
+/* A page that may be written to is the process's alone: so taking that right from all of them tells how many are. */
+bool range_take_alone(const struct process *process, struct segment *segment)
+{
+    if (segment->fill->page_charge == 0) return true; /* a module's frames are there for all, whenever they are touched */
+    if (segment->pages < layout_pages(segment->first, segment->limit)) return false;
+    if (!segment->is_copied) return true;
+    if (range_set_attributes(process, segment->first, segment->limit, segment_rest_attributes(segment)) < segment->pages) return false;
+    segment_set_copied(segment, false);
+    range_refresh(process, segment);
+    return true;
 }
 
 enum status range_decode(uint64_t address, uint64_t bytes, uint64_t *limit)
@@ -60,7 +77,7 @@ static uint64_t range_count_below(const struct process *process, const struct se
 {
     if (segment->pages == 0) return 0;
     if (segment->pages == layout_pages(segment->first, segment->limit)) return layout_pages(segment->first, at);
-    uint32_t usual = segment_attributes(segment->protection);
+    uint32_t usual = segment_rest_attributes(segment);
     uint64_t count = range_set_attributes(process, segment->first, at, attributes_other(usual));
     if (count > 0) range_set_attributes(process, segment->first, at, usual);
     return count;
@@ -76,7 +93,7 @@ enum status range_split_page(const struct process *process, uint64_t at)
     uint64_t page_bytes = 0;
     if (seam_space_page_bytes(process->space, at, &page_bytes) != STATUS_OK || page_bytes == PAGE_BYTES) return STATUS_OK;
     uint64_t done = 0, changed = 0;
-    uint32_t usual = segment->attributes;
+    uint32_t usual = segment_rest_attributes(segment);
     enum status status = seam_space_protect(process->space, at, 1, attributes_other(usual), &done, &changed);
     if (status == STATUS_OK) range_set_attributes(process, at, at + PAGE_BYTES, usual);
     return status;

@@ -49,7 +49,7 @@ bool recover_pages(struct process *process)
     for (struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit)) {
         pages_drop(process->space, at, segment->first);
         /* The count is of what changes; afterwards all have the right ones, whatever was going on. */
-        uint32_t usual = segment->attributes;
+        uint32_t usual = segment_rest_attributes(segment);
         pages_protect(process, segment, usual == ATTRIBUTE_READ ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ);
         segment->pages = pages_protect(process, segment, usual);
         at = segment->limit;

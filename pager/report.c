@@ -31,12 +31,12 @@ static const char *report_segment(const struct segment *segment)
     return segment != nullptr ? segment_rules_of(segment->kind)->name : "none";
 }
 
-void report_resolved(const struct fault_view *view, uint64_t frame, uint64_t pages)
+void report_resolved(const struct fault_view *view, const char *action, uint64_t frame, uint64_t pages)
 {
     const uint64_t *word = view->message->word;
     uint64_t cost = word[5] != 0 ? seam_cycles() - word[5] : 0;
-    report("fault: pid=%u tid=%llu addr=0x%llx access=%s ip=0x%llx segment=%s action=map frame=0x%llx pages=%llu cost=%llu", view->process->number,
-           wide(word[4]), wide(word[1]), report_access(word[0]), wide(word[2]), report_segment(view->segment), wide(frame), wide(pages), wide(cost));
+    report("fault: pid=%u tid=%llu addr=0x%llx access=%s ip=0x%llx segment=%s action=%s frame=0x%llx pages=%llu cost=%llu", view->process->number,
+           wide(word[4]), wide(word[1]), report_access(word[0]), wide(word[2]), report_segment(view->segment), action, wide(frame), wide(pages), wide(cost));
 }
 
 void report_fatal(const struct fault_view *view, enum process_end reason)

@@ -15,8 +15,8 @@ struct fault_view {
     const struct segment *segment; /* that holds the address, or nullptr */
 };
 
-/* A page fault that was resolved. */
-void report_resolved(const struct fault_view *view, uint64_t frame, uint64_t pages);
+/* A page fault that was resolved. `action`: "map", or "copy" of the frame. */
+void report_resolved(const struct fault_view *view, const char *action, uint64_t frame, uint64_t pages);
 /* A page fault that ends its process. */
 void report_fatal(const struct fault_view *view, enum process_end reason);
 /* A page was touched that the family may not have: which member ends, and the numbers that say why. */

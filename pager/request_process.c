@@ -43,6 +43,23 @@ enum status request_process_start(struct pager *pager, const struct request *req
     return STATUS_OK;
 }
 
+enum status request_process_duplicate(struct pager *pager, const struct request *request, struct answer *answer)
+{
+    struct process *parent = request->caller;
+    uint32_t slot;
+    if (parent->groups.count == 0) return STATUS_NOT_MEMBER; /* nobody without a group has a handle for another process */
+    enum status status = holding_reserve(parent, &slot);
+    struct process *made;
+    if (status == STATUS_OK) status = process_duplicate(pager, parent, request->word[0], request->word[1], &made);
+    if (status != STATUS_OK) return status;
+
+    // Commit: nothing below may fail.
+    process_tell_start(pager, made);
+    struct holding holding = { .kind = HOLDING_PROCESS, .rights = RIGHTS_OF_STARTER, .process_index = (uint16_t)made->index };
+    answer->word[0] = holding_insert(pager, parent, slot, holding, (struct holding_place){ 0 });
+    return STATUS_OK;
+}
+
 enum status request_process_wait([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
 {
     struct process *target = request->target;

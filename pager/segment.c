@@ -233,6 +233,7 @@ static bool segment_joins(const struct segment *lower, const struct segment *upp
     if (lower->limit != upper->first || lower->kind != upper->kind || !segment_rules_of(lower->kind)->merges) return false;
     if (lower->is_sealed != upper->is_sealed || lower->is_going || upper->is_going) return false;
     if (lower->payer != upper->payer || lower->is_given != upper->is_given || lower->advice != upper->advice) return false;
+    if (lower->is_copied != upper->is_copied) return false;
     return lower->fill == upper->fill && lower->protection == upper->protection
            && lower->frame + lower->fill->frame_step * layout_pages(lower->first, lower->limit) == upper->frame;
 }
@@ -446,6 +447,7 @@ static bool row_check(const struct segment *row)
     if ((row->first | row->limit) % PAGE_BYTES != 0) return false;
     if (row->pages > layout_pages(row->first, row->limit)) return false; /* invariant 3 */
     if ((row->protection & ~allowed) != 0) return false;                 /* invariant 4 */
+    if (row->is_copied && (row->fill->is_shared || !segment_is_writable(row))) return false; /* invariant 7 */
     struct segment anew = *row;
     segment_refresh(&anew);
     return anew.attributes == row->attributes && anew.refuses == row->refuses && anew.tables == row->tables && anew.run_most == row->run_most; /* invariant 6 */

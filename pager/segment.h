@@ -15,7 +15,9 @@
  *  5. segment_charge() of every row is charged to the family that pays for it (segment_quota), and the pages of the table itself to the process's own.
  *     Who gave memory away goes on paying for it.
  *     What of the mmap area is taken is what its segments cover.
- *  6. attributes, refuses, run_most and tables follow from the rest of a row: segment_insert(), segment_resize() and segment_set_...() set them. */
+ *     Frames that several processes have mapped are charged to each.
+ *  6. attributes, refuses, run_most and tables follow from the rest of a row: segment_insert(), segment_resize() and segment_set_...() set them.
+ *  7. Of a segment that is_copied a page with WRITE is the process's alone; whatever is done to all its pages leaves them without (segment_rest_attributes). */
 #ifndef QUIRE_PAGER_SEGMENT_H
 #define QUIRE_PAGER_SEGMENT_H
 
@@ -55,6 +57,7 @@ struct segment {
     bool is_sealed : 1;      /* refuses every change until the process ends */
     bool is_going : 1;       /* removed: nobody may use it any more, its pages are being taken out */
     bool is_given : 1;       /* another process put it here */
+    bool is_copied : 1;      /* its frames may be other processes' too: each page is copied when it is written to */
     uint8_t advice : 2;      /* ADVICE_NORMAL, _SEQUENTIAL or _RANDOM */
     int8_t payer;            /* the family that pays, as its distance from the process's own; 0: that one */
 
@@ -174,6 +177,14 @@ void segment_set_going(struct segment *segment);
 void segment_set_protection(struct segment *segment, uint32_t protection);
 /* The attributes of pages of a protection. */
 uint32_t segment_attributes(uint32_t protection);
+/* What all pages of a segment may have at once: without WRITE where each is copied when it is written to. */
+uint32_t segment_rest_attributes(const struct segment *segment);
+/* Whether somebody may ever write to it. */
+bool segment_is_writable(const struct segment *segment);
+/* Makes a segment one whose pages are copied when written to, or not any more; its pages have the attributes for it. */
+void segment_set_copied(struct segment *segment, bool is_copied);
+/* Sets how the pages of a segment come to be that are not there. */
+void segment_set_fill(struct segment *segment, const struct fill *fill);
 
 bool segment_table_check(const struct segment_table *table);
 

@@ -1,6 +1,8 @@
 /* What a segment is charged, what its pages may, which one is nearest. See segment.h.
  *
  * Charges are bounds, so that nobody has to be asked: each page needs at most one table of its own on each level, and a range at most those that it touches. */
+#include <assert.h>
+
 #include "fill.h"
 #include "journal.h"
 #include "segment.h"
@@ -41,6 +43,31 @@ uint32_t segment_attributes(uint32_t protection)
     if (protection & PROTECTION_EXECUTE) attributes |= ATTRIBUTE_EXECUTE;
     if ((attributes & ATTRIBUTE_WRITE) && (attributes & ATTRIBUTE_EXECUTE)) attributes |= ATTRIBUTE_WRITE_EXECUTE;
     return attributes;
+}
+
+uint32_t segment_rest_attributes(const struct segment *segment)
+{
+    constexpr uint32_t writing = ATTRIBUTE_WRITE | ATTRIBUTE_WRITE_EXECUTE;
+    return segment->is_copied ? segment->attributes & ~writing : segment->attributes;
+}
+
+bool segment_is_writable(const struct segment *segment)
+{
+    return segment_rules_of(segment->kind)->protections & segment->fill->protections & PROTECTION_WRITE;
+}
+
+void segment_set_copied(struct segment *segment, bool is_copied)
+{
+    assert(!is_copied || (segment_is_writable(segment) && !segment->fill->is_shared));
+    journal_save(segment, SEGMENT_KEPT_BYTES);
+    segment->is_copied = is_copied;
+}
+
+void segment_set_fill(struct segment *segment, const struct fill *fill)
+{
+    journal_save(segment, SEGMENT_KEPT_BYTES);
+    segment->fill = fill;
+    segment_set_protection(segment, segment->protection); /* what follows from the row is another now */
 }
 
 enum status segment_take_over(struct segment_table *table, struct segment *segment)

@@ -60,34 +60,97 @@ static enum status transfer_all_pages(struct place from, struct place to, uint64
     return status;
 }
 
+/* Room and a row for what a process gets; who pays can bear what `arrived`, which has everything but its place, is charged there: tables only, or
+ * (`is_more`) its
+ * pages too. On failure nothing is taken. */
+static enum status transfer_prepare(struct process *to, struct segment *arrived, const struct segment *from, bool is_more)
+{
+    struct segment_table *table = &to->segments;
+    uint64_t bytes = from->limit - from->first;
+    arrived->is_given = true;
+    if (table->count_given == SEGMENT_GIVEN_MOST || bytes > SEGMENT_GIVEN_BYTES_MOST - table->given_bytes) return STATUS_LIMIT;
+    enum status status = transfer_take_room(&table->directory, from->first, bytes, &arrived->first);
+    if (status != STATUS_OK) return status;
+    arrived->limit = arrived->first + bytes;
+    status = segment_reserve_insert(table, arrived->first, arrived->limit);
+    uint64_t charge = is_more ? segment_charge(arrived) : segment_tables(arrived->first, arrived->limit, arrived->pages);
+    if (status == STATUS_OK) status = quota_check(segment_quota(table, arrived), charge);
+    if (status != STATUS_OK) area_give(&table->directory, arrived->first, arrived->limit);
+    return status;
+}
+
+static void transfer_insert(struct process *to, const struct segment *arrived)
+{
+    segment_insert(&to->segments, arrived);
+    segment_merge(&to->segments, arrived->first);
+    segment_merge(&to->segments, arrived->limit);
+}
+
 enum status transfer_move(struct pager *pager, struct process *from, struct segment *segment, struct process *to, uint64_t *address)
 {
     assert(from != to && from->space.number != 0 && to->space.number != 0 && segment_find(&from->segments, segment->first) == segment);
-    struct segment_table *table = &to->segments;
     struct segment arrived = *segment;
     arrived.payer = (int8_t)(from->family + segment->payer - to->family);
-    arrived.is_given = true;
     uint64_t bytes = segment->limit - segment->first;
-    if (bytes > TRANSFER_BYTES_MOST || table->count_given == SEGMENT_GIVEN_MOST || bytes > SEGMENT_GIVEN_BYTES_MOST - table->given_bytes) return STATUS_LIMIT;
-    enum status status = transfer_take_room(&table->directory, segment->first, bytes, &arrived.first);
+    if (bytes > TRANSFER_BYTES_MOST) return STATUS_LIMIT;
+    enum status status = transfer_prepare(to, &arrived, segment, false);
     if (status != STATUS_OK) return status;
-    arrived.limit = arrived.first + bytes;
-    status = segment_reserve_insert(table, arrived.first, arrived.limit);
-    if (status == STATUS_OK)
-        status = quota_check(segment_quota(&from->segments, segment), segment_tables(arrived.first, arrived.limit, arrived.pages));
     pager->ledger->moving = (struct ledger_move){ pager->ledger->received.token, from->index, to->index, segment->first, segment->limit, arrived.first };
-    if (status == STATUS_OK && segment->pages > 0)
+    if (segment->pages > 0)
         status = transfer_all_pages((struct place){ from->space, segment->first }, (struct place){ to->space, arrived.first }, bytes >> PAGE_SHIFT);
     if (status != STATUS_OK) {
-        area_give(&table->directory, arrived.first, arrived.limit);
+        area_give(&to->segments.directory, arrived.first, arrived.limit);
         return status;
     }
 
     // Commit: nothing below may fail.
     segment_remove(&from->segments, segment);
-    segment_insert(table, &arrived);
-    segment_merge(table, arrived.first);
-    segment_merge(table, arrived.limit);
+    transfer_insert(to, &arrived);
+    *address = arrived.first;
+    return STATUS_OK;
+}
+
+/* Maps all pages of a range at another place too, or none. */
+static enum status transfer_share_pages(struct place from, struct place to, uint64_t count, uint64_t attributes)
+{
+    for (uint64_t done = 0; done < count;) {
+        struct seam_shared step = { 0 };
+        uint64_t offset = done << PAGE_SHIFT;
+        enum status status = seam_space_share(from.space, from.address + offset, to.space, to.address + offset, count - done, attributes, &step);
+        if (status != STATUS_OK && status != STATUS_AGAIN) {
+            fill_undo(to.space, to.address, to.address + offset, UNMAP_KEEP);
+            return status;
+        }
+        assert(step.shared_pages == step.done_pages);
+        done += step.done_pages;
+    }
+    return STATUS_OK;
+}
+
+enum status transfer_share(struct process *from, struct segment *segment, struct process *to, uint32_t protection, uint64_t *address)
+{
+    assert(from != to && !segment->is_copied && (protection & ~(uint32_t)segment->protection) == 0);
+    bool is_module = segment->fill->page_charge == 0; /* such pages come when they are touched, and are shared by all anyway */
+    struct segment arrived = *segment;
+    arrived.payer = (int8_t)(from->family - to->family);
+    arrived.protection = (uint8_t)protection;
+    arrived.is_sealed = false;
+    if (is_module) arrived.pages = 0;
+    else arrived.fill = &fill_shared[protection];
+    enum status status = transfer_prepare(to, &arrived, segment, true);
+    if (status != STATUS_OK) return status;
+    if (!is_module) {
+        struct place here = { from->space, segment->first }, there = { to->space, arrived.first };
+        status = transfer_share_pages(here, there, arrived.pages, segment_attributes(protection));
+    }
+    if (status != STATUS_OK) {
+        area_give(&to->segments.directory, arrived.first, arrived.limit);
+        return status;
+    }
+
+    // Commit: nothing below may fail.
+    if (!is_module && !segment->fill->is_shared) segment_set_fill(segment, &fill_shared[segment->fill->protections & (PROTECTION_WRITE | PROTECTION_EXECUTE)]);
+    transfer_insert(to, &arrived);
     *address = arrived.first;
     return STATUS_OK;
 }

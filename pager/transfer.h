@@ -20,6 +20,13 @@ constexpr uint64_t TRANSFER_BYTES_MOST = LAYOUT_MMAP_MOST / 64;
 /* Moves a segment of the mmap area that may change from one running process to another; *address: where it is there. LIMIT, NO_MEMORY: nothing has changed. */
 enum status transfer_move(struct pager *pager, struct process *from, struct segment *segment, struct process *to, uint64_t *address);
 
+/* At most so much is shared with one message: this bounds the kernel's steps, which go page by page. */
+constexpr uint64_t TRANSFER_SHARED_MOST = (uint64_t)64 << 20;
+
+/* Lets another running process have all pages of a segment too, all of which are there (range.h: range_take_alone). The giver's family pays for what the other
+ * one has. `protection`: of the receiver, now and at most. *address: where it is there. LIMIT, NO_MEMORY: nothing has changed. */
+enum status transfer_share(struct process *from, struct segment *segment, struct process *to, uint32_t protection, uint64_t *address);
+
 /* A pager was lost in the middle of a move: what the ledger says was on its way comes back, because the message will be handled again. */
 void transfer_undo(const struct pager *pager);
 

@@ -6,6 +6,8 @@
 #include <quire/family.h>
 #include <quire/pager_call.h>
 
+#include "start.h"
+
 constexpr uint64_t WRITE_BYTES = 1024; /* most of one write message (pager/protocol.def) */
 
 [[noreturn]] void process_exit(uint64_t exit_status)
@@ -66,6 +68,21 @@ enum status process_start_in(group_t group, const char *name, uint32_t argument_
 enum status process_start(const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process)
 {
     return process_start_in(GROUP_ANY, name, argument_count, argument, process);
+}
+
+enum status duplicate_ask(uint64_t instruction, uint64_t stack, uint32_t *process)
+{
+    struct message message = { .word = { instruction, stack } };
+    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_process_duplicate, 0, &message);
+    if (status == STATUS_OK)
+        *process = (uint32_t)message.word[0];
+    return status;
+}
+
+enum status process_duplicate(uint32_t *process)
+{
+    *process = HANDLE_NONE; /* as the duplicate finds it */
+    return duplicate_here(process);
 }
 
 enum status process_wait(uint32_t process, struct process_result *result)

@@ -2,6 +2,7 @@
 #ifndef QUIRE_START_H
 #define QUIRE_START_H
 
+#include <abi/status.h>
 #include <pager/protocol.h>
 
 /* Called by _start, once. `info` lies at the start of the message buffer. */
@@ -9,6 +10,11 @@
 
 /* time.c: what the cycle counter means. */
 void time_initialise(const struct start_info *info);
+
+/* duplicate.S: returns twice, in the caller and in its duplicate. */
+enum status duplicate_here(uint32_t *process);
+/* process.c: asks for a duplicate that begins at an instruction with a stack pointer. */
+enum status duplicate_ask(uint64_t instruction, uint64_t stack, uint32_t *process);
 
 /* buffer.c: where the message buffer is. */
 void message_buffer_set(char *address);

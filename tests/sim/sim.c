@@ -67,7 +67,7 @@ void sim_enter(struct thread *thread, enum call_number number, const uint64_t ar
 static bool call_allocates(enum call_number number)
 {
     return number == CALL_frame_allocate || number == CALL_space_create || number == CALL_space_map || number == CALL_space_fill
-           || number == CALL_space_move || number == CALL_thread_create || number == CALL_endpoint_create;
+           || number == CALL_space_move || number == CALL_space_share || number == CALL_thread_create || number == CALL_endpoint_create;
 }
 
 /* --- Losing the pager --- */

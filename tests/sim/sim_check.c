@@ -19,7 +19,12 @@ static bool segment_agrees(const struct space *space, const struct segment *segm
         struct host_translation translation;
         if (!host_walk(space->root, at, &translation)) continue;
         pages++;
-        if ((pte_attributes(translation.entry) & ATTRIBUTES_ALL) != segment->attributes) return false;
+        uint32_t attributes = pte_attributes(translation.entry) & ATTRIBUTES_ALL;
+        if (attributes != segment->attributes && attributes != segment_rest_attributes(segment)) return false;
+        bool is_alone = frame_find(translation.frame)->count == 1;
+        if (segment->is_copied && (attributes & ATTRIBUTE_WRITE) && !is_alone) return false; /* who may write to a lazy copy has it alone */
+        if (!segment->is_copied && (attributes & ATTRIBUTE_WRITE) && !is_alone && !segment->fill->is_shared && !segment->fill->is_each_ones)
+            return false;
         if (segment->fill->frame_step != 0 && translation.frame.number != segment->frame + layout_pages(segment->first, at)) return false;
     }
     return pages == segment->pages;

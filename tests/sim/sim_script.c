@@ -84,7 +84,8 @@ static uint32_t take_label(struct script *script, const struct process *process)
     uint32_t label = choice < 250 ? labels[choice % LABELS] : take(script);
     if (label == PROTOCOL_exit && (process->number <= SIM_SCRIPT_STAY || choice > LABELS)) return PROTOCOL_write;
     if (label == PROTOCOL_group_leave && process->number <= SIM_SCRIPT_STAY) return PROTOCOL_group_create; /* what it starts is in a group of its own */
-    if (label == PROTOCOL_process_start && sim_pager.count_running >= script->most_processes) return PROTOCOL_system_info;
+    bool is_start = label == PROTOCOL_process_start || label == PROTOCOL_process_duplicate;
+    if (is_start && sim_pager.count_running >= script->most_processes) return PROTOCOL_system_info;
     return label;
 }
 
@@ -190,7 +191,16 @@ static void do_give(struct script *script, const struct process *process)
     uint64_t pages = layout_pages(segment->first, segment->limit);
     uint64_t first = take(script) % 4 == 0 ? take(script) % pages : 0;
     uint64_t count = take(script) % 4 == 0 ? take(script) : pages - first;
-    sim_request(process->number, PROTOCOL_segment_move, segment->first + first * PAGE_BYTES, count * PAGE_BYTES, slot | generation << HOLDING_SLOT_BITS);
+    uint8_t choice = take(script); /* to have for itself, or too */
+    const uint64_t word[MESSAGE_WORDS] = {
+        segment->first + first * PAGE_BYTES, count * PAGE_BYTES, slot | generation << HOLDING_SLOT_BITS, choice & 2 ? segment->protection : choice / 64,
+    };
+    sim_call(process->number, HANDLE_PAGER, tag_make(choice & 1 ? PROTOCOL_segment_share : PROTOCOL_segment_move, 0), word, nullptr, 0);
+}
+
+static void do_duplicate(const struct script *script, const struct process *process)
+{
+    if (sim_pager.count_running < script->most_processes) sim_request(process->number, PROTOCOL_process_duplicate, SIM_IMAGE_FIRST, LAYOUT_STACK_TOP - 8, 0);
 }
 
 /* The first handle of a kind, from some place on; 0: there is none. */
@@ -242,6 +252,7 @@ static void do_one(struct script *script, const struct process *process)
     case 13: do_close(script, sim_process(1)); break;
     case 14: case 15: do_give(script, process); break;
     case 16: case 17: do_family(script, process); break;
+    case 18: case 19: do_duplicate(script, process); break;
     default: do_request(script, process); break;
     }
 }

@@ -142,6 +142,15 @@ enum status seam_space_move(space_id_t from, uint64_t from_address, space_id_t t
     return range_call(CALL_space_move, argument, done_pages);
 }
 
+enum status seam_space_share(space_id_t from, uint64_t from_address, space_id_t to, uint64_t to_address, uint64_t count_pages, uint64_t attributes,
+                             struct seam_shared *shared)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { from.number, from_address, to.number, to_address, count_pages, attributes };
+    enum status status = range_call(CALL_space_share, argument, &shared->done_pages);
+    if (status == STATUS_OK || status == STATUS_AGAIN) shared->shared_pages = argument[1];
+    return status;
+}
+
 enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame)
 {
     uint64_t argument[CALL_ARGUMENTS] = { space.number, address };

@@ -86,6 +86,30 @@ static void deed_family_end(void)
 }
 static void deed_group(void) { fixture_ok(sim_request(child_number, PROTOCOL_group_create, 0, 0, 0)); }
 
+/* The child has pages that init writes, and a duplicate that sees what was there when it was made. */
+static void deed_share(void)
+{
+    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, 3 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    for (uint64_t page = 0; page < 3; page++) memory_write(INIT, first + page * PAGE_BYTES, page);
+    const uint64_t word[MESSAGE_WORDS] = { first, 3 * PAGE_BYTES, child, PROTECTION_WRITE };
+    uint64_t there = fixture_ok(sim_call(INIT, HANDLE_PAGER, tag_make(PROTOCOL_segment_share, 0), word, nullptr, 0));
+    memory_write(INIT, first + PAGE_BYTES, 21);
+    memory_write(child_number, there + 2 * PAGE_BYTES, 22);
+    memory_expect(child_number, there + PAGE_BYTES, 21);
+    memory_expect(INIT, first + 2 * PAGE_BYTES, 22);
+}
+static void deed_fork(void)
+{
+    memory_write(child_number, kept_address + PAGE_BYTES, 31);
+    fixture_ok(sim_request(child_number, PROTOCOL_process_duplicate, SIM_IMAGE_FIRST, LAYOUT_STACK_TOP - 8, 0));
+    uint32_t twin = sim_pager.next_number;
+    memory_write(child_number, kept_address + PAGE_BYTES, 32);
+    memory_expect(twin, kept_address + PAGE_BYTES, 31);
+    memory_write(twin, kept_address + PAGE_BYTES, 33);
+    memory_expect(child_number, kept_address + PAGE_BYTES, 32);
+    memory_expect(twin, kept_address, KEPT);
+}
+
 static const struct deed {
     const char *name;
     void (*act)(void);
@@ -98,6 +122,7 @@ static const struct deed {
     { "fault", deed_fault, -1000, 0 },   { "endpoint", deed_endpoint, 0, 1 },   { "duplicate", deed_duplicate, 0, 1 },
     { "group", deed_group, 0, 1 },       { "move", deed_move, 1, 0 },           { "family", deed_family, 0, 2 },
     { "family end", deed_family_end, 0, 0 },
+    { "share", deed_share, 1, 0 },       { "fork", deed_fork, 0, 1 },
 };
 
 static uint32_t count_handles(uint32_t number)

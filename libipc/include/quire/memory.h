@@ -74,6 +74,16 @@ enum status memory_seal(uint64_t address, uint64_t size_bytes);
  * STATUS_NOT_MAPPED, STATUS_IMMUTABLE, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_NO_MEMORY: as for memory_unmap. Nothing was changed. */
 enum status memory_move(uint64_t address, uint64_t size_bytes, uint32_t to, uint64_t *received);
 
+/* Lets the process that the handle `to` leads to have memory of the mmap area too, and delivers where it is there: tell it in a message. Both see what
+ * either writes. `protection`: what the other one may do with it, now and ever, at most what the caller may. Pages that the caller has not written to yet
+ * are written to (with what is in them). The caller's family pays for both until it is unmapped there; either may end first. What either discards or maps
+ * over is its own from then on.
+ * STATUS_NO_RIGHT: more protection than here; or the handle (it needs RIGHT_CALL). STATUS_BAD_STATE, and never STATUS_AGAIN: pages are missing, or not the
+ * caller's own after process_duplicate, and it may not write to them: make it writable first. STATUS_LIMIT: more than 64 MiB, or as for memory_move.
+ * STATUS_BAD_ARGUMENT, STATUS_WRITE_EXECUTE: the protection. STATUS_BAD_LENGTH, STATUS_BAD_HANDLE, STATUS_STALE, STATUS_BAD_OBJECT, STATUS_NOT_MAPPED,
+ * STATUS_IMMUTABLE, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_NO_MEMORY: as for memory_move. Nothing was changed. */
+enum status memory_share(uint64_t address, uint64_t size_bytes, uint32_t to, uint32_t protection, uint64_t *received);
+
 /* Gives memory of the mmap area back, any run of its pages. STATUS_NOT_MAPPED: some of it lies in no segment. STATUS_IMMUTABLE: some of it lies in a
  * segment that is not the mmap area's. STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS: the range. STATUS_LIMIT,
  * STATUS_NO_MEMORY: no room to note the hole. Nothing was changed. */

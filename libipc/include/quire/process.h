@@ -41,6 +41,15 @@ enum status process_start_as(uint32_t family, group_t group, const char *name, u
  * STATUS_NOT_MEMBER, STATUS_NO_MEMORY, STATUS_LIMIT. */
 enum status process_start(const char *name, uint32_t argument_count, const char *const argument[], uint32_t *process);
 
+/* Makes a process that is as the calling one is now, and returns in both: here with a handle for the duplicate, as from process_start, there with
+ * HANDLE_NONE. The duplicate has the same memory; a page that either of them writes to becomes its own then, but memory that was shared (memory_share) stays
+ * shared. It is in the same groups, and has a handle of the same number, derived from the caller's, for each handle that has RIGHT_PASS, with its rights but
+ * RIGHT_RECEIVE; so no endpoint of the caller's, no name, no watch is the duplicate's, and calls to an endpoint of the caller's reach the caller. Of several
+ * threads only the calling one goes on there. Output that stdio has not written yet is in both: flush it before. The caller's family is charged for all pages
+ * of the duplicate at once. STATUS_NO_MEMORY; STATUS_LIMIT: too many processes, pages or handles. STATUS_NOT_MEMBER: the caller is in no group.
+ * STATUS_BAD_ADDRESS: never from here. Then there is no duplicate. */
+enum status process_duplicate(uint32_t *process);
+
 struct process_result {
     enum process_end reason; /* PROCESS_EXITED, or why the pager ended it */
     uint64_t value;          /* exit status; for most other reasons the address (pager/protocol.h) */
