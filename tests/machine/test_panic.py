@@ -40,9 +40,11 @@ def boot_with_gdb(*commands, extra=()):
     machine = qemu.Machine(door='pvh', kernel=built('kernel-test'), arguments=harness.BASIC_ARGUMENTS, memory='128M', bundle=stem.with_suffix('.bundle'),
                            extra=['-S', '-chardev', f'socket,path={socket},server=on,wait=off,id=gdb', '-gdb', 'chardev:gdb', *extra])
     machine.bundle.write_bytes(bundle_bytes([(built('pager').read_bytes(), 'pager'), (program('hello')[0].read_bytes(), 'hello')]))
-    debugger = threading.Thread(target=drive, args=(machine.kernel, socket, commands, stem.with_suffix('.gdb')))
+    over = threading.Event()
+    debugger = threading.Thread(target=drive, args=(machine.kernel, socket, over, commands, stem.with_suffix('.gdb')))
     debugger.start()
     outcome = qemu.run(machine, LIMIT, log=stem.with_suffix('.log'))
+    over.set()
     debugger.join()
     sockets.cleanup()
     result = Boot(machine, outcome, serial_log.parse(outcome.output), stem.with_suffix('.log'))
@@ -50,7 +52,15 @@ def boot_with_gdb(*commands, extra=()):
     return result
 
 
-def drive(kernel, socket, given, log):
+def is_listening(socket):
+    """Whether somebody has made the socket and waits there: proc(5), /proc/net/unix, the flag __SO_ACCEPTCON."""
+    rows = (line.split() for line in Path('/proc/net/unix').read_text().splitlines()[1:])
+    return any(row[-1] == str(socket) and int(row[3], 16) & 1 << 16 for row in rows)
+
+
+def drive(kernel, socket, over, given, log):
+    while not is_listening(socket) and not over.wait(0.02):
+        pass  # gdb does not wait for a socket that is not there yet: on a machine with much to do it comes before QEMU does
     commands = ['set confirm off', 'set tcp connect-timeout 30', f'target remote {socket}', 'hbreak kernel_on_call', 'continue', 'delete', *given, 'continue']
     with open(log, 'w') as file:
         subprocess.run(['gdb', '-nx', '-batch', *(part for text in commands for part in ('-ex', text)), str(kernel)], stdin=subprocess.DEVNULL,
