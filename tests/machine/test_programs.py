@@ -175,6 +175,50 @@ def test_a_wait_that_lasts_is_reported():
     assert line.values['for'] == 'name' and line.values['text'] == 'echo' and line.seconds >= 1, line.raw
 
 
+CHAIN = ['a b first', 'b c', 'c a']
+
+
+def expect_circle(result, pids):
+    """The three wait for each other: two have been received and are owed an answer, one has not been received; and one line says that it is a circle."""
+    a, b, c = pids
+    result.expect('wait', pid=a, of=b, **{'for': 'reply'})
+    result.expect('wait', pid=b, of=c, **{'for': 'reply'})
+    result.expect('wait', pid=c, of=a, **{'for': 'receive'})
+    circle = result.expect('wait', 'deadlock')
+    at = circle.values['pids'].split(',')
+    turned = at[at.index(str(a)):] + at[:at.index(str(a))]
+    assert turned == [str(pid) for pid in pids], circle.raw
+
+
+def pids_of_chain(result):
+    return [line.number('pid') for line in result.find('process', 'started', name='chain')][:len(CHAIN)]
+
+
+def test_a_circle_of_three_servers_is_told_on_demand():
+    result = boot(modules=[*(program_for_tests(f'chain {text}') for text in CHAIN), program_for_tests('chain look')], append='end=stay', until='chain: looked')
+    result.expect('out', name='chain', text='looked status=OK waiting=3 deadlocks=1', count=1)
+    expect_circle(result, pids_of_chain(result))
+    result.expect_none('out', text='went on')
+
+
+def test_a_circle_of_three_servers_is_told_after_a_deadline():
+    """Nobody asks: the pager looks each second, and tells what has been there at two looks."""
+    result = boot(modules=[program_for_tests(f'chain {text}') for text in CHAIN], append='waits=1 end=stay', until='wait: deadlock')
+    expect_circle(result, pids_of_chain(result))
+    assert all(line.seconds >= 1 for line in result.find('wait'))
+
+
+def test_a_chain_of_three_servers_is_no_circle():
+    """Two wait for servers, the last one for a name that nobody publishes: told as that, and not as a circle."""
+    result = boot(modules=[program_for_tests(text) for text in ('chain a b first', 'chain b c', 'chain c nothing')], append='waits=1 end=stay',
+                  until='for=name text=nothing')
+    a, b, c = pids_of_chain(result)
+    result.expect('wait', pid=a, of=b, **{'for': 'reply'})
+    result.expect('wait', pid=b, of=c, **{'for': 'receive'})
+    result.expect('wait', pid=c, text='for=name text=nothing')
+    result.expect_none('wait', 'deadlock')
+
+
 def test_groups():
     run_groups('groups')
 
