@@ -5,6 +5,9 @@ arguments, touches, exceptions, deaths, allocations that fail. Every --check-eve
 checked. The same numbers give the same run, down to the digest that is printed at the end; a failing run is repeated by its seed, and the failing
 deed found with --check-every 1.
 
+With --lose-every N the machine loses its pager whenever N more messages have come, before or after a call that the pager makes or a message: another one
+begins with the ledger and goes on, and everything must hold as if nothing had happened. It tries every frame, so that a small --memory is quicker.
+
 Exit status 0 when every check held, 1 when one did not (what, and at which step, is printed), 2 for options that make no sense.
 """
 import subprocess
@@ -18,12 +21,13 @@ def add(parser):
     parser.add_argument('--processes', metavar='P', default='1000', help='most processes at a time; default: %(default)s')
     parser.add_argument('--memory', metavar='MIB', default='512', help='of the machine; default: %(default)s')
     parser.add_argument('--check-every', metavar='K', default='10000', help='steps from check to check; default: %(default)s')
+    parser.add_argument('--lose-every', metavar='N', help='messages after which the pager is lost, again and again; default: never')
     parser.add_argument('--damage', metavar='STEP', help='spoil a sum of the ledger after this step, to see that it is found')
 
 
 def main(options):
     command = [str(build('host', ['pager_sim']) / 'pager_sim')]
-    for name in ('seed', 'steps', 'processes', 'memory', 'check_every', 'damage'):
+    for name in ('seed', 'steps', 'processes', 'memory', 'check_every', 'damage', 'lose_every'):
         value = getattr(options, name)
         if value is not None:
             command += ['--' + name.replace('_', '-'), value]

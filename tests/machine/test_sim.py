@@ -33,7 +33,16 @@ def test_damage_is_found_and_the_failing_step_repeats():
     assert 'seed=5 step=330 ' in results[0].stdout and 'seed=5 step=321 ' in results[2].stdout, results
 
 
+def test_the_pager_is_lost_again_and_again():
+    numbers = ['--seed', '3', '--steps', '3000', '--memory', '8', '--processes', '40', '--check-every', '50']
+    results = [sim(*numbers, '--lose-every', '20') for _ in range(2)] + [sim(*numbers)]
+    assert [result.returncode for result in results] == [0, 0, 0], results
+    assert results[0].stdout == results[1].stdout
+    lost = [int(result.stdout.partition(' lost=')[2].split()[0]) for result in results]
+    assert lost[0] > 50 and lost[2] == 0, results
+
+
 def test_nonsense_is_refused():
-    for arguments in (['--seed', 'x'], ['--steps', '0'], ['--steps', '-1'], ['--processes', '100000'], ['--memory', '1']):
+    for arguments in (['--seed', 'x'], ['--lose-every', '0'], ['--steps', '0'], ['--steps', '-1'], ['--processes', '100000'], ['--memory', '1']):
         result = sim(*arguments)
         assert result.returncode == 2 and 'takes a number from' in result.stderr, result

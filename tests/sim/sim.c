@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "host.h"
 #include "recover.h"
+#include "microkernel/deadline.h"
 #include "microkernel/endpoint.h"
 #include "microkernel/handle.h"
 #include "microkernel/kernel.h"
@@ -79,6 +80,7 @@ static uint64_t count_points;
 static uint64_t lose_at;
 static uint64_t lose_again;
 static uint64_t count_lost;
+static uint64_t count_messages;
 static void (*on_loss)(void);
 
 void sim_point(void)
@@ -117,6 +119,7 @@ void sim_lose(uint64_t at, uint64_t again, void (*damage)(void))
 
 uint64_t sim_count_points(void) { return count_points; }
 uint64_t sim_count_lost(void) { return count_lost; }
+uint64_t sim_count_messages(void) { return count_messages; }
 
 enum status sim_pager_call(enum call_number number, uint64_t argument[CALL_ARGUMENTS])
 {
@@ -194,6 +197,7 @@ void sim_run(void)
         if (status == STATUS_OK) {
             *received = (struct pager_message){ .badge = argument[0], .tag = argument[1], .token = argument[8] };
             memcpy(received->word, &argument[2], sizeof(received->word));
+            count_messages++;
             sim_point();
             struct fault_answer answer = fault_quick(&sim_pager, received);
             if (answer.count_pages != 0) action_resolve(action, received->token, &answer);
@@ -314,6 +318,7 @@ void sim_stop(void)
     assert(status == STATUS_OK);
     (void)status;
     processor = (struct processor){ 0 };
+    deadline_threads = (struct caller_link){ &deadline_threads, &deadline_threads }; /* the pager's thread goes with the machine's memory */
     sim_thread = nullptr;
 }
 

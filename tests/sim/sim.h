@@ -50,6 +50,8 @@ void sim_lose(uint64_t at, uint64_t again, void (*damage)(void));
 /* Points since then; how often it was lost in all. */
 uint64_t sim_count_points(void);
 uint64_t sim_count_lost(void);
+/* Messages and faults that the pager has received, in all. */
+uint64_t sim_count_messages(void);
 
 /* --- Failing on purpose --- */
 

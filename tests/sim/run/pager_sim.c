@@ -21,6 +21,7 @@ struct options {
     uint64_t memory;      /* MiB */
     uint64_t check_every; /* steps */
     uint64_t damage;      /* step after which the ledger is spoilt; 0: never */
+    uint64_t lose_every;  /* messages after which the pager is lost, each time somewhere in the next one; 0: never */
 };
 
 struct counts {
@@ -29,6 +30,7 @@ struct counts {
     uint64_t running_most;
     uint64_t faults;
     uint64_t checks;
+    uint64_t lost;
 };
 
 constexpr size_t DEED_BYTES = 96;
@@ -67,6 +69,7 @@ static void options_read(int count, char **arguments)
         { "memory", &options.memory, 4, 1 << 16 },
         { "check-every", &options.check_every, 1, UINT64_MAX - 1 },
         { "damage", &options.damage, 1, UINT64_MAX - 1 },
+        { "lose-every", &options.lose_every, 1, UINT64_MAX - 1 },
     };
     constexpr int ROWS = sizeof(rows) / sizeof(rows[0]);
     struct option names[ROWS + 1] = { 0 };
@@ -110,6 +113,18 @@ static void deed_draw(uint64_t step, uint8_t bytes[DEED_BYTES])
     }
 }
 
+/* Now and then the pager is lost, at one of the next points, and another one goes on with its ledger. Allocations do not fail meanwhile: without memory for what
+ * leads to the segments of a process a recovery gives the process up, which is right and leaves little to look at. */
+static void lose(uint64_t step)
+{
+    static uint64_t next = 0;
+    constexpr uint64_t points = 24; /* before and after each call and message: a few messages */
+    if (options.lose_every == 0 || sim_count_messages() < next) return;
+    next = sim_count_messages() + options.lose_every;
+    sim_fail_allocation(0);
+    sim_lose(1 + (options.seed + step) * 0x9e3779b97f4a7c15 % points, 0, nullptr);
+}
+
 /* Everything holds, or the run ends here. */
 static void check(uint64_t step)
 {
@@ -149,6 +164,7 @@ int main(int count, char **arguments)
     for (uint64_t step = 1; step <= options.steps; step++) {
         uint8_t bytes[DEED_BYTES];
         deed_draw(step, bytes);
+        lose(step);
         sim_script_step(bytes, sizeof(bytes), (uint32_t)options.processes);
         if (sim_pager.count_running > counts.running_most) counts.running_most = sim_pager.count_running;
         if (step == options.damage) sim_pager.pages.spare--;
@@ -162,9 +178,10 @@ int main(int count, char **arguments)
     }
     check(options.steps);
     machine_stop();
+    counts.lost = sim_count_lost();
     digest_add(&counts, sizeof(counts));
     printf("sim: done seed=%" PRIu64 " steps=%" PRIu64 " checks=%" PRIu64 " machines=%" PRIu64 " processes=%" PRIu64 " most_running=%" PRIu64 " faults=%" PRIu64
-           " digest=%016" PRIx64 "\n",
-           options.seed, options.steps, counts.checks, counts.machines, counts.started, counts.running_most, counts.faults, digest);
+           " lost=%" PRIu64 " digest=%016" PRIx64 "\n",
+           options.seed, options.steps, counts.checks, counts.machines, counts.started, counts.running_most, counts.faults, counts.lost, digest);
     return 0;
 }
