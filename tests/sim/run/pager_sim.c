@@ -113,8 +113,8 @@ static void deed_draw(uint64_t step, uint8_t bytes[DEED_BYTES])
     }
 }
 
-/* Now and then the pager is lost, at one of the next points, and another one goes on with its ledger. Allocations do not fail meanwhile: without memory for what
- * leads to the segments of a process a recovery gives the process up, which is right and leaves little to look at. */
+/* Now and then the pager is lost, at one of the next points, and another one goes on with its ledger. Allocations do not fail meanwhile: without memory
+ * for what leads to the segments of a process a recovery gives the process up, which is right and leaves little to look at. */
 static void lose(uint64_t step)
 {
     static uint64_t next = 0;
