@@ -150,8 +150,9 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
     uint64_t page = layout_page_down(view->message->word[1]);
     uint64_t count = is_alone ? 1 : fault_extent(segment, &page, pager->around);
     while (fault_charge(process, segment, &count) != STATUS_OK) {
-        if (shortage_relieve(pager, process)) continue;
-        fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
+        if (shortage_trim(pager, process->family)) continue;
+        if (shortage_end_another(pager, process)) action_reply(action, view->message->token, FAULT_RETRY); /* its end is finished before the next fault */
+        else fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
         return;
     }
     if (count == 1) page = layout_page_down(view->message->word[1]); /* fewer than the large page that begins below it */

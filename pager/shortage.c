@@ -33,11 +33,9 @@ struct process *shortage_choose(const struct pager *pager, const struct family *
     return chosen;
 }
 
-bool shortage_relieve(struct pager *pager, const struct process *toucher)
+bool shortage_end_another(struct pager *pager, const struct process *toucher)
 {
-    const struct family *family = toucher->family;
-    if (shortage_trim(pager, family)) return true;
-    struct process *chosen = shortage_choose(pager, family);
+    struct process *chosen = shortage_choose(pager, toucher->family);
     report_shortage(pager, toucher, chosen);
     if (chosen == toucher) return false;
     process_end(pager, chosen, PROCESS_OUT_OF_MEMORY, 0);

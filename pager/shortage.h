@@ -15,7 +15,7 @@
 bool shortage_trim(const struct pager *pager, const struct family *family);
 /* The running member of a family that is charged most; of several the youngest. */
 struct process *shortage_choose(const struct pager *pager, const struct family *family);
-/* Gives back or ends what must be so that the family of `toucher` can have a page more. False: the toucher itself has to end, and has not yet. */
-bool shortage_relieve(struct pager *pager, const struct process *toucher);
+/* Ends the one that is to end, when the family of `toucher` can have no page more. False: it is the toucher, which has not ended yet. */
+bool shortage_end_another(struct pager *pager, const struct process *toucher);
 
 #endif

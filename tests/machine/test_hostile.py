@@ -102,6 +102,29 @@ def test_a_limit_caps_a_program():
     result.expect('out', name='hog', text='| hog: full', refused='LIMIT')
 
 
+def test_greedy_families_beside_a_quiet_one():
+    """Two families that a program founded take all that they may; their members end one by one, and what a third one was guaranteed is never refused."""
+    result = boot(modules=[program_for_tests('greedy')], memory='32M', timeout=120)
+    result.expect_none('panic')
+    short = result.find('memory', 'short')
+    assert len(short) == 6, short
+    for family in ('32', '33'):
+        lines = [line for line in short if line.values['family'] == family]
+        assert len({line.values['ends'] for line in lines}) == 3, lines
+        for line in lines:
+            assert line.number('limit') == 300 and line.number('guarantee') == 120 and 290 < line.number('charged') <= 300, line.raw
+            assert line.number('pages') * 3 >= line.number('charged') - 60, line.raw  # the largest of at most three, and what ended ones have left
+            assert line.number('free') >= line.number('promised'), line.raw
+            result.expect('process', 'ended', pid=line.number('ends'), reason='out-of-memory')
+    result.expect_order('| greedy: told left=', 'memory: short')
+    assert 2 <= len(result.find('out', name='greedy', text='| greedy: told left=')) <= 6  # some end before they have said so
+    result.expect('out', name='greedy', text='| greedy: quiet pages=100 failed=0')
+    result.expect('out', name='greedy', text='| greedy: back all')
+    result.expect('out', name='greedy', text='| greedy: done failed=0')
+    expect_audited(result)
+    result.ended_well()
+
+
 def test_output_cannot_forge_lines():
     """Whatever a program writes stands behind its own name: not one line of the log begins with what it made up."""
     result = run_groups('messages')

@@ -37,6 +37,7 @@ static uint64_t count_calls;
 static uint64_t count_of[CALL_LIMIT];
 static uint64_t fail_allocation;
 static uint64_t count_allocations;
+static uint64_t count_refused;
 static enum status fail_resolve;
 
 /* --- Into the kernel and back --- */
@@ -131,6 +132,7 @@ enum status sim_pager_call(enum call_number number, uint64_t argument[CALL_ARGUM
     assert(processor.current == sim_thread);
     memcpy(argument, sim_thread->context.call.argument, sizeof(sim_thread->context.call.argument));
     enum status status = (enum status)sim_thread->context.call.number;
+    count_refused += status == STATUS_NO_MEMORY;
     sim_point();
     return status;
 }
@@ -182,6 +184,7 @@ static void do_action(void)
         return;
     }
     sim_enter(sim_thread, number, argument);
+    count_refused += number == CALL_resolve && processor.current == sim_thread && sim_thread->context.call.number == STATUS_NO_MEMORY;
 }
 
 void sim_run(void)
@@ -371,5 +374,6 @@ void sim_fail_allocation(uint64_t n)
     count_allocations = 0;
 }
 
+uint64_t sim_count_refused(void) { return count_refused; }
 uint64_t sim_count_allocations(void) { return count_allocations; }
 void sim_fail_resolve(enum status status) { fail_resolve = status; }

@@ -59,6 +59,8 @@ uint64_t sim_count_messages(void);
 void sim_fail_allocation(uint64_t n);
 /* The next resolve answers this status without doing anything. OK: none does. */
 void sim_fail_resolve(enum status status);
+/* Calls, resolves among them, that the kernel itself refused for want of memory, in all. */
+uint64_t sim_count_refused(void);
 /* Allocating calls since sim_fail_allocation() was last called. */
 uint64_t sim_count_allocations(void);
 

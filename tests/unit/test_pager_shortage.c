@@ -2,6 +2,7 @@
 #include "pager_fixture.h"
 
 #include "shortage.h"
+#include "sim_script.h"
 
 constexpr uint64_t BITS = 0x30;
 
@@ -186,6 +187,34 @@ Test(pager_shortage, alarms_survive_the_loss_of_the_pager)
     sim_lose(0, 0, nullptr);
     fixture_check();
     cr_assert_eq(bits_at(INIT, endpoint), 0);
+}
+
+/* --- Before the fact --- */
+
+/* Ten thousand random deeds where memory is short: whatever the pager's bound said there is, the kernel had. So a request that is refused is refused before
+ * anything has changed, and what one was granted nobody else took meanwhile. */
+Test(pager_shortage, what_the_bound_grants_the_kernel_has)
+{
+    uint64_t state = 38, refused = sim_count_refused(), least = UINT64_MAX;
+    sim_script_start(SIM_SCRIPT_MEMORY);
+    for (unsigned step = 0; step < 10'000; step++) {
+        uint8_t bytes[96];
+        for (size_t i = 0; i < sizeof(bytes); i++) {
+            state = state * 6364136223846793005 + 1442695040888963407; /* Knuth's MMIX */
+            bytes[i] = (uint8_t)(state >> 56);
+        }
+        sim_script_step(bytes, sizeof(bytes), 60);
+        cr_assert_eq(sim_count_refused(), refused, "step %u\n%s", step, sim_log());
+        cr_assert_geq(sim_free_frames(), pool_free(&sim_pager.pages), "step %u", step);
+        if (sim_pager.pages.spare < least) least = sim_pager.pages.spare;
+        if (step % 500 == 0) {
+            fixture_check();
+            sim_log_clear();
+        }
+        if (sim_process(1) == nullptr) sim_script_start(SIM_SCRIPT_MEMORY);
+    }
+    cr_assert_lt(least, 4, "%lu", least); /* it was short */
+    fixture_check();
 }
 
 /* --- Who ends --- */
