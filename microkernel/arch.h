@@ -78,6 +78,10 @@ void arch_timer_start(uint64_t when);          /* one-shot, when the cycle count
 /* Lines of devices. Does the line exist, and is it not the port's own? Open: it may interrupt, once, which ends in kernel_on_interrupt() and closes it. */
 bool arch_interrupt_exists(unsigned line);
 void arch_interrupt_open(unsigned line, bool is_open);
+/* Ports. Are `width` bytes (1, 2 or 4) from a port on there for drivers, and not the port's own? Where machines have no ports, none is. */
+bool arch_port_exists(uint64_t port, unsigned width);
+uint32_t arch_port_read(uint16_t port, unsigned width);
+void arch_port_write(uint16_t port, unsigned width, uint32_t value);
 void arch_log_write(const char *text, size_t length_bytes);
 [[noreturn]] void arch_machine_end(uint32_t code); /* 0: success, to whoever started the machine */
 [[noreturn]] void arch_panic(void);                /* registers and backtrace to the log, then the end */

@@ -7,6 +7,7 @@
  *   fill_large         zeroes: a large page when it is touched, or pages where there is none (fill_large.c)
  *   fill_module        the frames of a module themselves, read-only: each page when it is touched (fill_module.c)
  *   fill_contiguous    frames side by side that the pager took for it: at once (fill_contiguous.c)
+ *   fill_device        what is no memory: at once (fill_device.c); fill_device_shared: the same, and others may have it as well
  *   fill_frame         one frame that the pager made: at once (fill_frame.c)
  *   fill_shared        other processes' frames: all at once, when they are shared; zeroes where they were given back (fill_shared.c)
  *
@@ -25,6 +26,7 @@ struct pager;
 struct fill_source {
     frame_id_t first_frame; /* fill_image: of the module, where the segment's first page is; fill_frame: the frame */
     uint64_t file_bytes;    /* fill_image: from there on, then zeroes */
+    uint32_t cache;         /* fill_device: ATTRIBUTE_CACHE */
 };
 
 struct fill {
@@ -35,6 +37,8 @@ struct fill {
     uint8_t page_charge;      /* for each page mapped: 1; 0 where the frame is the boot's */
     uint8_t protections;      /* mask of PROTECTION_... that such pages may have */
     bool is_pinned;           /* pages keep their frames as long as the memory is there: discard and map_over are refused */
+    bool is_whole;            /* its memory goes as a whole or not at all, and is neither protected, moved nor joined */
+    bool is_device;           /* the kernel keeps a registry of its pages, whose tables are charged too, and has calls of its own for them */
     bool is_large;            /* a fault brings all that one lowest page table would map, where the segment has it */
     bool is_shared;           /* who writes is seen by others, also by a duplicate of the process */
     bool is_each_ones;        /* a duplicate of the process gets one of its own, with nothing of this one in it */
@@ -47,6 +51,8 @@ extern const struct fill fill_zero_touched;
 extern const struct fill fill_large;
 extern const struct fill fill_module;
 extern const struct fill fill_contiguous;
+extern const struct fill fill_device;
+extern const struct fill fill_device_shared;
 extern const struct fill fill_frame;
 extern const struct fill fill_shared[4]; /* by the protections that it may have */
 
@@ -56,6 +62,10 @@ enum status fill_set_frames(space_id_t space, const struct segment *segment, uin
  * or ends inside a large page that page is split, by one of its own frames if there is no other. NO_MEMORY only on machines whose memory is not all within the
  * kernel's reach: who may be there has split it before (range_afford_cuts). */
 enum status fill_unmap(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags, uint64_t pages, uint64_t *gone);
+/* The same for a part of a segment, by the calls that its pages need. Devices: NOT_MAPPED never, pages that are not there count as gone. */
+enum status fill_take_out(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, uint64_t *gone);
+/* Takes the pages of devices out of a range, holes allowed. */
+void fill_unmap_device(space_id_t space, uint64_t first, uint64_t limit);
 /* Takes back what `set` has brought so far. */
 void fill_undo(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags);
 

@@ -19,6 +19,14 @@ enum status fill_unmap(space_id_t space, uint64_t first, uint64_t limit, uint64_
     return STATUS_OK;
 }
 
+enum status fill_take_out(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, uint64_t *gone)
+{
+    if (!segment->fill->is_device) return fill_unmap(space, first, limit, segment->fill->unmap_flags, segment->pages, gone);
+    fill_unmap_device(space, first, limit);
+    *gone = segment->pages;
+    return STATUS_OK;
+}
+
 void fill_undo(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags)
 {
     if (first == limit) return;

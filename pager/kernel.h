@@ -52,6 +52,15 @@ struct seam_shared {
 enum status seam_space_share(space_id_t from, uint64_t from_address, space_id_t to, uint64_t to_address, uint64_t count_pages, uint64_t attributes,
                              struct seam_shared *shared);
 enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame);
+/* frame: physical address / PAGE_BYTES. */
+enum status seam_device_map(space_id_t space, uint64_t address, uint64_t frame, uint64_t count_pages, uint32_t attributes, uint64_t flags,
+                            uint64_t *done_pages);
+enum status seam_device_unmap(space_id_t space, uint64_t address, uint64_t count_pages, uint64_t *done_pages);
+enum status seam_interrupt_map(endpoint_id_t endpoint, uint64_t line, uint64_t bits);
+enum status seam_interrupt_unmap(uint64_t line);
+enum status seam_interrupt_acknowledge(uint64_t line);
+enum status seam_port_in(uint64_t port, uint64_t width, uint64_t *value);
+enum status seam_port_out(uint64_t port, uint64_t width, uint64_t value);
 /* The size of the page at an address. */
 enum status seam_space_page_bytes(space_id_t space, uint64_t address, uint64_t *page_bytes);
 

@@ -95,6 +95,22 @@ enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *fra
     return kernel_space_query(space.number, address, &frame->number, &attributes, &page_bytes);
 }
 
+enum status seam_device_map(space_id_t space, uint64_t address, uint64_t frame, uint64_t count_pages, uint32_t attributes, uint64_t flags, uint64_t *done_pages)
+{
+    return kernel_device_map(space.number, address, frame, count_pages, attributes, flags, done_pages);
+}
+
+enum status seam_device_unmap(space_id_t space, uint64_t address, uint64_t count_pages, uint64_t *done_pages)
+{
+    return kernel_device_unmap(space.number, address, count_pages, done_pages);
+}
+
+enum status seam_interrupt_map(endpoint_id_t endpoint, uint64_t line, uint64_t bits) { return kernel_interrupt_map(endpoint.number, (uint32_t)line, bits); }
+enum status seam_interrupt_unmap(uint64_t line) { return kernel_interrupt_unmap((uint32_t)line); }
+enum status seam_interrupt_acknowledge(uint64_t line) { return kernel_interrupt_acknowledge((uint32_t)line); }
+enum status seam_port_in(uint64_t port, uint64_t width, uint64_t *value) { return kernel_port_in(port, width, value); }
+enum status seam_port_out(uint64_t port, uint64_t width, uint64_t value) { return kernel_port_out(port, width, value); }
+
 enum status seam_space_page_bytes(space_id_t space, uint64_t address, uint64_t *page_bytes)
 {
     uint64_t frame;

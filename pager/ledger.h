@@ -33,6 +33,13 @@ struct ledger_move {
     uint64_t address; /* at the receiver */
 };
 
+/* Pages of a device that are being mapped: if the message is not done they are nobody's. */
+struct ledger_device {
+    uint64_t token; /* of the message */
+    uint32_t process; /* slot */
+    uint64_t first, limit;
+};
+
 /* What families were promised, and what changes with processes: each is there twice, with a sum, and one of both is right. */
 struct ledger_family {
     struct family_terms terms; /* without a limit of pages: there is no such family */
@@ -61,6 +68,7 @@ struct ledger {
     struct ledger_ending ending;
 
     struct ledger_move moving;
+    struct ledger_device device;
     uint64_t text_token;       /* the message that `text` is of */
     uint64_t done_token;       /* the message that `action` answers, once nothing of it is to be done again */
     bool is_changed;           /* something of the latest message stays, whatever becomes of the rest */

@@ -110,7 +110,7 @@ static void process_empty_memory(struct process *process, space_id_t space)
     while (table->count > 0) {
         struct segment *segment = segment_above(table, 0);
         uint64_t gone = 0;
-        enum status status = fill_unmap(space, segment->first, segment->limit, segment->fill->unmap_flags, segment->pages, &gone);
+        enum status status = fill_take_out(space, segment, segment->first, segment->limit, &gone);
         assert(status == STATUS_OK && gone == segment->pages);
         (void)status;
         segment_remove(table, segment);

@@ -71,7 +71,7 @@ static enum status start_add_image(struct process *process, const struct module 
     for (uint32_t i = 0; i < image->count_segments; i++) {
         const struct image_segment *part = &image->segments[i];
         frame_id_t first_frame = { module->first_frame.number + (part->file_offset >> PAGE_SHIFT) };
-        struct fill_source source = { first_frame, part->file_bytes };
+        struct fill_source source = { .first_frame = first_frame, .file_bytes = part->file_bytes };
         uint64_t limit = part->address + (image_segment_pages(part) << PAGE_SHIFT);
         const struct fill *fill = module->is_shared[part->kind] ? &fill_image_shared : segment_rules_of(kinds[part->kind])->fill;
         enum status status = process_add_segment(process, kinds[part->kind], fill, part->address, limit, &source);

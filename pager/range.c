@@ -63,6 +63,7 @@ enum status range_check(const struct process *process, uint64_t address, uint64_
         const struct segment *segment = segment_find(table, at);
         if (segment == nullptr || segment->is_going) return STATUS_NOT_MAPPED;
         if (segment_rules_of(segment->kind)->is_immutable || segment->is_sealed) return STATUS_IMMUTABLE;
+        if (segment->fill->is_whole && (segment->first < address || segment->limit > *limit)) return STATUS_IMMUTABLE;
         at = segment->limit;
     }
     return STATUS_OK;

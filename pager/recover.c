@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "request_device.h"
 #include "report.h"
 #include "transfer.h"
 #include "work.h"
@@ -296,6 +297,7 @@ static void recover_records(struct pager *pager)
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) lost += !record_take(pager, i);
     handles_forget(pager);
     transfer_undo(pager);
+    device_undo(pager);
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         struct process *process = pager->process[i];
         if (process == nullptr) continue;

@@ -23,6 +23,14 @@ static uint64_t pages_protect(const struct process *process, const struct segmen
     return changed;
 }
 
+/* Pages of a device that are mapped in a segment, one by one: no call changes them in place. */
+static uint64_t pages_count(const struct process *process, const struct segment *segment)
+{
+    uint64_t count = 0, page_bytes = 0;
+    for (uint64_t at = segment->first; at < segment->limit; at += PAGE_BYTES) count += seam_space_page_bytes(process->space, at, &page_bytes) == STATUS_OK;
+    return count;
+}
+
 /* Takes out what is mapped in a range. Frames stay: recover_sweep() gives back those that are nobody's. */
 static void pages_drop(space_id_t space, uint64_t first, uint64_t limit)
 {
@@ -48,11 +56,15 @@ bool recover_pages(struct process *process)
     uint64_t at = USER_FIRST;
     for (struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit)) {
         pages_drop(process->space, at, segment->first);
+        at = segment->limit;
+        if (segment->fill->is_device) {
+            segment->pages = pages_count(process, segment);
+            continue;
+        }
         /* The count is of what changes; afterwards all have the right ones, whatever was going on. */
         uint32_t usual = segment_rest_attributes(segment);
         pages_protect(process, segment, usual == ATTRIBUTE_READ ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ);
         segment->pages = pages_protect(process, segment, usual);
-        at = segment->limit;
     }
     pages_drop(process->space, at, USER_LIMIT);
     return true;

@@ -12,7 +12,7 @@
 static void segment_take_away(struct process *process, struct segment *segment, uint64_t first, uint64_t limit)
 {
     uint64_t gone = 0;
-    enum status status = fill_unmap(process->space, first, limit, segment->fill->unmap_flags, segment->pages, &gone);
+    enum status status = fill_take_out(process->space, segment, first, limit, &gone);
     assert(status == STATUS_OK && gone <= segment->pages);
     (void)status;
     if (segment->first == first && segment->limit == limit) segment_remove(&process->segments, segment);
@@ -26,8 +26,10 @@ static bool segment_unmap_later(struct pager *pager, const struct request *reque
     struct segment_table *table = &process->segments;
     uint64_t pages = 0;
     for (const struct segment *segment = segment_find(table, first); segment != nullptr && segment->first < limit;
-         segment = segment_find(table, segment->limit))
+         segment = segment_find(table, segment->limit)) {
+        if (segment->fill->is_device) return false; /* a few entries */
         pages += segment->pages;
+    }
     if (pages == 0 || layout_pages(first, limit) <= STEP_PAGES) return false;
     if (segment_reserve_cuts(table, first, limit) != STATUS_OK) return false;
     if (range_afford_cuts(process, first, limit) != STATUS_OK) return false;
@@ -87,7 +89,7 @@ enum status request_protect([[maybe_unused]] struct pager *pager, const struct r
     uint32_t protection = (uint32_t)request->word[2];
     for (const struct segment *segment = segment_find(table, first); segment != nullptr && segment->first < limit;
          segment = segment_find(table, segment->limit))
-        if (protection & ~(uint32_t)segment->fill->protections) return STATUS_IMMUTABLE;
+        if ((protection & ~(uint32_t)segment->fill->protections) || segment->fill->is_whole) return STATUS_IMMUTABLE;
 
     // Commit: nothing below may fail, see request_unmap.
     range_cut(process, first);

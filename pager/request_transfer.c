@@ -1,6 +1,7 @@
 /* Requests that give memory to other processes. See transfer.h. */
 #include "fill.h"
 #include "transfer.h"
+#include "fill.h"
 #include "range.h"
 #include "request.h"
 
@@ -14,6 +15,7 @@ enum status request_segment_move(struct pager *pager, const struct request *requ
     if (status == STATUS_OK && receiver == process) status = STATUS_BAD_ARGUMENT;
     if (status == STATUS_OK) status = range_check(process, first, request->word[1], &limit);
     if (status == STATUS_OK && segment_find(&process->segments, first)->limit < limit) status = STATUS_BAD_LENGTH;
+    if (status == STATUS_OK && segment_find(&process->segments, first)->fill->is_whole) status = STATUS_IMMUTABLE;
     if (status == STATUS_OK) status = range_isolate(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
     status = transfer_move(pager, process, segment_find(&process->segments, first), receiver, &answer->word[0]);

@@ -231,7 +231,7 @@ void segment_shorten(struct segment_table *table, struct segment *segment, uint6
 static bool segment_joins(const struct segment *lower, const struct segment *upper)
 {
     if (lower->limit != upper->first || lower->kind != upper->kind || !segment_rules_of(lower->kind)->merges) return false;
-    if (lower->is_sealed != upper->is_sealed || lower->is_going || upper->is_going) return false;
+    if (lower->is_sealed != upper->is_sealed || lower->is_going || upper->is_going || lower->fill->is_whole) return false;
     if (lower->payer != upper->payer || lower->is_given != upper->is_given || lower->advice != upper->advice) return false;
     if (lower->is_copied != upper->is_copied) return false;
     return lower->fill == upper->fill && lower->protection == upper->protection

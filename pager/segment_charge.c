@@ -26,7 +26,9 @@ uint64_t segment_tables(uint64_t first, uint64_t limit, uint64_t pages)
 
 uint64_t segment_charge(const struct segment *segment)
 {
-    return segment->pages * segment->fill->page_charge + segment_tables(segment->first, segment->limit, segment->pages);
+    uint64_t tables = segment_tables(segment->first, segment->limit, segment->pages);
+    if (segment->fill->is_device) tables += tables + SEGMENT_LEVELS + 1; /* of the registry: one more on each level, and a root */
+    return segment->pages * segment->fill->page_charge + tables;
 }
 
 uint64_t segment_charge_more(const struct segment *segment, uint64_t count)

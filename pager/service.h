@@ -31,6 +31,7 @@ struct service {
     endpoint_id_t endpoint; /* 0: the row is free */
     uint32_t name_slot;     /* of the owner's holdings: what was published */
     struct service_name name;
+    uint32_t lines;         /* bit n: line n of the interrupt controller sets bits here */
 };
 
 struct service_table {

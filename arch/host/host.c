@@ -275,6 +275,26 @@ uint16_t host_open_lines(void)
     return open_lines;
 }
 
+/* Ports are bytes of memory, but for one that is the machine's own. */
+static uint8_t ports[1 << 16];
+
+bool arch_port_exists(uint64_t port, unsigned width)
+{
+    return port < sizeof ports && width <= sizeof ports - port && (port + width <= HOST_OWN_PORT || port > HOST_OWN_PORT);
+}
+
+uint32_t arch_port_read(uint16_t port, unsigned width)
+{
+    uint32_t value = 0;
+    memcpy(&value, &ports[port], width);
+    return value;
+}
+
+void arch_port_write(uint16_t port, unsigned width, uint32_t value)
+{
+    memcpy(&ports[port], &value, width);
+}
+
 void arch_idle(void)
 {
     host_event_add(HOST_IDLES);

@@ -86,6 +86,7 @@ void host_timer_stop(void);
 
 /* Lines of devices that may interrupt, a bit each; this one is the port's own. */
 constexpr unsigned HOST_OWN_LINE = 2;
+constexpr uint16_t HOST_OWN_PORT = 0x20;
 uint16_t host_open_lines(void);
 /* The cycle counter counts nanoseconds. Time passes by reading it, and when a test says so. */
 extern uint64_t host_cycles_read; /* so much by reading it; 100 in a new machine */

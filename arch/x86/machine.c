@@ -11,6 +11,8 @@ void machine_set_exit_port(uint16_t port)
     exit_port = port;
 }
 
+uint16_t machine_exit_port(void) { return exit_port; }
+
 void machine_stop(enum machine_end end)
 {
     if (exit_port != 0) port_write32(exit_port, end);

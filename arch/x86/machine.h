@@ -9,6 +9,7 @@ enum machine_end : uint32_t { MACHINE_SUCCESS = 0x10, MACHINE_PANIC = 0x11, MACH
 
 /* Sets the device's port, from the kernel argument debug-exit=; 0: there is none. */
 void machine_set_exit_port(uint16_t port);
+uint16_t machine_exit_port(void);
 /* Tells the device, if there is one, and halts for ever. */
 [[noreturn]] void machine_stop(enum machine_end end);
 

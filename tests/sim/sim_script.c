@@ -93,9 +93,17 @@ static uint32_t take_label(struct script *script, const struct process *process)
 static void take_options(struct script *script, uint32_t label, uint64_t word[MESSAGE_WORDS])
 {
     static const uint64_t wishes[] = { MAPPING_POPULATE, MAPPING_LARGE, MAPPING_LARGE | MAPPING_POPULATE, MAPPING_LARGE_ONLY | MAPPING_POPULATE };
-    if (label != PROTOCOL_map && label != PROTOCOL_advise && label != PROTOCOL_populate && label != PROTOCOL_map_contiguous) return;
+    bool is_driver = label >= PROTOCOL_map_contiguous && label <= PROTOCOL_port_write;
+    if (label != PROTOCOL_map && label != PROTOCOL_advise && label != PROTOCOL_populate && !is_driver) return;
     uint8_t choice = take(script);
     if (choice < 64) return;
+    if (label == PROTOCOL_device_map) {
+        const uint64_t device = ((uint64_t)3 << 30) + choice % 16 * PAGE_BYTES;
+        const uint64_t wish[] = { device, PAGE_BYTES * (1 + choice % 5), choice & 1, choice % 4 * ATTRIBUTE_UNCACHED, choice >> 7 };
+        memcpy(word, wish, sizeof(wish));
+    }
+    if (label >= PROTOCOL_interrupt_claim && label <= PROTOCOL_interrupt_acknowledge) word[0] = choice % 17;
+    if (label >= PROTOCOL_port_read) word[1] = choice % 5;
     if (label == PROTOCOL_map_contiguous) {
         const uint64_t wish[] = { PAGE_BYTES * (1 + choice % 40), choice & 1, choice & 2 ? 12 + choice % 8 : 0, choice & 4 ? PAGE_BYTES * 64 * choice : 0 };
         memcpy(word, wish, sizeof(wish));

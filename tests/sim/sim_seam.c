@@ -159,6 +159,50 @@ enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *fra
     return status;
 }
 
+enum status seam_device_map(space_id_t space, uint64_t address, uint64_t frame, uint64_t count_pages, uint32_t attributes, uint64_t flags, uint64_t *done_pages)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, address, frame, count_pages, attributes, flags };
+    return range_call(CALL_device_map, argument, done_pages);
+}
+
+enum status seam_device_unmap(space_id_t space, uint64_t address, uint64_t count_pages, uint64_t *done_pages)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, address, count_pages };
+    return range_call(CALL_device_unmap, argument, done_pages);
+}
+
+enum status seam_interrupt_map(endpoint_id_t endpoint, uint64_t line, uint64_t bits)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { endpoint.number, line, bits };
+    return sim_pager_call(CALL_interrupt_map, argument);
+}
+
+enum status seam_interrupt_unmap(uint64_t line)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { line };
+    return sim_pager_call(CALL_interrupt_unmap, argument);
+}
+
+enum status seam_interrupt_acknowledge(uint64_t line)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { line };
+    return sim_pager_call(CALL_interrupt_acknowledge, argument);
+}
+
+enum status seam_port_in(uint64_t port, uint64_t width, uint64_t *value)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { port, width };
+    enum status status = sim_pager_call(CALL_port_in, argument);
+    if (status == STATUS_OK) *value = argument[0];
+    return status;
+}
+
+enum status seam_port_out(uint64_t port, uint64_t width, uint64_t value)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { port, width, value };
+    return sim_pager_call(CALL_port_out, argument);
+}
+
 enum status seam_space_page_bytes(space_id_t space, uint64_t address, uint64_t *page_bytes)
 {
     uint64_t argument[CALL_ARGUMENTS] = { space.number, address };

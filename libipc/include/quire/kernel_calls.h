@@ -321,6 +321,21 @@ static inline enum status kernel_interrupt_acknowledge(uint32_t line)
     return call_with_1(CALL_interrupt_acknowledge, &a);
 }
 
+/* --- Ports --- */
+
+static inline enum status kernel_port_in(uint64_t port, uint64_t width_bytes, uint64_t *value)
+{
+    enum status status = call_with_2(CALL_port_in, &port, &width_bytes);
+    if (status == STATUS_OK)
+        *value = port;
+    return status;
+}
+
+static inline enum status kernel_port_out(uint64_t port, uint64_t width_bytes, uint64_t value)
+{
+    return call_with_3(CALL_port_out, &port, &width_bytes, &value);
+}
+
 /* --- Endpoints and handles --- */
 
 static inline enum status kernel_endpoint_create(uint64_t *endpoint)
