@@ -320,6 +320,7 @@ void sim_stop(void)
     enum status status = endpoint_destroy(endpoint_find(boot.endpoint));
     assert(status == STATUS_OK);
     (void)status;
+    deadline_forget(sim_thread); /* its frame goes with the machine */
     processor = (struct processor){ 0 };
     deadline_threads = (struct caller_link){ &deadline_threads, &deadline_threads }; /* the pager's thread goes with the machine's memory */
     sim_thread = nullptr;
