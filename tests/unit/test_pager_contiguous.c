@@ -210,3 +210,27 @@ Test(pager_contiguous, survives_a_loss_of_the_pager)
         fixture_check(); /* the next machine's start asserts that every frame came back */
     }
 }
+
+/* A duplicate has nothing there, nor the right to ask for more; what a device may know of is the parent's alone, with its rights, and cannot be shared. */
+Test(pager_contiguous, a_duplicate_has_none_of_it)
+{
+    begin();
+    uint64_t endpoint = fixture_ok(sim_request(OTHER, PROTOCOL_endpoint_create, 0, 0, 0));
+    fixture_ok(sim_request_text(OTHER, PROTOCOL_name_publish, endpoint, "other", 5));
+    uint64_t to = fixture_ok(sim_request_text(DRIVER, PROTOCOL_name_find, 0, "other", 5));
+    struct sim_reply reply = ask(DRIVER, 4 * P, 0, 0);
+    uint64_t address = fixture_ok(reply);
+    const uint64_t word[MESSAGE_WORDS] = { address, 4 * P, to, PROTECTION_WRITE };
+    EXPECT(IMMUTABLE, sim_call(DRIVER, HANDLE_PAGER, tag_make(PROTOCOL_segment_share, 0), word, nullptr, 0));
+    fixture_ok(sim_request(DRIVER, PROTOCOL_process_duplicate, SIM_IMAGE_FIRST, LAYOUT_STACK_TOP - 8, 0));
+    uint32_t twin = sim_pager.next_number;
+    fixture_check();
+    cr_assert_null(segment_find(&sim_process(twin)->segments, address));
+    cr_assert_eq(ask(twin, P, 0, 0).label, STATUS_NO_RIGHT);
+    expect_frames(address, reply.word[1], 4);
+    uint64_t frame;
+    uint32_t attributes;
+    cr_assert(sim_page(DRIVER, address, &frame, &attributes) && attributes == ATTRIBUTE_WRITE);
+    cr_assert_null(sim_touch(twin, address, FAULT_READ));
+    fixture_check();
+}
