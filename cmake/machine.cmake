@@ -108,6 +108,7 @@ quire_sources(pager_sources pager/*.c pager/*.S)
 if(pager_sources)
     quire_elf(pager pager pager_library ${pager_sources})
     target_compile_options(pager PRIVATE $<$<COMPILE_LANGUAGE:C>:-flto>) # a fault goes through six files
+    target_link_options(pager PRIVATE --defsym=image_first=0x800000)     # apart from programs (libipc/program.ld)
 endif()
 
 function(quire_add_program name)
@@ -135,6 +136,9 @@ quire_each_program(tests/machine/programs quire_add_test_program)
 function(quire_add_bench_program name)
     if(NOT name MATCHES "^host") # cmake/host_bench.cmake
         quire_add_for_tests(bench bench ${name} ${ARGN})
+    endif()
+    if(name STREQUAL "program_bench") # apart from the program that it starts, for tools/verb_profile.py
+        target_link_options(bench-${name} PRIVATE --defsym=image_first=0x1000000)
     endif()
 endfunction()
 quire_each_program(tests/bench quire_add_bench_program)

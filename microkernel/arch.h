@@ -45,6 +45,8 @@ void arch_cache_write_back(void);
 
 /* The root table of a new space: fills the kernel's half of a zeroed table from the template. */
 void arch_root_initialise(frame_t root);
+/* Undoes it: a root whose user half is empty is zero again. */
+void arch_root_clear(frame_t root);
 
 /* Translation buffer. `active` means: the root is loaded on this processor. */
 bool arch_root_is_active(frame_t root);

@@ -17,7 +17,9 @@
 #ifndef QUIRE_BLOCK_H
 #define QUIRE_BLOCK_H
 
+#include "arch.h"
 #include "bitmap.h"
+#include "counter.h"
 #include "frame.h"
 
 constexpr unsigned GROUP_ORDER = 9;
@@ -87,6 +89,17 @@ void block_write(uint32_t first, unsigned order, enum frame_kind kind, uint8_t f
 void block_erase(uint32_t first, unsigned order);
 /* Zeroes frames. */
 void block_zero(uint32_t first, uint32_t count);
+
+/* Zeroes one that most likely is direct-mapped. */
+static inline void single_zero(uint32_t number)
+{
+    if (__builtin_expect(number >= arch_direct_frames(), false)) {
+        block_zero(number, 1);
+        return;
+    }
+    counter_add(COUNTER_FRAMES_ZEROED, 1);
+    arch_page_zero(arch_frame_pointer((frame_t){ number }));
+}
 
 /* --- Spares, and the ways between frame.c and frame_block.c --- */
 

@@ -126,7 +126,8 @@ enum status sys_space_destroy(struct thread *caller, uint64_t argument[CALL_ARGU
     if (space == caller->space || space->count_threads != 0) return STATUS_BAD_STATE;
     enum status status = message_end_callers(space);
     if (status != STATUS_OK) return status;
-    for (unsigned i = 0; i < HANDLE_ROWS; i++) handle_empty(&space->rows[i]);
+    for (unsigned i = 0; i < HANDLE_ROWS; i++)
+        if (space->rows[i].endpoint != nullptr) handle_empty(&space->rows[i]);
     handle_empty(&space->pager);
     return space_destroy(space);
 }

@@ -143,7 +143,7 @@ static enum status registry_begin(void)
 static void registry_end(void)
 {
     if (device_registry.root.number == 0 || device_registry.count_mapped != 0) return;
-    frame_free_zeroed_table(device_registry.root);
+    frame_free_zeroed(device_registry.root, FRAME_KIND_TABLE);
     device_registry.root.number = 0;
 }
 

@@ -140,6 +140,31 @@ enum status frame_allocate_batch(frame_t *base, uint64_t *mask)
     return STATUS_OK;
 }
 
+enum status frame_allocate_chain(unsigned count, uint32_t *first)
+{
+    uint32_t *link = first;
+    for (unsigned i = 0; i < count; i++) {
+        frame_t frame;
+        bool is_at_hand = frame_state.stock_count != 0 || frame_state.count_spares[0] != 0;
+        if (!is_at_hand && bitmap_take_frame(&frame_state.bitmap, &frame.number)) {
+            counter_add(COUNTER_FRAME_REQUESTS, 1);
+            frame_table[frame.number] = (struct frame_info){ .kind = FRAME_KIND_USER, .flags = FRAME_DIRTY };
+        } else if (frame_allocate_user(0, &frame) != STATUS_OK) {
+            *link = FRAME_CHAIN_END;
+            for (uint32_t number = *first, next; number != FRAME_CHAIN_END; number = next) {
+                next = frame_table[number].cookie;
+                [[maybe_unused]] enum status status = frame_free_user((frame_t){ number }, 0);
+                assert(status == STATUS_OK);
+            }
+            return STATUS_NO_MEMORY;
+        }
+        *link = frame.number;
+        link = &frame_table[frame.number].cookie;
+    }
+    *link = FRAME_CHAIN_END;
+    return STATUS_OK;
+}
+
 /* --- Giving back --- */
 
 /* A USER block in the usual state, to which nothing refers: its row says so in one look, and for these orders a block is where its row is. */
@@ -171,16 +196,16 @@ enum status frame_free_user(frame_t block, unsigned order)
     return frame_free_object(block, order, FRAME_KIND_USER);
 }
 
-[[gnu::noinline]] void frame_free_zeroed_table(frame_t table)
+[[gnu::noinline]] void frame_free_zeroed(frame_t frame, [[maybe_unused]] enum frame_kind kind)
 {
-    struct frame_info *info = &frame_table[table.number];
-    assert(info->kind == FRAME_KIND_TABLE && info->count == 0);
+    struct frame_info *info = &frame_table[frame.number];
+    assert(info->kind == kind && kind != FRAME_KIND_USER && info->count == 0);
     if (frame_state.stock_count == STOCK_LIMIT) {
-        block_give_back(table.number, 0);
+        block_give_back(frame.number, 0);
         return;
     }
     *info = (struct frame_info){ .kind = FRAME_KIND_SPARE };
-    frame_state.stock[frame_state.stock_count++] = table;
+    frame_state.stock[frame_state.stock_count++] = frame;
 }
 
 /* --- Looking --- */

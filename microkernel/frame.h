@@ -94,6 +94,11 @@ enum status frame_allocate_unzeroed_table(frame_t *table);
 /* Takes up to 64 single dirty USER frames at once: base + i for each set bit i of the mask, which is not 0. No row is written (block.h). NO_MEMORY. */
 enum status frame_allocate_batch(frame_t *base, uint64_t *mask);
 
+constexpr uint32_t FRAME_CHAIN_END = UINT32_MAX;
+/* Takes `count` single USER frames at once, for who maps them: *first, and from each row's cookie to the next; FRAME_CHAIN_END behind the last. NO_MEMORY: none
+ * is taken. */
+enum status frame_allocate_chain(unsigned count, uint32_t *first);
+
 /* The two halves of frame_allocate. */
 enum status frame_allocate_user(unsigned order, frame_t *block);
 enum status frame_allocate_object(unsigned order, enum frame_kind kind, frame_t *block);
@@ -116,8 +121,8 @@ static inline enum status frame_free(frame_t block, unsigned order, enum frame_k
     return kind == FRAME_KIND_USER ? frame_free_user(block, order) : frame_free_object(block, order, kind);
 }
 
-/* Gives a table back whose entries are all zero: it need not be zeroed for its next owner. */
-void frame_free_zeroed_table(frame_t table);
+/* Gives the frame of an object or a table back that is all zero: it need not be zeroed for its next owner. */
+void frame_free_zeroed(frame_t frame, enum frame_kind kind);
 
 /* Breaks the unmapped USER block that holds `frame`, so that a block of `order` begins there. Up to order 9 the 2 MiB around it become blocks of `order`,
  * what else there is stays in blocks as large as possible. At most about 1,500 rows are written. BAD_FRAME (no USER frame), BAD_ALIGNMENT (frame and order),

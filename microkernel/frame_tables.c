@@ -15,7 +15,7 @@ static enum status tables_collect(frame_t tables[], unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         if (frame_allocate_object(0, FRAME_KIND_TABLE, &tables[i]) == STATUS_OK) continue;
-        while (i > 0) frame_free_zeroed_table(tables[--i]);
+        while (i > 0) frame_free_zeroed(tables[--i], FRAME_KIND_TABLE);
         return STATUS_NO_MEMORY;
     }
     return STATUS_OK;

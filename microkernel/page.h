@@ -32,6 +32,19 @@ static inline bool page_map(struct space *space, user_page_t page, frame_t frame
     return true;
 }
 
+/* Takes the entry of a page and its count away. */
+static inline void page_clear(struct space *space, user_page_t page, const struct lowest *lowest, struct frame_info *info)
+{
+    *lowest->entry = 0;
+    info->count--;
+    lowest_count(lowest, space, -1);
+    counter_add(COUNTER_ENTRIES_WRITTEN, 1);
+    if (arch_root_is_active(space->root)) {
+        counter_add(COUNTER_INVALIDATIONS, 1);
+        arch_tlb_invalidate(page);
+    }
+}
+
 /* Unmaps a page whose table stays; and whose frame stays, when it would be freed otherwise (`is_freeing`). */
 static inline bool page_unmap(struct space *space, user_page_t page, bool is_freeing)
 {
@@ -43,14 +56,7 @@ static inline bool page_unmap(struct space *space, user_page_t page, bool is_fre
     if ((info->flags & FRAME_ORDER_MASK) != 0 || info->kind != FRAME_KIND_USER || (is_freeing && info->count == 1)) return false;
 
     // Commit: nothing below may fail.
-    *lowest.entry = 0;
-    info->count--;
-    lowest_count(&lowest, space, -1);
-    counter_add(COUNTER_ENTRIES_WRITTEN, 1);
-    if (arch_root_is_active(space->root)) {
-        counter_add(COUNTER_INVALIDATIONS, 1);
-        arch_tlb_invalidate(page);
-    }
+    page_clear(space, page, &lowest, info);
     return true;
 }
 

@@ -218,53 +218,6 @@ enum status space_map(struct space *space, struct user_span span, frame_t first,
 
 /* --- Fresh frames --- */
 
-/* Frames taken for a fill, chained through their cookies in the order of the pages. */
-struct fresh {
-    uint32_t first;
-    uint32_t last;
-};
-
-static uint32_t fresh_take(struct fresh *fresh)
-{
-    uint32_t number = fresh->first;
-    struct frame_info *info = &frame_table[number];
-    fresh->first = info->cookie;
-    info->cookie = 0;
-    return number;
-}
-
-static enum status fresh_fill(struct fresh *fresh, unsigned count)
-{
-    fresh->first = CHAIN_END;
-    for (unsigned i = 0; i < count; i++) {
-        frame_t frame;
-        if (frame_allocate(0, FRAME_KIND_USER, &frame) != STATUS_OK) {
-            while (fresh->first != CHAIN_END) {
-                enum status status = frame_free((frame_t){ fresh_take(fresh) }, 0, FRAME_KIND_USER);
-                assert(status == STATUS_OK);
-                (void)status;
-            }
-            return STATUS_NO_MEMORY;
-        }
-        frame_table[frame.number].cookie = CHAIN_END;
-        if (fresh->first == CHAIN_END) fresh->first = frame.number;
-        else frame_table[fresh->last].cookie = frame.number;
-        fresh->last = frame.number;
-    }
-    return STATUS_OK;
-}
-
-static void part_fill(const struct part *part, struct fresh *fresh, uint32_t attributes)
-{
-    for (unsigned i = 0; i < part->count; i++) {
-        frame_t frame = { fresh_take(fresh) };
-        struct frame_info *info = &frame_table[frame.number];
-        if (info->flags & FRAME_DIRTY) frame_clean(frame, info);
-        info->count++;
-        part->walk.entry[i] = pte_make_leaf(frame, attributes, 0);
-    }
-}
-
 /* Large leaves of level 1 are there, and can be zeroed in one go. */
 static bool fill_has_large(void)
 {
@@ -351,8 +304,8 @@ enum status space_fill(struct space *space, struct user_span span, uint32_t attr
     struct reserve reserve;
     status = reserve_fill(&reserve, plan.count_tables);
     if (status != STATUS_OK) return status;
-    struct fresh fresh;
-    status = fresh_fill(&fresh, (unsigned)plan.count_pages);
+    uint32_t fresh;
+    status = frame_allocate_chain((unsigned)plan.count_pages, &fresh);
     if (status != STATUS_OK) {
         reserve_empty(&reserve);
         return status;
@@ -361,9 +314,9 @@ enum status space_fill(struct space *space, struct user_span span, uint32_t attr
     // Commit: nothing below may fail.
     for (unsigned i = 0; i < plan.count_parts; i++) {
         part_enter(&plan.parts[i], space, &reserve);
-        part_fill(&plan.parts[i], &fresh, attributes);
+        entries_fill_fresh(plan.parts[i].walk.entry, plan.parts[i].count, attributes, &fresh);
     }
-    assert(reserve.count == 0 && fresh.first == CHAIN_END);
+    assert(reserve.count == 0 && fresh == FRAME_CHAIN_END);
     *done = plan.count_pages;
     return plan.count_pages == span.count_pages ? STATUS_OK : STATUS_AGAIN;
 }

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "block.h"
 #include "page.h"
 
 static inline void leaf_write(struct space *space, user_page_t page, struct walk *walk, struct reserve *reserve, pte_t leaf, unsigned level)
@@ -53,9 +54,9 @@ enum status space_map_page(struct space *space, user_page_t page, frame_t frame,
     return map_page_anyhow(space, page, frame, attributes);
 }
 
-enum status space_fill_page(struct space *space, user_page_t page, uint32_t attributes, frame_t *frame)
+/* Where a table is missing. */
+[[gnu::noinline]] static enum status fill_page_anyhow(struct space *space, user_page_t page, uint32_t attributes, frame_t *frame)
 {
-    assert(attributes_check(attributes) == STATUS_OK);
     struct walk walk;
     walk_begin(&walk, space, page.address);
     if (pte_is_present(*walk.entry)) return STATUS_ALREADY_MAPPED;
@@ -114,15 +115,56 @@ enum status space_copy_page(struct space *space, user_page_t page, uint32_t attr
     return STATUS_OK;
 }
 
+enum status space_fill_page(struct space *space, user_page_t page, uint32_t attributes, frame_t *frame)
+{
+    assert(attributes_check(attributes) == STATUS_OK);
+    struct lowest lowest;
+    if (!lowest_find(&lowest, space, page.address)) return fill_page_anyhow(space, page, attributes, frame);
+    if (pte_is_present(*lowest.entry)) return STATUS_ALREADY_MAPPED;
+    frame_t fresh;
+    if (frame_allocate_user(0, &fresh) != STATUS_OK) return STATUS_NO_MEMORY;
+
+    // Commit: nothing below may fail.
+    struct frame_info *info = &frame_table[fresh.number];
+    if (info->flags & FRAME_DIRTY) single_zero(fresh.number);
+    *info = (struct frame_info){ .kind = FRAME_KIND_USER, .count = 1 };
+    *lowest.entry = pte_make_leaf(fresh, attributes, 0);
+    *frame = fresh;
+    lowest_count(&lowest, space, 1);
+    counter_add(COUNTER_ENTRIES_WRITTEN, 1);
+    return STATUS_OK;
+}
+
+void entries_fill_fresh(pte_t *entries, unsigned count, uint32_t attributes, uint32_t *chain)
+{
+    pte_t none = pte_make_leaf((frame_t){ 0 }, attributes, 0), step = pte_next(0, 0);
+    uint32_t number = *chain;
+    for (unsigned i = 0; i < count; i++) {
+        struct frame_info *info = &frame_table[number];
+        uint32_t next = info->cookie;
+        if (info->flags & FRAME_DIRTY) single_zero(number);
+        *info = (struct frame_info){ .kind = FRAME_KIND_USER, .count = 1 };
+        entries[i] = none + number * step;
+        number = next;
+    }
+    *chain = number;
+}
+
+/* The conditions are those of page_unmap(), but for the frame's last mapping, with which the frame goes. */
 bool space_unmap_page(struct space *space, user_page_t page, bool is_freeing, struct unmap_result *result)
 {
-    *result = (struct unmap_result){ 1, 1, 0 };
-    if (page_unmap(space, page, is_freeing)) return true;
     struct lowest lowest;
-    if (!is_freeing || !lowest_find(&lowest, space, page.address) || !pte_is_memory(*lowest.entry)) return false;
-    frame_t frame = pte_frame(*lowest.entry);
-    if (!page_unmap(space, page, false)) return false;
-    result->freed_frames = 1; /* its last mapping, and nobody can reach it any more: page_unmap said so by refusing to free it */
+    if (!lowest_find(&lowest, space, page.address)) return false;
+    pte_t leaf = *lowest.entry;
+    if (!pte_is_memory(leaf) || lowest.table->count == 1) return false;
+    frame_t frame = pte_frame(leaf);
+    struct frame_info *info = &frame_table[frame.number];
+    if ((info->flags & FRAME_ORDER_MASK) != 0 || info->kind != FRAME_KIND_USER) return false;
+
+    // Commit: nothing below may fail.
+    page_clear(space, page, &lowest, info);
+    *result = (struct unmap_result){ 1, 1, is_freeing && info->count == 0 };
+    if (result->freed_frames == 0) return true;
     enum status status = frame_free(frame, 0, FRAME_KIND_USER);
     assert(status == STATUS_OK);
     (void)status;

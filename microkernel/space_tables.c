@@ -51,6 +51,19 @@ static inline void entry_done(void) { atomic_signal_fence(memory_order_seq_cst);
     }
 }
 
+/* Eight at a time: tables are sparse where stacks are. */
+[[gnu::noinline]] unsigned entries_next(const pte_t *entries, unsigned from, unsigned count)
+{
+    unsigned at = from;
+    for (; at + 8 <= count; at += 8) {
+        const pte_t *next = entries + at;
+        if ((next[0] | next[1] | next[2] | next[3] | next[4] | next[5] | next[6] | next[7]) != 0) break;
+    }
+#pragma clang loop unroll(disable)
+    while (at < count && entries[at] == 0) at++;
+    return at;
+}
+
 [[gnu::noinline]] void entries_fill(pte_t *entries, unsigned count, pte_t leaf, pte_t step)
 {
 #pragma clang loop unroll_count(32)
@@ -72,7 +85,7 @@ enum status reserve_fill(struct reserve *reserve, unsigned count)
 void reserve_empty(struct reserve *reserve)
 {
     while (reserve->count > 0)
-        frame_free_zeroed_table(reserve->tables[--reserve->count]);
+        frame_free_zeroed(reserve->tables[--reserve->count], FRAME_KIND_TABLE);
 }
 
 static frame_t reserve_take(struct reserve *reserve, struct space *space)
@@ -231,7 +244,7 @@ void gather_end(struct gather *gather, const struct space *space)
             enum status status = frame_free(table, 0, FRAME_KIND_TABLE);
             assert(status == STATUS_OK);
             (void)status;
-        } else frame_free_zeroed_table(table);
+        } else frame_free_zeroed(table, FRAME_KIND_TABLE);
         counter_add(COUNTER_TABLES_FREED, 1);
     }
 }

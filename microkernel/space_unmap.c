@@ -11,6 +11,7 @@
 #include "space.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "counter.h"
 #include "device.h"
@@ -40,6 +41,7 @@ static void remove_large(const struct walk *walk, uint64_t address, bool is_free
 /* Removes `count` leaves when all are there and of one block: OR and AND of the entries tell, two instructions each. */
 static bool remove_alike(frame_t table, pte_t *entries, unsigned count, bool is_freeing, struct gather *gather)
 {
+    if (table_row(table)->count < count) return false;
     struct common common = entries_common(entries, count);
     if (!pte_is_present(common.all) || (common.any & PTE_DEVICE) != 0) return false;
     uint32_t number = pte_frame(common.all).number;
@@ -53,12 +55,14 @@ static bool remove_alike(frame_t table, pte_t *entries, unsigned count, bool is_
     return true;
 }
 
-/* Removes what there is among `count` entries of a lowest table, one by one; says how many there were. */
-static unsigned remove_each(pte_t *entries, uint64_t address, unsigned count, bool is_freeing, struct gather *gather)
+/* Removes what there is among `count` entries of a lowest table with `live` present ones, one by one; says how many there were. */
+static unsigned remove_each(pte_t *entries, uint64_t address, unsigned count, unsigned live, bool is_freeing, struct gather *gather)
 {
     unsigned present = 0;
     counter_add(COUNTER_ENTRIES_READ, count);
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; present < live; i++) {
+        i = entries_next(entries, i, count);
+        if (i == count) break;
         pte_t leaf = entries[i];
         if (!pte_is_memory(leaf)) continue;
         entries[i] = 0;
@@ -76,14 +80,15 @@ static unsigned remove_leaves(const struct walk *walk, uint64_t address, unsigne
     constexpr unsigned piece = 64;
     static_assert(piece > INVALIDATE_LIMIT);
     pte_t *entries = walk->entry;
-    if (count < piece) return remove_each(entries, address, count, is_freeing, gather);
     frame_t table = walk->tables[0];
+    unsigned live = table_row(table)->count;
+    if (live < piece || count < piece) return remove_each(entries, address, count, live, is_freeing, gather);
     if (remove_alike(table, entries, count, is_freeing, gather)) return count;
     unsigned removed = 0;
     for (unsigned at = 0, part; at < count; at += part) {
         part = count - at < piece ? count - at : piece;
         if (part == piece && remove_alike(table, entries + at, part, is_freeing, gather)) removed += part;
-        else removed += remove_each(entries + at, address + ((uint64_t)at << PAGE_SHIFT), part, is_freeing, gather);
+        else removed += remove_each(entries + at, address + ((uint64_t)at << PAGE_SHIFT), part, live - removed, is_freeing, gather);
     }
     return removed;
 }
@@ -139,7 +144,6 @@ static bool split_within(struct visit *visit, struct space *space, struct gather
 
 enum status space_unmap(struct space *space, struct user_span span, uint64_t flags, struct unmap_result *result)
 {
-    if (span.count_pages == 1 && space_unmap_page(space, span.first, flags & UNMAP_FREE, result)) return STATUS_OK;
     struct gather gather;
     gather_begin(&gather);
     enum status status = STATUS_OK;
@@ -203,10 +207,11 @@ enum status space_destroy(struct space *space)
     }
     assert(space->count_mapped == 0 && space->count_tables == 0 && space->count_devices == 0);
     counter_add(COUNTER_TABLES_FREED, 1);
-    frame_t control = space->frame;
-    enum status status = frame_free(space->root, 0, FRAME_KIND_TABLE);
-    assert(status == STATUS_OK);
-    status = frame_free(control, 0, FRAME_KIND_SPACE);
-    assert(status == STATUS_OK);
-    return status;
+    frame_t control = space->frame, root = space->root;
+    arch_root_clear(root);
+    frame_free_zeroed(root, FRAME_KIND_TABLE);
+    static_assert(offsetof(struct space, frame) == sizeof(space->rows));
+    memset(&space->frame, 0, sizeof *space - sizeof(space->rows)); /* the rows are empty, and nothing else was ever written to its frame */
+    frame_free_zeroed(control, FRAME_KIND_SPACE);
+    return STATUS_OK;
 }

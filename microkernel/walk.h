@@ -62,8 +62,12 @@ struct common { pte_t any, all; };
 struct common entries_common(const pte_t *entries, unsigned count);
 void entries_flip(pte_t *entries, unsigned count, pte_t change);
 void entries_clear(pte_t *entries, unsigned count);
+/* The first entry from `from` on that is not zero; `count`: none. */
+unsigned entries_next(const pte_t *entries, unsigned from, unsigned count);
 /* The first becomes `leaf`, each further one `step` more. */
 void entries_fill(pte_t *entries, unsigned count, pte_t leaf, pte_t step);
+/* Each names the next frame of a chain (frame_allocate_chain), zeroed and counted. */
+void entries_fill_fresh(pte_t *entries, unsigned count, uint32_t attributes, uint32_t *chain);
 
 /* --- What a table's row says --- */
 
@@ -179,7 +183,7 @@ enum status visit_split(struct visit *visit, struct space *space);
 /* --- What waits for the end of a step --- */
 
 constexpr unsigned INVALIDATE_LIMIT = 32; /* more changed entries than this: one flush */
-constexpr uint32_t CHAIN_END = UINT32_MAX;
+constexpr uint32_t CHAIN_END = FRAME_CHAIN_END;
 
 struct gather {
     unsigned count_pages; /* changed entries, also those beyond pages[] */

@@ -240,7 +240,7 @@ static const char *check_process(const struct pager *pager, const struct process
     if (waiters[process->index] != process->waiters) return "who waits for the end of a process";
     if (process->state == PROCESS_ENDED) {
         if (process->references == 0) return "an ended process that nobody names";
-        bool is_empty = process->space.number == 0 && process->thread.number == 0 && process->segments.capacity == 0
+        bool is_empty = process->space.number == 0 && process->thread.number == 0 && process->segments.count == 0
                         && process->holdings.capacity == 0 && !process->services.has_page && process->groups.count == 0
                         && process->watch.ring == nullptr && process->wait.kind == WAIT_NOTHING;
         return is_empty ? nullptr : "an ended process with something left";

@@ -9,7 +9,8 @@
 
 /* --- The start --- */
 
-/* Page tables that the pager itself may need later: for its window, and for the view of the longest module. They are nobody's, and kept back. */
+/* What the pager itself may need later: page tables for its window, and for the view of the longest module, and slots that keep their pages. All of it is
+ * nobody's, and kept back. */
 static uint64_t family_pages_kept(const struct pager *pager)
 {
     uint64_t longest = 0;
@@ -18,7 +19,7 @@ static uint64_t family_pages_kept(const struct pager *pager)
     uint64_t window = (uintptr_t)pager->slots;
     uint64_t above = 0; /* what the slots are not charged */
     for (unsigned level = 3; level <= SEGMENT_LEVELS; level++) above += segment_tables_of(window, window + PAGER_WINDOW_BYTES, level);
-    return above + (longest > 0 ? segment_tables(0, longest << PAGE_SHIFT, longest) : 0);
+    return above + SLOT_SPARES * SLOT_SPARE_CHARGE + (longest > 0 ? segment_tables(0, longest << PAGE_SHIFT, longest) : 0);
 }
 
 /* A kernel argument in pages, or `usual`. */

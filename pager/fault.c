@@ -56,56 +56,69 @@ static inline uint64_t fault_pages(const struct segment *segment, uint64_t page,
     return count < layout_pages(page, end) ? count : layout_pages(page, end);
 }
 
-/* How many pages from `page` on this fault brings, by the faults before it. */
-static inline uint64_t fault_window(const struct segment *segment, uint64_t page, uint32_t most)
+/* What a fault at a page brings, by the faults before it: how many pages from that one on, and how many faults in order there were then. */
+struct fault_step {
+    uint64_t count;
+    uint8_t run;
+};
+
+static inline struct fault_step fault_step(const struct segment *segment, uint64_t page, uint32_t most)
 {
-    if (page != segment->next || segment->run < FAULT_RUN_LEAST) return 1;
+    struct fault_step step = { 1, 0 };
+    if (page != segment->next) return step;
+    step.run = (uint8_t)(segment->run + (segment->run < segment->run_most));
+    if (segment->run < FAULT_RUN_LEAST) return step;
     uint64_t count = (uint64_t)2 << (segment->run - FAULT_RUN_LEAST);
-    return fault_pages(segment, page, count < most ? count : most);
+    step.count = fault_pages(segment, page, count < most ? count : most);
+    return step;
 }
 static_assert(SEGMENT_RUN_MOST == FAULT_RUN_LEAST + 8);
 
 /* The same where the segment says more than the faults before. May begin below the page, at *first. */
-static uint64_t fault_extent(const struct segment *segment, uint64_t *first, uint32_t most)
+static struct fault_step fault_extent(const struct segment *segment, uint64_t *first, uint32_t most)
 {
     constexpr uint64_t large = LAYOUT_TABLE_BYTES >> PAGE_SHIFT;
     uint64_t begin = *first & ~(LAYOUT_TABLE_BYTES - 1);
     bool has_room = begin >= segment->first && segment->limit - begin >= LAYOUT_TABLE_BYTES;
-    if (segment->fill->is_large && has_room && layout_pages(segment->first, segment->limit) - segment->pages >= large) {
-        *first = begin;
-        return large;
-    }
-    return segment->advice == ADVICE_SEQUENTIAL ? fault_pages(segment, *first, most) : fault_window(segment, *first, most);
+    bool is_large = segment->fill->is_large && has_room && layout_pages(segment->first, segment->limit) - segment->pages >= large;
+    if (is_large) *first = begin;
+    struct fault_step step = fault_step(segment, *first, most);
+    if (is_large) step.count = large;
+    else if (segment->advice == ADVICE_SEQUENTIAL) step.count = fault_pages(segment, *first, most);
+    return step;
 }
 
 /* Counts the pages that an answer brings, and remembers where the next fault is expected. */
-static inline struct fault_answer fault_count(struct pager *pager, struct process *process, struct segment *segment, uint64_t page, uint64_t count)
+static inline void fault_count(struct pager *pager, struct process *process, struct segment *segment, uint64_t page, struct fault_step step,
+                               struct fault_answer *answer)
 {
-    segment->run = page != segment->next ? 0 : (uint8_t)(segment->run + (segment->run < segment->run_most));
-    segment->next = page + (count << PAGE_SHIFT);
-    segment->pages += count; /* invariant 1 */
+    segment->run = step.run;
+    segment->next = page + (step.count << PAGE_SHIFT);
+    segment->pages += step.count; /* invariant 1 */
     process->fault_repeats_kept = process->fault_repeats;
     process->fault_repeats = 0;
     pager->count_faults++;
-    pager->count_resolving = count;
-    return (struct fault_answer){ page | segment->attributes, segment->frame + segment->fill->frame_step * layout_pages(segment->first, page), count };
+    pager->count_resolving = step.count;
+    uint64_t frame = segment->frame + segment->fill->frame_step * layout_pages(segment->first, page);
+    *answer = (struct fault_answer){ page | segment->attributes, frame, step.count };
 }
 
-struct fault_answer fault_quick(struct pager *pager, const struct pager_message *message)
+bool fault_quick(struct pager *pager, const struct pager_message *message, struct fault_answer *answer)
 {
-    constexpr struct fault_answer none = { 0 };
-    if ((message->tag & (TAG_FAULT | TAG_LABEL_MASK)) != (TAG_FAULT | FAULT_PAGE) || !pager->is_quick) return none;
+    if (!(message->tag & TAG_FAULT) || tag_label(message->tag) != FAULT_PAGE) return false;
     const struct process *named = pager->process[message->badge % PROCESS_LIMIT];
-    if (named == nullptr || named->badge != message->badge) return none;
+    if (named == nullptr || named->badge != message->badge) return false;
     struct process *process = pager->process[message->badge % PROCESS_LIMIT];
     struct segment *segment = process->segments.recent;
     uint64_t address = message->word[1];
-    if (segment == nullptr || address - segment->first >= segment->limit - segment->first) return none;
-    if (message->word[0] & segment->refuses || segment->pages < segment->tables) return none;
+    if (address < segment->first || address >= segment->limit) return false;
+    if (((uint8_t)message->word[0] & segment->refuses) != 0 || segment->pages < segment->tables) return false;
     uint64_t page = layout_page_down(address);
-    uint64_t count = fault_window(segment, page, pager->around);
-    if (!quota_take_quick(&process->family->pages, count * segment->fill->page_charge)) return none;
-    return fault_count(pager, process, segment, page, count);
+    struct fault_step step = fault_step(segment, page, pager->around);
+    static_assert(FILL_PAGE_CHARGE_MOST == 1);
+    if (segment->fill->page_charge != 0 && !quota_take_quick(&process->family->pages, step.count)) return false;
+    fault_count(pager, process, segment, page, step, answer);
+    return true;
 }
 
 /* With the trace: map, learn the frame, tell, let the thread go on. */
@@ -147,16 +160,20 @@ static enum status fault_charge(struct process *process, struct segment *segment
 static void fault_resolve(struct pager *pager, struct process *process, const struct fault_view *view, struct segment *segment, bool is_alone,
                           struct pager_action *action)
 {
-    uint64_t page = layout_page_down(view->message->word[1]);
-    uint64_t count = is_alone ? 1 : fault_extent(segment, &page, pager->around);
-    while (fault_charge(process, segment, &count) != STATUS_OK) {
+    uint64_t touched = layout_page_down(view->message->word[1]), page = touched;
+    struct fault_step step = is_alone ? fault_step(segment, page, 1) : fault_extent(segment, &page, pager->around);
+    while (fault_charge(process, segment, &step.count) != STATUS_OK) {
         if (shortage_trim(pager, process->family)) continue;
         if (shortage_end_another(pager, process)) action_reply(action, view->message->token, FAULT_RETRY); /* its end is finished before the next fault */
         else fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
         return;
     }
-    if (count == 1) page = layout_page_down(view->message->word[1]); /* fewer than the large page that begins below it */
-    struct fault_answer answer = fault_count(pager, process, segment, page, count);
+    if (step.count == 1 && page != touched) { /* fewer than the large page that begins below it */
+        page = touched;
+        step = fault_step(segment, page, 1);
+    }
+    struct fault_answer answer;
+    fault_count(pager, process, segment, page, step, &answer);
     action_resolve(action, view->message->token, &answer);
     if (pager->trace & TRACE_FAULTS) fault_resolve_traced(pager, process, view, &answer, action);
 }
@@ -184,7 +201,7 @@ static void fault_page(struct pager *pager, struct process *process, const struc
     uint64_t address = message->word[1];
     struct segment *segment = segment_find(&process->segments, address);
     struct fault_view view = { process, message, segment };
-    process->segments.recent = segment;
+    if (segment != nullptr && pager->is_quick) process->segments.recent = segment;
     if (segment == nullptr || segment->is_going) {
         fault_end(pager, process, &view, fault_outside(process, address));
     } else if (!fault_is_allowed(segment, message->word[0])) {

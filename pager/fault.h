@@ -13,9 +13,9 @@ constexpr uint32_t FAULT_AROUND_MOST = 64;
 constexpr uint8_t FAULT_RUN_LEAST = 4;
 
 /* Decides the most frequent fault with loads and compares: a page that comes when touched, of a running process, in the segment of the process's latest
- * fault, with memory that nobody else is promised. The loop of the pager asks it first; without an answer nothing has changed, and the message goes to
- * pager_handle(). With one the page is counted, and a resolve that is refused goes to pager_resolve_failed(). */
-struct fault_answer fault_quick(struct pager *pager, const struct pager_message *message);
+ * fault, with memory that nobody else is promised. The loop of the pager asks it first; false: nothing has changed, no answer is written, and the message
+ * goes to pager_handle(). Else the page is counted, and a resolve that is refused goes to pager_resolve_failed(). */
+bool fault_quick(struct pager *pager, const struct pager_message *message, struct fault_answer *answer);
 
 /* Handles a message with TAG_FAULT. */
 void fault_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action);

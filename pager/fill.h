@@ -29,6 +29,8 @@ struct fill_source {
     uint32_t cache;         /* fill_device: ATTRIBUTE_CACHE */
 };
 
+constexpr uint8_t FILL_PAGE_CHARGE_MOST = 1;
+
 struct fill {
     const char *name;
     enum status (*set)(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, const struct fill_source *source);
@@ -66,6 +68,8 @@ enum status fill_unmap(space_id_t space, uint64_t first, uint64_t limit, uint64_
 enum status fill_take_out(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, uint64_t *gone);
 /* Takes the pages of devices out of a range, holes allowed. */
 void fill_unmap_device(space_id_t space, uint64_t first, uint64_t limit);
+/* All pages of a segment: of one that grows down from above first. As fill_take_out. */
+enum status fill_unmap_all(space_id_t space, const struct segment *segment, uint64_t *gone);
 /* Takes back what `set` has brought so far. */
 void fill_undo(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags);
 

@@ -1,7 +1,7 @@
 /* Fills from an image: a copy of the file's bytes, zeroes after them. See fill.h.
  *
- * Frames arrive with old content, so a page that the file does not cover wholly is zeroed first. The file's bytes begin on a page, so a page takes them from
- * one frame of the module. */
+ * Frames arrive with old content, and the kernel zeroes what is left of them before anything is copied to them or maps them.
+ * The file's bytes begin on a page, so a page takes them from one frame of the module. */
 #include <assert.h>
 
 #include "fill.h"
@@ -12,8 +12,7 @@ static enum status image_page(space_id_t space, uint64_t address, uint32_t attri
     frame_id_t frame;
     enum status status = seam_frame_allocate(&frame);
     if (status != STATUS_OK) return status;
-    if (bytes < PAGE_BYTES) status = seam_frame_zero(frame);
-    if (status == STATUS_OK && bytes > 0) status = seam_frame_copy(frame, 0, from, 0, bytes);
+    if (bytes > 0) status = seam_frame_copy(frame, 0, from, 0, bytes);
     uint64_t done = 0;
     if (status == STATUS_OK) status = seam_space_map(space, address, frame, 1, attributes, &done);
     if (status == STATUS_OK) return STATUS_OK;

@@ -27,6 +27,23 @@ enum status fill_take_out(space_id_t space, const struct segment *segment, uint6
     return STATUS_OK;
 }
 
+/* A stack is large and has its pages at its top, so that is looked at alone. */
+enum status fill_unmap_all(space_id_t space, const struct segment *segment, uint64_t *gone)
+{
+    constexpr uint64_t top_bytes = 64 * PAGE_BYTES;
+    if (segment->fill->is_device) return fill_take_out(space, segment, segment->first, segment->limit, gone);
+    uint64_t limit = segment->limit, flags = segment->fill->unmap_flags, rest = 0;
+    *gone = 0;
+    if (segment_rules_of(segment->kind)->grows == GROWS_DOWN && limit - segment->first > top_bytes) {
+        enum status status = fill_unmap(space, limit - top_bytes, limit, flags, segment->pages, gone);
+        if (status != STATUS_OK) return status;
+        limit -= top_bytes;
+    }
+    enum status status = fill_unmap(space, segment->first, limit, flags, segment->pages - *gone, &rest);
+    *gone += rest;
+    return status;
+}
+
 void fill_undo(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags)
 {
     if (first == limit) return;

@@ -16,12 +16,17 @@ constexpr unsigned PLACE_BITS = COUNT_BITS + FIRST_BITS;
 static struct journal *journal;
 static uint64_t *window;
 static uint64_t window_words;
+/* What has been saved since the last commit: a bit for each entry, by its first word. Where the bit is not set, no entry need be looked for. */
+static uint64_t saved;
+
+static inline uint64_t saved_bit(uint64_t first) { return (uint64_t)1 << first % 64; }
 
 void journal_open(struct journal *opened, char *first, uint64_t bytes)
 {
     journal = opened;
     window = (uint64_t *)first;
     window_words = opened != nullptr ? bytes / sizeof(uint64_t) : 0;
+    saved = 0;
     if (opened != nullptr && opened->sequence == 0) opened->sequence = 1;
 }
 
@@ -34,7 +39,7 @@ static inline uint64_t sum_of(const uint64_t *words, uint64_t at, uint64_t count
 {
     uint64_t sum = 0;
     uint64_t weight = weight_of(at);
-#pragma clang loop unroll(disable)
+#pragma clang loop unroll_count(4)
     for (uint64_t i = 0; i < count; i++, weight += 2 * WEIGHT) sum += words[i] * weight;
     return sum;
 }
@@ -95,13 +100,15 @@ void journal_save(const void *what, size_t bytes)
     if (record->magic != RECORD_MAGIC) return; /* invariant 3 */
     uint64_t count = (offset + bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t) - first;
     uint64_t head = head_make(first, count);
-    if (journal_has(head)) return; /* invariant 2 */
+    if ((saved & saved_bit(first)) && journal_has(head)) return; /* invariant 2 */
     if (journal->used + 1 + count > JOURNAL_WORDS) journal_commit();
+    saved |= saved_bit(first);
     record_keep_sum(record);
     entry_append(head);
 }
 
-void journal_commit(void)
+/* Not part of journal_save(), which comes to it only when the journal is full. */
+__attribute__((noinline)) void journal_commit(void)
 {
     if (journal == nullptr || journal->used == 0) return;
     for (uint64_t at = 0; at < journal->used;) {
@@ -122,6 +129,7 @@ void journal_commit(void)
     journal->used = 0;
     in_order();
     journal->sequence++;
+    saved = 0;
 }
 
 void journal_admit(struct record *record, uint64_t magic, uint64_t sum)
@@ -161,5 +169,6 @@ bool journal_undo(void)
     in_order();
     journal->used = 0;
     journal->sequence++;
+    saved = 0;
     return is_whole;
 }

@@ -43,21 +43,18 @@ static inline void loop_receive(struct pager_message *received, const struct mes
     __builtin_memcpy(received->word, message->word, sizeof(received->word));
 }
 
-/* Answers faults for as long as they can be answered at once. The status of the call that brought, or did not bring, a message that is not such a fault;
- * *received is the last one that came, and action says what did not succeed. */
-static enum status loop_quick(struct pager_action *action, struct pager_message *received)
+/* Answers faults for as long as they can be answered at once. OK: *received is a message that is no such fault; else what the kernel said to the answer to
+ * *received. */
+static enum status loop_quick(struct pager_message *received)
 {
-    for (;;) {
-        struct fault_answer answer = fault_quick(&pager, received);
-        if (answer.count_pages == 0) return STATUS_OK;
+    struct fault_answer answer;
+    while (fault_quick(&pager, received, &answer)) {
         struct message message = { .token = received->token };
-        enum status status = kernel_resolve(HANDLE_PAGER, answer.page, answer.frame, (uint32_t)answer.count_pages, &message);
-        if (status != STATUS_OK) {
-            action_resolve(action, received->token, &answer);
-            return status;
-        }
+        enum status status = kernel_resolve(HANDLE_PAGER, answer.page, answer.frame, answer.count_pages, &message);
+        if (status != STATUS_OK) return status;
         loop_receive(received, &message);
     }
+    return STATUS_OK;
 }
 
 /* Without its boot information, or memory for its ledger, there is no pager. */
@@ -84,10 +81,10 @@ void _start(const struct boot_info *boot)
         enum status status = loop_step(action, &message);
         if (status == STATUS_OK) {
             loop_receive(received, &message);
-            status = loop_quick(action, received);
-        }
-        if (status == STATUS_OK) pager_handle(&pager, received, action);
-        else if (action->kind == ACTION_RESOLVE) pager_resolve_failed(&pager, received, status, action);
+            status = loop_quick(received);
+            if (status == STATUS_OK) pager_handle(&pager, received, action);
+            else pager_resolve_failed(&pager, received, status, action);
+        } else if (action->kind == ACTION_RESOLVE) pager_resolve_failed(&pager, received, status, action);
         else if (action->kind == ACTION_POLL) pager_work(&pager, action);
         else action_wait(action); /* whom it answered has ended meanwhile */
     }

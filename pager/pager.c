@@ -139,10 +139,11 @@ static void pager_start_module(struct pager *pager, const struct module *module)
 }
 
 /* The last program has ended: says so, and ends the machine if that was asked for. */
-static void pager_idle(const struct pager *pager, struct pager_action *action)
+static void pager_idle(struct pager *pager, struct pager_action *action)
 {
     uint64_t free = 0;
     uint64_t total = 0;
+    process_give_spares(pager);
     seam_frame_count(&free, &total);
     if (pager->audits && pager_audit(pager)) report("check: ok after=idle");
     report("pager: idle processes=0 faults=%llu free=%llu", (unsigned long long)pager->count_faults, (unsigned long long)free);

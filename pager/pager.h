@@ -112,6 +112,8 @@ struct pager {
     char *slots;                  /* PROCESS_LIMIT slots of SLOT_BYTES in the pager's window */
     struct process *process[PROCESS_LIMIT]; /* by slot; nullptr: free */
     uint32_t next_slot;           /* where the search for a free one begins */
+    uint32_t spare_slot[SLOT_SPARES]; /* free ones that have their pages still, empty (process.c) */
+    uint32_t count_spare_slots;
     uint32_t next_group;          /* id that is tried next */
     struct boot_group boot_groups[BOOT_MODULES * MODULE_GROUPS]; /* the groups that boot modules named */
     uint32_t count_boot_groups;

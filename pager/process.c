@@ -5,6 +5,7 @@
 #include "process.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "fill.h"
 #include "ledger.h"
@@ -51,45 +52,86 @@ struct badge_parts process_of_badge(const struct pager *pager, uint64_t badge)
 
 constexpr uint64_t PROCESS_OBJECTS = 3; /* frames of the kernel: control page and root of the space, thread */
 
+static struct process *slot_at(const struct pager *pager, uint32_t index) { return (struct process *)(pager->slots + index * SLOT_BYTES); }
+
+/* Takes a slot that has its pages. */
+static void slot_take_spare(struct pager *pager, struct family *family, uint32_t *index)
+{
+    *index = pager->spare_slot[--pager->count_spare_slots];
+    struct process *process = slot_at(pager, *index);
+    process->slot.family = process->segments.family = family;
+    quota_add(&family->pages, SLOT_SPARE_CHARGE);
+}
+
+/* Finds a slot without pages and begins it. NO_MEMORY, LIMIT. */
+static enum status slot_take_new(struct pager *pager, struct family *family, uint32_t *index)
+{
+    *index = pager->next_slot;
+    while (pager->process[*index] != nullptr) *index = (*index + 1) % PROCESS_LIMIT; /* a slot that the pool has is there */
+    struct process *process = slot_at(pager, *index);
+    enum status status = slot_begin(family, (char *)process, offsetof(struct process, slot));
+    if (status != STATUS_OK) return status;
+    segment_table_initialise(&process->segments, &process->slot);
+    pager->next_slot = (*index + 1) % PROCESS_LIMIT;
+    return STATUS_OK;
+}
+
 enum status process_slot_take(struct pager *pager, struct family *family, struct process **process)
 {
     if (quota_check(&family->processes, 1) != STATUS_OK) return STATUS_LIMIT;
-    enum status status = quota_check(&family->pages, SLOT_TABLES + 2 + PROCESS_OBJECTS);
+    enum status status = quota_check(&family->pages, SLOT_SPARE_CHARGE + PROCESS_OBJECTS);
     if (status != STATUS_OK) return status;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
-        uint32_t index = (pager->next_slot + i) % PROCESS_LIMIT;
-        if (pager->process[index] != nullptr) continue;
-        char *slot = pager->slots + index * SLOT_BYTES;
-        status = slot_begin(family, slot, offsetof(struct process, slot));
-        if (status != STATUS_OK) return status;
+    uint32_t index;
+    if (pager->count_spare_slots > 0) slot_take_spare(pager, family, &index);
+    else status = slot_take_new(pager, family, &index);
+    if (status != STATUS_OK) return status;
 
-        // Commit: nothing below may fail.
-        struct process *made = (struct process *)slot;
-        made->index = index;
-        made->number = ++pager->next_number;
-        made->family = family;
-        segment_table_initialise(&made->segments, &made->slot);
-        made->holdings.rows = (struct holding *)(slot + SLOT_HOLDINGS);
-        made->services.rows = (struct service *)(slot + SLOT_SERVICES);
-        pager->process[index] = made;
-        pager->next_slot = (index + 1) % PROCESS_LIMIT;
-        quota_add(&family->processes, 1);
-        quota_add(&family->pages, PROCESS_OBJECTS);
-        *process = made;
-        return STATUS_OK;
-    }
-    assert(false); /* a slot that the pool has is there */
-    return STATUS_LIMIT;
+    // Commit: nothing below may fail.
+    struct process *made = slot_at(pager, index);
+    made->index = index;
+    made->number = ++pager->next_number;
+    made->family = family;
+    made->holdings.rows = (struct holding *)((char *)made + SLOT_HOLDINGS);
+    made->services.rows = (struct service *)((char *)made + SLOT_SERVICES);
+    pager->process[index] = made;
+    quota_add(&family->processes, 1);
+    quota_add(&family->pages, PROCESS_OBJECTS);
+    *process = made;
+    return STATUS_OK;
+}
+
+/* What is not zero in a record but for slot and segments, which are as they began, and the text of the line, of which nothing is left. */
+static void slot_wipe(struct process *process)
+{
+    memset(process, 0, offsetof(struct process, slot));
+    memset(&process->holdings, 0, offsetof(struct process, line) - offsetof(struct process, holdings));
 }
 
 static void process_slot_give(struct pager *pager, struct process *process)
 {
     struct family *family = process->family;
-    pager->process[process->index] = nullptr;
+    uint32_t index = process->index;
+    pager->process[index] = nullptr;
     process->record.magic = 0;
-    slot_end(&process->slot);
+    if (slot_may_be_spare(&process->slot) && pager->count_spare_slots < SLOT_SPARES) {
+        quota_remove(&family->pages, SLOT_SPARE_CHARGE);
+        slot_wipe(process);
+        pager->spare_slot[pager->count_spare_slots++] = index;
+    } else {
+        segment_table_release(&process->segments);
+        slot_end(&process->slot);
+    }
     quota_remove(&family->processes, 1);
     family_end_if_empty(pager, family);
+}
+
+void process_give_spares(struct pager *pager)
+{
+    while (pager->count_spare_slots > 0) {
+        struct process *process = slot_at(pager, pager->spare_slot[--pager->count_spare_slots]);
+        seam_page_give(segment_rows(&process->slot));
+        seam_page_give(process);
+    }
 }
 
 /* --- The end --- */
@@ -97,25 +139,20 @@ static void process_slot_give(struct pager *pager, struct process *process)
 /* Goes before changes of several parts of the record. */
 static void process_save(const struct process *process)
 {
-    journal_save(&process->badge, sizeof(process->badge));
-    journal_save(&process->state, sizeof(process->state));
-    journal_save(&process->space, sizeof(process->space));
-    journal_save(&process->reason, offsetof(struct process, name) - offsetof(struct process, reason));
+    journal_save(&process->badge, offsetof(struct process, name) - offsetof(struct process, badge));
     process_save_wait(process);
 }
 
 static void process_empty_memory(struct process *process, space_id_t space)
 {
     struct segment_table *table = &process->segments;
-    while (table->count > 0) {
-        struct segment *segment = segment_above(table, 0);
+    for (struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit)) {
         uint64_t gone = 0;
-        enum status status = fill_take_out(space, segment, segment->first, segment->limit, &gone);
+        enum status status = fill_unmap_all(space, segment, &gone);
         assert(status == STATUS_OK && gone == segment->pages);
         (void)status;
-        segment_remove(table, segment);
     }
-    segment_table_release(table);
+    segment_table_clear(table);
 }
 
 static void process_end_thread(struct process *process)
@@ -127,7 +164,6 @@ static void process_end_thread(struct process *process)
     }
     assert(status == STATUS_OK);
     (void)status;
-    journal_save(&process->thread, sizeof(process->thread));
     process->thread = (thread_id_t){ 0 };
 }
 
@@ -145,13 +181,13 @@ static void process_end_space(space_id_t space)
 /* Up to where the record is retired it can be undone; from there on whoever takes over gives back what is left, because no record names it. */
 void process_undo(struct pager *pager, struct process *process)
 {
+    process_save(process);
     process_end_thread(process);
     watch_end(pager, process);
     alarm_end(pager, process);
     holding_close_all(pager, process);
     bool has_emptied = group_leave_all(pager, process);
     space_id_t space = process->space;
-    process_save(process);
     process->space = (space_id_t){ 0 };
     process->state = PROCESS_ENDED;
     process->badge = 0;
@@ -224,7 +260,14 @@ void process_release(struct pager *pager, struct process *process)
 
 /* --- Waiting --- */
 
-void process_save_wait(const struct process *process) { journal_save(&process->wait, offsetof(struct wait, next_ready)); }
+void process_save_wait(const struct process *process)
+{
+    const struct wait *wait = &process->wait;
+    journal_save(wait, offsetof(struct wait, name));
+    if (wait->name.bytes > 0) process_save_wait_name(process);
+}
+
+void process_save_wait_name(const struct process *process) { journal_save(&process->wait.name, sizeof(process->wait.name)); }
 
 void process_wake(struct pager *pager, struct process *process, enum status status, uint64_t word0, uint64_t word1)
 {

@@ -4,11 +4,12 @@
  *   (no slot) ----------------> PROCESS_RUNNING -----------> PROCESS_ENDED -----------------------------> (no slot)
  *                                                     \----> (no slot), when nobody holds a handle for it
  *
- * A process lives in a slot of the pager's window (slot.h): its record in the first page, then room for its tables. Its
+ * A process lives in a slot of the pager's window (slot.h): its record in the first page, then room for its tables. A few slots that nobody has keep their
+ * first pages, empty, so that a start need not take them again; they are charged to nobody, and a pager that takes over gives them back. Its
  * number is never used again; the badge of its messages names slot and number, so that a message of a process that has ended is recognised.
  *
  * Invariants (pager_check):
- *  1. A running process has a space and a thread; an ended one has its record only.
+ *  1. A running process has a space and a thread; an ended one has its record, and perhaps an empty page of rows.
  *  2. `references` counts the process handles of others that name it.
  *  3. WAIT_... other than WAIT_NOTHING keeps the token of the call that waits. */
 #ifndef QUIRE_PAGER_PROCESS_H
@@ -37,11 +38,11 @@ constexpr uint64_t PROCESS_THREAD = 1;    /* number of its only thread in the lo
 /* A call that waits for its answer. */
 struct wait {
     enum wait_kind kind;
-    uint64_t token;
-    uint32_t process_index;      /* WAIT_PROCESS */
-    struct service_name name;    /* WAIT_NAME */
     enum status status;          /* WAIT_READY: the answer */
+    uint64_t token;
+    uint64_t process_index;      /* WAIT_PROCESS */
     uint64_t word[2];
+    struct service_name name;    /* WAIT_NAME; else empty */
     struct process *next_ready;  /* from here on nothing is kept (ledger.h) */
     bool was_seen;               /* by waits_look(), at the last look */
 };
@@ -126,11 +127,15 @@ enum status process_duplicate(struct pager *pager, struct process *parent, uint6
 void process_tell_start(const struct pager *pager, const struct process *process);
 /* Ends a process: everything it had is given back, who waited for it is answered, others go on. */
 void process_end(struct pager *pager, struct process *process, enum process_end reason, uint64_t value);
+/* Gives the pages back that free slots have kept. */
+void process_give_spares(struct pager *pager);
 /* One process handle less: an ended process that nobody can ask about any more gives its record back. */
 void process_release(struct pager *pager, struct process *process);
 
 /* Goes before each change of `wait`. */
 void process_save_wait(const struct process *process);
+/* The same where a name comes. */
+void process_save_wait_name(const struct process *process);
 /* Answers the call that a process waits in; the reply goes out with one of the next actions. */
 void process_wake(struct pager *pager, struct process *process, enum status status, uint64_t word0, uint64_t word1);
 

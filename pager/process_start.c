@@ -83,7 +83,7 @@ static enum status start_add_image(struct process *process, const struct module 
     return STATUS_OK;
 }
 
-/* The message buffer with the start information: written in the pager's own buffer and copied. */
+/* The message buffer with the start information: written in the pager's own buffer and copied; the kernel zeroes the rest. */
 static enum status start_add_buffer(const struct pager *pager, struct process *process, const char *text, uint32_t text_bytes, frame_id_t *buffer)
 {
     struct start_info *info = (struct start_info *)pager->buffer;
@@ -94,8 +94,7 @@ static enum status start_add_buffer(const struct pager *pager, struct process *p
                                 .cycles_per_second = pager->boot->cycles_per_second, .cycles_at_entry = pager->boot->cycles_at_entry };
     for (uint32_t i = 0; i < text_bytes; i++) info->argument_count += text[i] == '\0';
     memcpy(info + 1, text, text_bytes);
-    status = seam_frame_zero(*buffer);
-    if (status == STATUS_OK) status = seam_frame_copy(*buffer, 0, pager->buffer_frame, 0, (uint32_t)sizeof(*info) + text_bytes);
+    status = seam_frame_copy(*buffer, 0, pager->buffer_frame, 0, (uint32_t)sizeof(*info) + text_bytes);
     struct fill_source source = { .first_frame = *buffer };
     const struct fill *fill = segment_rules_of(SEGMENT_BUFFER)->fill;
     if (status == STATUS_OK) status = process_add_segment(process, SEGMENT_BUFFER, fill, LAYOUT_BUFFER_FIRST, LAYOUT_BUFFER_FIRST + PAGE_BYTES, &source);

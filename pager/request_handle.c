@@ -204,6 +204,7 @@ enum status request_name_find(struct pager *pager, const struct request *request
     if (service_find(pager, &name, &process->groups, &owner, &service) == nullptr) {
         if (request->word[0] == 0) return STATUS_NOT_FOUND;
         process_save_wait(process);
+        process_save_wait_name(process);
         process->wait = (struct wait){ .kind = WAIT_NAME, .token = request->token, .name = name };
         answer->is_deferred = true;
         return STATUS_OK;

@@ -10,7 +10,7 @@
 
 void segment_table_initialise(struct segment_table *table, struct slot *slot)
 {
-    *table = (struct segment_table){ .rows = (struct segment *)(slot->base + SLOT_ROWS), .slot = slot, .family = slot->family };
+    *table = (struct segment_table){ .rows = (struct segment *)(slot->base + SLOT_ROWS), .recent = &table->nobody, .slot = slot, .family = slot->family };
     assert((uintptr_t)table < (uintptr_t)table->rows && (uintptr_t)table->rows + SLOT_ROWS_BYTES - (uintptr_t)table <= UINT32_MAX);
     for (uint32_t i = 0; i < SEGMENT_FIXED; i++) table->fixed_limit[i] = UINT64_MAX;
     directory_initialise(&table->directory, slot);
@@ -100,7 +100,7 @@ static struct segment *row_take(struct segment_table *table, const struct segmen
     *row = *segment;
     table->count++;
     row_count_given(table, row, true);
-    table->recent = nullptr;
+    table->recent = &table->nobody;
     return row;
 }
 
@@ -111,7 +111,7 @@ static void row_give(struct segment_table *table, struct segment *row)
     *row = (struct segment){ .next = table->free };
     table->free = row_distance(table, row);
     table->count--;
-    table->recent = nullptr;
+    table->recent = &table->nobody;
 }
 
 /* --- The ways to rows --- */
@@ -273,7 +273,7 @@ static void segment_extend(struct segment_table *table, struct segment *row, con
     row->frame = joined->frame;
     segment_resize(table, row, joined->first, joined->limit, joined->pages);
     mapped_set(table, first, limit, row_distance(table, row));
-    table->recent = nullptr;
+    table->recent = &table->nobody;
 }
 
 void segment_split(struct segment_table *table, struct segment *lower, uint64_t at, uint64_t pages)
@@ -397,15 +397,6 @@ enum status segment_table_rebuild(struct segment_table *table, uint32_t capacity
         table->free = row_distance(table, row);
     }
     return status;
-}
-
-void segment_table_release(struct segment_table *table)
-{
-    assert(table->count == 0);
-    area_release(&table->directory);
-    uint64_t bytes = layout_page_up(table->capacity * sizeof(struct segment));
-    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) slot_page_give(table->slot, (char *)table->rows + at);
-    segment_table_initialise(table, table->slot);
 }
 
 /* --- Marks and protection --- */

@@ -90,7 +90,7 @@ struct segment_table {
     uint64_t fixed_limit[SEGMENT_FIXED]; /* sorted; UINT64_MAX where there is none */
     uint32_t fixed_row[SEGMENT_FIXED];   /* rows, as their distance in bytes */
     uint32_t count_fixed;
-    struct segment *recent; /* where a fault was found last; nullptr after any change */
+    struct segment *recent; /* where a fault was found last, unless faults are traced; `nobody` after any change */
     uint32_t count;
     uint32_t count_given;   /* that others have put here, */
     uint64_t given_bytes;   /* and what they cover */
@@ -144,7 +144,9 @@ enum status segment_table_rebuild(struct segment_table *table, uint32_t capacity
 /* Where the rows of a slot lie, and how many there is room for in some pages. */
 static inline struct segment *segment_rows(const struct slot *slot) { return (struct segment *)(slot->base + SLOT_ROWS); }
 static inline uint32_t segment_rows_of(uint64_t pages) { return (uint32_t)(pages * PAGE_BYTES / sizeof(struct segment)); }
-/* Gives the table's pages back; it is empty. */
+/* Forgets all segments, whose pages are gone: what they were charged is given back, and all pages of the table but the first. */
+void segment_table_clear(struct segment_table *table);
+/* Gives the pages of a table without segments back. */
 void segment_table_release(struct segment_table *table);
 
 /* An upper bound of the page tables that `pages` pages in a range need on all levels below the root: each needs at most one of its own, and the range

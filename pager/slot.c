@@ -23,6 +23,11 @@ void slot_end(struct slot *slot)
     quota_remove(&family->pages, SLOT_TABLES + 2);
 }
 
+bool slot_may_be_spare(const struct slot *slot)
+{
+    return slot->live[0] == SLOT_SPARE_PAGES && slot_charge(slot) == SLOT_SPARE_CHARGE;
+}
+
 static uint16_t *slot_chunk(struct slot *slot, const void *address)
 {
     uint64_t offset = (uint64_t)((const char *)address - slot->base);

@@ -46,10 +46,18 @@ struct slot {
     uint16_t live[SLOT_CHUNKS]; /* pages of each chunk that are there */
 };
 
+/* A slot that nobody has may keep its two pages for the next who needs one: that of the record and the first of rows. */
+constexpr uint64_t SLOT_SPARE_PAGES = 2;
+constexpr uint64_t SLOT_SPARE_CHARGE = SLOT_TABLES + 1 + SLOT_SPARE_PAGES; /* with their tables */
+constexpr uint32_t SLOT_SPARES = 4;
+
 /* Begins with the page at its base, charged and zeroed; `offset` is where in it the record of the slot lies. NO_MEMORY, LIMIT. */
 enum status slot_begin(struct family *family, char *base, size_t offset);
 /* Gives the page at the base back, with the record; all others are. */
 void slot_end(struct slot *slot);
+
+/* Whether the pages that a spare slot keeps are all that it has; they are there. */
+bool slot_may_be_spare(const struct slot *slot);
 
 /* A page of the slot, charged and zeroed. NO_MEMORY, LIMIT. */
 enum status slot_page_take(struct slot *slot, void *address);

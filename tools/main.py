@@ -10,7 +10,7 @@ import sys
 
 from project import Failure, say
 
-VERBS = ('run', 'test', 'bench', 'sim', 'build', 'new', 'sdk', 'debug', 'check', 'doctor', 'clean')
+VERBS = ('run', 'test', 'bench', 'profile', 'sim', 'build', 'new', 'sdk', 'debug', 'check', 'doctor', 'clean')
 
 
 def on_terminate(_signal, _frame):

@@ -225,6 +225,12 @@ void arch_root_initialise(frame_t root)
         table[i] = pte_make_table((frame_t){ PTE_FRAMES_LIMIT - count + i }, PTE_LEVELS - 1) & ~PTE_USER;
 }
 
+void arch_root_clear(frame_t root)
+{
+    pte_t *table = arch_frame_pointer(root);
+    for (unsigned i = PTE_ROOT_USER_ENTRIES; i < pte_entries(PTE_LEVELS - 1); i++) table[i] = 0;
+}
+
 /* --- The contract: machine --- */
 
 [[noreturn]] static void machine_leave(enum host_end end, uint32_t code)

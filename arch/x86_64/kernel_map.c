@@ -85,6 +85,13 @@ void arch_root_initialise(frame_t root)
     to[511] = from[511];
 }
 
+void arch_root_clear(frame_t root)
+{
+    pte_t *table = arch_frame_pointer(root);
+    for (unsigned i = 0; i < kernel_map.direct_entries; i++) table[PTE_ROOT_USER_ENTRIES + i] = 0;
+    table[511] = 0;
+}
+
 void *arch_window_open(frame_t frame)
 {
     return arch_frame_pointer(frame);

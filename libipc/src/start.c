@@ -23,7 +23,7 @@ int main(int argc, char *argv[]);
     assert(info->argument_count <= info->text_bytes);
 
     uint32_t text_bytes = info->text_bytes, argument_count = info->argument_count;
-    char text[MESSAGE_BUFFER_BYTES];
+    char text[text_bytes + 1]; /* as long as it has to be: most programs need one page of stack to begin with */
     char *argument[argument_count + 1];
     memcpy(text, info + 1, text_bytes);
 

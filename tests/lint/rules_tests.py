@@ -30,7 +30,7 @@ INTERNAL = {
 REACHED = {
     'microkernel/arch.h': {
         'arch_page_zero': 'frame_clean', 'arch_frames_limit': 'device_map', 'arch_has_write_combining': 'host_set_write_combining',
-        'arch_cache_write_back': 'HOST_WRITE_BACKS', 'arch_root_initialise': 'space_create',
+        'arch_cache_write_back': 'HOST_WRITE_BACKS', 'arch_root_initialise': 'space_create', 'arch_root_clear': 'space_destroy',
         'arch_context_instruction': 'FAULT_RETRY', 'arch_context_stack': 'FAULT_RETRY', 'arch_vectors_initialise': 'thread_create',
         'arch_vectors_forget': 'thread_destroy', 'arch_cycles_per_second': 'boot_info', 'arch_cycles_to_nanoseconds': 'arch_cycles',
         'arch_nanoseconds_to_cycles': 'host_timer', 'arch_panic': 'HOST_PANICKED',
@@ -47,7 +47,8 @@ REACHED = {
     'microkernel/device.h': {'device_drop': 'space_destroy'},
     'microkernel/endpoint.h': {'endpoint_drop_client': 'thread_stop'},
     'microkernel/frame.h': {
-        'frame_allocate_tables': 'space_map', 'frame_allocate_unzeroed_table': 'space_map', 'frame_allocate_user': 'frame_allocate',
+        'frame_allocate_chain': 'space_fill', 'frame_allocate_tables': 'space_map',
+        'frame_allocate_unzeroed_table': 'space_map', 'frame_allocate_user': 'frame_allocate',
         'frame_allocate_object': 'frame_allocate', 'frame_free_user': 'frame_free', 'frame_free_object': 'frame_free', 'frame_is_object': 'space_destroy',
     },
     'microkernel/handle.h': {'handle_served': 'reply_receive'},

@@ -117,7 +117,7 @@ def test_wordcount():
         for key in ('tid', 'access', 'ip', 'cost'):
             assert key in line.values, line.raw
     stack = result.find('fault', pid=pid, segment='stack')
-    assert len(stack) == len({line.number('addr') // PAGE for line in stack}) >= 2
+    assert len(stack) == len({line.number('addr') // PAGE for line in stack}) >= 1
     faults = len(result.find('fault', action='map'))
     assert result.expect('pager', 'idle').number('faults') == faults, 'a resolved fault has no line'
 

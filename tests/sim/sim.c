@@ -202,8 +202,8 @@ void sim_run(void)
             memcpy(received->word, &argument[2], sizeof(received->word));
             count_messages++;
             sim_point();
-            struct fault_answer answer = fault_quick(&sim_pager, received);
-            if (answer.count_pages != 0) action_resolve(action, received->token, &answer);
+            struct fault_answer answer;
+            if (fault_quick(&sim_pager, received, &answer)) action_resolve(action, received->token, &answer);
             else pager_handle(&sim_pager, received, action);
         } else if (action->kind == ACTION_RESOLVE) {
             pager_resolve_failed(&sim_pager, received, status, action);
@@ -315,6 +315,7 @@ void sim_stop(void)
         if (process != nullptr && process->state == PROCESS_RUNNING) process_end(&sim_pager, process, PROCESS_EXITED, 0);
     }
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) assert(sim_pager.process[i] == nullptr);
+    process_give_spares(&sim_pager);
     if (sim_pager.ledger != nullptr) seam_pages_give(sim_pager.ledger, LEDGER_BYTES);
     assert(frame_count_free() == free_at_boot);
     enum status status = endpoint_destroy(endpoint_find(boot.endpoint));
@@ -363,7 +364,17 @@ void sim_start(const struct sim_options *options, const struct sim_module *modul
 /* --- For tests --- */
 
 uint32_t sim_ended(void) { return ended; }
-uint64_t sim_free_frames(void) { return frame_count_free(); }
+
+uint64_t sim_free_frames(void)
+{
+    if (sim_pager.count_spare_slots > 0) {
+        sim_enter_pager();
+        process_give_spares(&sim_pager);
+        sim_leave_pager();
+    }
+    return frame_count_free();
+}
+
 const char *sim_log(void) { return host_log_text(); }
 void sim_log_clear(void) { host_log_clear(); }
 uint64_t sim_count_calls(void) { return count_calls; }

@@ -34,6 +34,7 @@ void sim_stop(void);
 extern struct pager sim_pager;
 /* machine_end was called: 1 + its code; else 0. */
 uint32_t sim_ended(void);
+/* After what free slots have kept was given back. */
 uint64_t sim_free_frames(void);
 /* Everything that was logged since sim_log_clear(). */
 const char *sim_log(void);

@@ -194,13 +194,13 @@ Test(frame_block, zeroed_tables_come_back_first)
     frame_t table, other;
     cr_assert_eq(frame_allocate(0, FRAME_KIND_TABLE, &table), STATUS_OK);
     uint64_t free = frame_count_free();
-    frame_free_zeroed_table(table);
+    frame_free_zeroed(table, FRAME_KIND_TABLE);
     cr_assert(frame_count_free() == free + 1 && frame_is(table, FRAME_KIND_SPARE));
     check_all();
     cr_assert_eq(frame_allocate(0, FRAME_KIND_TABLE, &other), STATUS_OK);
     cr_assert_eq(other.number, table.number);
     while (frame_prepare()) continue;
-    frame_free_zeroed_table(table);
+    frame_free_zeroed(table, FRAME_KIND_TABLE);
     cr_assert(frame_is(table, FRAME_KIND_FREE), "the stock is full: into the bitmap");
     check_all();
 }

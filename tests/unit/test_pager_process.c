@@ -1,4 +1,5 @@
 /* Processes come and go: ends in every state, nothing is left behind, others do not notice; output; the end of the machine. */
+#include "counter.h"
 #include "pager_fixture.h"
 
 /* Frames that are free when only init and wx are there and init has what it needs for handles. */
@@ -284,4 +285,47 @@ Test(pager_process, children_that_fail_are_their_parents_business)
     sim_request(WX, PROTOCOL_exit, 0, 0, 0);
     sim_request(INIT, PROTOCOL_exit, 0, 0, 0);
     cr_assert_eq(sim_ended(), 1 + 0);
+}
+
+/* What a start and an end cost beside instructions: kernel entries of the pager, frames zeroed. */
+Test(pager_process, a_start_and_an_end_are_few_calls)
+{
+    fixture_start();
+    uint64_t calls = 0, zeroed = 0;
+    for (unsigned round = 0; round < 3; round++) { /* the first takes what later ones find */
+        calls = sim_count_calls();
+        zeroed = counters[COUNTER_FRAMES_ZEROED];
+        uint32_t number;
+        uint32_t handle = fixture_child(&number);
+        sim_request(number, PROTOCOL_exit, 0, 0, 0);
+        EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, handle, 0, 0));
+        calls = sim_count_calls() - calls;
+        zeroed = counters[COUNTER_FRAMES_ZEROED] - zeroed;
+        cr_assert_eq(sim_pager.count_spare_slots, 1);
+        fixture_check();
+    }
+    cr_assert_leq(calls, 36, "%llu", (unsigned long long)calls);
+    cr_assert_leq(zeroed, 4, "%llu", (unsigned long long)zeroed); /* three pages of data and the message buffer: no table, no object */
+}
+
+/* A slot that kept its pages shows nothing of who had it, and its next owner pays for it. */
+Test(pager_process, slots_are_empty_when_they_are_kept)
+{
+    fixture_start();
+    for (unsigned round = 0; round < 3; round++) {
+        uint32_t number;
+        uint32_t handle = fixture_child(&number);
+        state_memory(number);
+        state_output(number);
+        uint32_t index = sim_process(number)->index;
+        sim_request(number, PROTOCOL_exit, 0, 0, 0);
+        EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, handle, 0, 0));
+        cr_assert_eq(sim_pager.spare_slot[sim_pager.count_spare_slots - 1], index);
+        const struct process *empty = (const struct process *)(sim_pager.slots + index * SLOT_BYTES);
+        const unsigned char *record = (const unsigned char *)empty, *rows = (const unsigned char *)segment_rows(&empty->slot);
+        cr_assert(record[0] == 0 && memcmp(record, record + 1, offsetof(struct process, slot) - 1) == 0);
+        cr_assert(rows[0] == 0 && memcmp(rows, rows + 1, PAGE_BYTES - 1) == 0);
+        cr_assert(empty->segments.count == 0 && empty->holdings.capacity == 0 && empty->line_bytes == 0);
+        fixture_check();
+    }
 }

@@ -408,3 +408,23 @@ Test(space, destroy_gives_everything_back)
     cr_assert_eq(frame_count_free(), free - held);
     cr_assert(frame_is(kept, FRAME_KIND_USER) && frame_find(kept)->count == 1);
 }
+
+/* What an object was is nowhere after its end: whoever gets the frame next finds zeroes, and need not zero it. */
+Test(space, frames_of_a_space_end_as_zeroes)
+{
+    struct space *other;
+    uint64_t done;
+    cr_assert_eq(space_create(&other), STATUS_OK);
+    frame_t frames[] = { other->frame, other->root };
+    cr_assert_eq(space_fill(other, span_of(MIDDLE, 3), ATTRIBUTE_WRITE, &done), STATUS_OK);
+    memset(other->served, 0x5a, sizeof(other->served));
+    other->pager_served = other->incarnation_tag = UINT64_MAX;
+    enum status status;
+    while ((status = space_destroy(other)) == STATUS_AGAIN) continue;
+    cr_assert_eq(status, STATUS_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        const unsigned char *bytes = arch_frame_pointer(frames[i]);
+        cr_assert(frame_is(frames[i], FRAME_KIND_SPARE));
+        cr_assert(bytes[0] == 0 && memcmp(bytes, bytes + 1, PAGE_BYTES - 1) == 0);
+    }
+}

@@ -267,6 +267,22 @@ Test(thread, create_decodes_everything)
     world_end_all();
 }
 
+/* Nothing of a thread is left in its frame, whose next owner finds zeroes. */
+Test(thread, a_frame_ends_as_zeroes)
+{
+    struct thread *made;
+    cr_assert_eq(thread_create(space, UINT64_MAX, thread->buffer, 2, true, &made), STATUS_OK);
+    memset(&made->context, 0x5a, sizeof(made->context));
+    memset(&made->vectors, 0x5a, sizeof(made->vectors));
+    memset(&made->fault, 0x5a, sizeof(made->fault));
+    frame_t frame = made->frame;
+    thread_destroy(made);
+    const unsigned char *bytes = arch_frame_pointer(frame);
+    cr_assert(frame_is(frame, FRAME_KIND_SPARE));
+    cr_assert(bytes[0] == 0 && memcmp(bytes, bytes + 1, PAGE_BYTES - 1) == 0);
+    world_end_all();
+}
+
 Test(thread, names)
 {
     cr_assert_eq(thread_find(thread->frame.number), thread);

@@ -46,7 +46,9 @@ void must(enum status status, const char *what)
 int main(int argc, char *argv[])
 {
     for (unsigned i = 0; i < SAMPLES; i++) ((volatile uint32_t *)sample)[i] = 0; /* its pages are there before anything is measured */
-    if (argc < 2 || strcmp(argv[1], "memory") == 0) bench_memory();
+    if (argc < 2 || strcmp(argv[1], "faults") == 0) bench_faults();
+    if (argc < 2 || strcmp(argv[1], "growth") == 0) bench_growth();
+    if (argc < 2 || strcmp(argv[1], "mapping") == 0) bench_mapping();
     if (argc < 2 || strcmp(argv[1], "processes") == 0) bench_processes();
     if (argc < 2 || strcmp(argv[1], "handles") == 0) bench_handles();
     return 0;

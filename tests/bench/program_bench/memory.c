@@ -99,11 +99,16 @@ static void mmap_munmap(void)
     samples_report("mmap_touch_munmap_4k", 1);
 }
 
-void bench_memory(void)
+void bench_faults(void)
 {
     fault_existing();
     fault_fresh();
+}
+
+void bench_growth(void)
+{
     mmap_touch();
     brk_grow();
-    mmap_munmap();
 }
+
+void bench_mapping(void) { mmap_munmap(); }

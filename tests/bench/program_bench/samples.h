@@ -26,7 +26,9 @@ void samples_report(const char *name, uint64_t per);
 void must(enum status status, const char *what);
 
 /* The measurements, in the order in which they run. */
-void bench_memory(void);
+void bench_faults(void);
+void bench_growth(void);
+void bench_mapping(void);
 void bench_processes(void);
 void bench_handles(void);
 
