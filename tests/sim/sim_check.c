@@ -21,7 +21,7 @@ static bool segment_agrees(const struct space *space, const struct segment *segm
         pages++;
         uint32_t attributes = pte_attributes(translation.entry) & ATTRIBUTES_ALL;
         if (attributes != segment->attributes && attributes != segment_rest_attributes(segment)) return false;
-        bool is_alone = frame_find(translation.frame)->count == 1;
+        bool is_alone = segment->fill->is_device || frame_find(translation.frame)->count == 1; /* a device has no row */
         if (segment->is_copied && (attributes & ATTRIBUTE_WRITE) && !is_alone) return false; /* who may write to a lazy copy has it alone */
         if (!segment->is_copied && (attributes & ATTRIBUTE_WRITE) && !is_alone && !segment->fill->is_shared && !segment->fill->is_each_ones)
             return false;
