@@ -7,6 +7,9 @@
 #include "frame.h"
 #include "types.h"
 
+/* A function that runs before kernel_start() ends and never again: its memory is given back. Files of nothing else are listed in cmake/machine.cmake. */
+#define BOOT_ONLY [[gnu::section(".init.text"), gnu::noinline]]
+
 constexpr size_t BOOT_RANGES = 256;
 constexpr size_t BOOT_SOURCE_MODULES = 34;
 constexpr size_t BOOT_TEXT_LIMIT = 256; /* bytes of one module's or the kernel's command line, with the NUL */

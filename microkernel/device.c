@@ -8,6 +8,7 @@
 
 #include <assert.h>
 
+#include "boot.h"
 #include "counter.h"
 #include "walk.h"
 
@@ -34,13 +35,13 @@ struct run {
     unsigned count;
 };
 
-void device_initialise(void)
+BOOT_ONLY void device_initialise(void)
 {
     device_registry = (struct space){ 0 };
     count_forbidden = 0;
 }
 
-void device_forbid(uint64_t first, uint64_t limit)
+BOOT_ONLY void device_forbid(uint64_t first, uint64_t limit)
 {
     assert(count_forbidden < DEVICE_FORBIDDEN && first < limit);
     forbidden[count_forbidden].first = first;

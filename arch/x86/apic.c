@@ -1,6 +1,8 @@
 /* The local APIC. See apic.h. */
 #include "apic.h"
 
+#include "boot.h"
+
 constexpr unsigned REGISTER_END = 0xb0, REGISTER_SPURIOUS = 0xf0, REGISTER_TIMER = 0x320, REGISTER_LINT0 = 0x350, REGISTER_LINT1 = 0x360;
 constexpr unsigned REGISTER_INITIAL = 0x380, REGISTER_CURRENT = 0x390, REGISTER_DIVIDE = 0x3e0;
 constexpr uint32_t SPURIOUS_ENABLE = 0x100, LINE_NMI = 0x400, LINE_EXTERNAL = 0x700, DIVIDE_BY_16 = 3;
@@ -12,7 +14,7 @@ static volatile uint32_t *reg(unsigned offset)
     return (volatile uint32_t *)(page + offset);
 }
 
-void apic_initialise(volatile void *registers)
+BOOT_ONLY void apic_initialise(volatile void *registers)
 {
     page = registers;
     *reg(REGISTER_LINT0) = LINE_EXTERNAL; /* the old interrupt controllers, pic.h */

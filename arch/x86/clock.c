@@ -5,6 +5,7 @@
 
 #include "apic.h"
 #include "arch.h"
+#include "boot.h"
 #include "pit.h"
 
 constexpr uint32_t CALIBRATION_MICROSECONDS = 500;
@@ -26,7 +27,7 @@ uint64_t arch_cycles(void)
 }
 
 /* Cycles until the interval timer has counted down. */
-static uint64_t measure(void)
+BOOT_ONLY static uint64_t measure(void)
 {
     pit_start(CALIBRATION_MICROSECONDS);
     uint64_t first = arch_cycles();
@@ -35,7 +36,7 @@ static uint64_t measure(void)
     return arch_cycles() - first;
 }
 
-uint64_t clock_calibrate(void)
+BOOT_ONLY uint64_t clock_calibrate(void)
 {
     uint64_t begin = arch_cycles();
     /* The smallest of a few: on a virtual machine any of them may have been interrupted, which only adds. */
@@ -51,7 +52,7 @@ uint64_t clock_calibrate(void)
     return arch_cycles() - begin;
 }
 
-uint64_t clock_calibrate_timer(void)
+BOOT_ONLY uint64_t clock_calibrate_timer(void)
 {
     uint64_t begin = arch_cycles();
     apic_timer_set(UINT32_MAX);

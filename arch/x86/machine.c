@@ -2,11 +2,12 @@
 #include "machine.h"
 
 #include "arch.h"
+#include "boot.h"
 #include "port_io.h"
 
 static uint16_t exit_port = 0xf4; /* until the kernel arguments say otherwise: a panic before that must end an unattended QEMU too */
 
-void machine_set_exit_port(uint16_t port)
+BOOT_ONLY void machine_set_exit_port(uint16_t port)
 {
     exit_port = port;
 }

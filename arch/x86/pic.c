@@ -5,6 +5,7 @@
 #include "pic.h"
 
 #include "arch.h"
+#include "boot.h"
 #include "counter.h"
 #include "port_io.h"
 
@@ -20,7 +21,7 @@ static void write_closed(void)
     port_write8(SECOND_DATA, (uint8_t)(closed >> 8));
 }
 
-void pic_initialise(void)
+BOOT_ONLY void pic_initialise(void)
 {
     port_write8(FIRST_COMMAND, INITIALISE); /* four words follow */
     port_write8(SECOND_COMMAND, INITIALISE);

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "arch.h"
+#include "boot.h"
 #include "port_io.h"
 
 constexpr uint16_t PORT = 0x3f8;
@@ -12,7 +13,7 @@ constexpr uint8_t LINE_DIVISOR_ACCESS = 0x80, LINE_8N1 = 0x03;
 constexpr uint8_t STATE_CAN_WRITE = 0x20;
 constexpr unsigned WAIT_LIMIT = 100'000; /* polls before a byte is given up: above 16 byte times at 115,200 baud */
 
-void serial_initialise(void)
+BOOT_ONLY void serial_initialise(void)
 {
     port_write8(INTERRUPTS, 0);
     port_write8(LINE, LINE_DIVISOR_ACCESS);

@@ -109,7 +109,8 @@ struct task_segment cpu_task;
 static uint64_t segments[8];
 static struct gate gates[256];
 
-extern const char vector_table[], vector_ignored[];
+extern const uint64_t vector_entries[];
+extern const char vector_ignored[];
 extern char special_stacks[];
 void syscall_entry(void);
 
@@ -141,7 +142,7 @@ static void load_gates(void)
 {
     static const uint8_t special_stack[VECTORS] = { [2] = 1, [8] = 2, [18] = 3, [1] = 4 };
     for (unsigned i = 0; i < sizeof gates / sizeof gates[0]; i++) {
-        uint64_t target = (uint64_t)(uintptr_t)(i < VECTORS ? vector_table + (size_t)i * 16 : vector_ignored);
+        uint64_t target = i < VECTORS ? vector_entries[i] : (uint64_t)(uintptr_t)vector_ignored;
         bool is_open = i == 3 || i == 4; /* INT3 and INTO are for users; every other gate faults when called by INT */
         gates[i] = (struct gate){ (uint16_t)target, SELECTOR_KERNEL_CODE, i < VECTORS ? special_stack[i] : 0, is_open ? 0xee : 0x8e, (uint16_t)(target >> 16),
                                   (uint32_t)(target >> 32), 0 };

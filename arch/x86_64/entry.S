@@ -15,7 +15,7 @@
 #define VECTOR_PAGE_FAULT 14
 
         .text
-        .global syscall_entry, resume, vector_table, fast_slow_call, fast_slow_reply_receive, fast_slow_resolve, fast_slow_fault, fast_resume, fast_resume_saved
+        .global syscall_entry, resume, vector_entries, fast_slow_call, fast_slow_reply_receive, fast_slow_resolve, fast_slow_fault, fast_resume, fast_resume_saved
         .global fast_slow_notify, fast_slow_space_map, fast_slow_space_unmap
 
 /* The registers of a call, into the context of the thread in rcx. */
@@ -177,6 +177,38 @@ pop_all:
         cld
         .endm
 
+/* An entry for each vector: 0 to 31 exceptions, 32 timer, 33 spurious interrupt, 40 to 55 lines of devices (pic.h). An error code is pushed by the processor
+ * for some: AMD64 manual vol. 2, 8.2; the others get a zero. Where they are is needed at boot only. */
+        .pushsection .init.vectors, "a"
+        .balign 8
+vector_entries:
+        .popsection
+        .set number, 0
+        .rept 56
+1:      .if number == 1 || number == 2 || number == 18
+        push $0
+        push $number
+        jmp special
+        .elseif number == 8
+        push $number
+        jmp special
+        .elseif number >= 10 && number <= 14 || number == 17 || number == 21 || number == 29 || number == 30
+        push $number
+        jmp exception
+        .else
+        push $number
+        jmp exception_plain
+        .endif
+        .pushsection .init.vectors
+        .quad 1b
+        .popsection
+        .set number, number + 1
+        .endr
+
+/* Stack: vector, rip, cs, flags, rsp, ss. */
+exception_plain:
+        push (%rsp)
+        movq $0, 8(%rsp)
 /* Stack: vector, error, rip, cs, flags, rsp, ss. */
 exception:
         testb $3, 24(%rsp)
@@ -218,22 +250,3 @@ special:
         .balign 16
 vector_ignored:
         iretq
-
-/* One entry of 16 bytes for each vector: 0 to 31 exceptions, 32 timer, 33 spurious interrupt, 40 to 55 lines of devices (pic.h). An error code is pushed by
- * the processor for some: AMD64 manual vol. 2, 8.2; the others get a zero. */
-        .balign 16
-vector_table:
-        .set number, 0
-        .rept 56
-        .balign 16
-        .if number != 8 && (number < 10 || number > 14) && number != 17 && number != 21 && number != 29 && number != 30
-        push $0
-        .endif
-        push $number
-        .if number == 1 || number == 2 || number == 8 || number == 18
-        jmp special
-        .else
-        jmp exception
-        .endif
-        .set number, number + 1
-        .endr
