@@ -17,6 +17,7 @@ set(QUIRE_PORT x86_64)
 quire_sources(kernel_script arch/${QUIRE_PORT}/kernel.ld)
 quire_sources(kernel_sources
     microkernel/*.c arch/x86/*.c arch/x86/*.S arch/${QUIRE_PORT}/*.c arch/${QUIRE_PORT}/*.S libc-min/freestanding/*.c libimage/*.c)
+list(FILTER kernel_sources EXCLUDE REGEX "/freestanding/memory\\.c$") # the port has its own
 
 function(quire_kernel name)
     add_executable(${name} ${kernel_sources})
@@ -34,7 +35,7 @@ endfunction()
 # What runs on every call or fault, and the loops over whole tables, are compiled for speed; the rest for size. Functions that hot ones share are
 # kept from being copied into each of them (gnu::noinline in the scheduler, budgets, messages, endpoints).
 set(kernel_hot_sources ${kernel_sources})
-set(kernel_hot_names "fast|syscall|message|calls_message|handle|frame|bitmap|bitmap_block|hold|space_page|space_tables|memory")
+set(kernel_hot_names "fast|syscall|message|calls_message|handle|frame|bitmap|bitmap_block|hold|space_page|space_tables")
 list(FILTER kernel_hot_sources INCLUDE REGEX "/(${kernel_hot_names})\\.c$")
 set(kernel_cold_sources ${kernel_sources})
 list(REMOVE_ITEM kernel_cold_sources ${kernel_hot_sources})

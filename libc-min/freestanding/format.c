@@ -25,7 +25,7 @@ struct conversion {
 };
 
 constexpr size_t PRECISION_NONE = SIZE_MAX;
-constexpr size_t NUMBER_LIMIT = 1 << 20; /* widths and precisions beyond this are taken as this */
+constexpr int64_t NUMBER_LIMIT = 1 << 20; /* widths and precisions beyond this are taken as this */
 constexpr unsigned DIGITS = 20;          /* of 2^64 - 1 in decimal */
 
 static void put(struct output *out, char character)
@@ -47,50 +47,37 @@ static void put_repeated(struct output *out, char character, size_t count)
         put(out, character);
 }
 
-/* Text in its field: blanks on the left, or on the right with the minus flag. */
-static void put_field(struct output *out, const struct conversion *conversion, const char *text, size_t length)
+/* Blanks, then `sign`, zeroes and text; with the minus flag the blanks come last. */
+static void put_field(struct output *out, const struct conversion *conversion, const char *sign, size_t zeroes, const char *text, size_t length)
 {
-    size_t blanks = conversion->width > length ? conversion->width - length : 0;
+    size_t sign_length = strlen(sign), all = sign_length + zeroes + length;
+    size_t blanks = conversion->width > all ? conversion->width - all : 0;
     if (!conversion->left)
         put_repeated(out, ' ', blanks);
+    put_text(out, sign, sign_length);
+    put_repeated(out, '0', zeroes);
     put_text(out, text, length);
     if (conversion->left)
         put_repeated(out, ' ', blanks);
 }
 
-/* A number in its field: blanks, then sign or 0x, then zeroes, then digits; blanks on the right with the minus flag. */
-static void put_number(struct output *out, const struct conversion *conversion, uint64_t value, uint64_t base, const char *sign)
+/* A number in its field, as many zeroes before it as precision or the zero flag ask for. */
+static void put_number(struct output *out, const struct conversion *conversion, uint64_t value, unsigned base, const char *sign)
 {
-    const char *numerals = conversion->letter == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
-    char digit[DIGITS];
-    size_t digits = 0;
-    for (uint64_t rest = value; rest != 0; rest /= base)
-        digit[digits++] = numerals[rest % base];
-
-    size_t sign_length = strlen(sign);
-    size_t least = conversion->precision != PRECISION_NONE ? conversion->precision : 1;
-    if (conversion->zero && !conversion->left && conversion->precision == PRECISION_NONE && conversion->width > sign_length + least)
+    char digits[DIGITS];
+    size_t first = DIGITS;
+    for (; value != 0; value /= base) {
+        unsigned numeral = (unsigned)(value % base);
+        if (numeral > 9)
+            numeral += (conversion->letter == 'X' ? 'A' : 'a') - '0' - 10u;
+        digits[--first] = (char)('0' + numeral);
+    }
+    size_t length = DIGITS - first, sign_length = strlen(sign);
+    bool has_precision = conversion->precision != PRECISION_NONE;
+    size_t least = has_precision ? conversion->precision : 1;
+    if (conversion->zero && !conversion->left && !has_precision && conversion->width > sign_length + 1)
         least = conversion->width - sign_length;
-    size_t zeroes = least > digits ? least - digits : 0;
-    size_t length = sign_length + zeroes + digits;
-    size_t blanks = conversion->width > length ? conversion->width - length : 0;
-
-    if (!conversion->left)
-        put_repeated(out, ' ', blanks);
-    put_text(out, sign, sign_length);
-    put_repeated(out, '0', zeroes);
-    while (digits > 0)
-        put(out, digit[--digits]);
-    if (conversion->left)
-        put_repeated(out, ' ', blanks);
-}
-
-static const char *read_number(const char *format, size_t *number)
-{
-    for (*number = 0; *format >= '0' && *format <= '9'; format++)
-        if (*number < NUMBER_LIMIT)
-            *number = *number * 10 + (size_t)(*format - '0');
-    return format;
+    put_field(out, conversion, sign, least > length ? least - length : 0, digits + first, length);
 }
 
 static const char *read_flags(const char *format, struct conversion *conversion)
@@ -123,49 +110,59 @@ static const char *read_size(const char *format, struct conversion *conversion)
     }
 }
 
+/* The list of arguments, in a structure of which an address can be taken on every machine. */
+struct arguments {
+    va_list list;
+};
+
+/* The next argument, of that size or promoted to an int. All integers and pointers of one size are passed alike. */
+static uint64_t take(struct arguments *arguments, unsigned size_bytes)
+{
+    return size_bytes > sizeof(int) ? va_arg(arguments->list, uint64_t) : va_arg(arguments->list, unsigned);
+}
+
+static uint64_t take_unsigned(const struct conversion *conversion, struct arguments *arguments)
+{
+    unsigned unused = 64 - 8 * conversion->size_bytes;
+    return take(arguments, conversion->size_bytes) << unused >> unused;
+}
+
+static int64_t take_signed(const struct conversion *conversion, struct arguments *arguments)
+{
+    unsigned unused = 64 - 8 * conversion->size_bytes;
+    return (int64_t)(take(arguments, conversion->size_bytes) << unused) >> unused;
+}
+
+/* Digits, or the argument of a `*`, which may be negative. */
+static const char *read_number(const char *format, int64_t *number, struct arguments *arguments)
+{
+    *number = 0;
+    if (*format == '*') {
+        *number = (int)take(arguments, sizeof(int));
+        return format + 1;
+    }
+    for (; *format >= '0' && *format <= '9'; format++)
+        if (*number < NUMBER_LIMIT)
+            *number = *number * 10 + (*format - '0');
+    return format;
+}
+
 /* Decodes what follows a percent sign. Takes the arguments of `*`. Returns the place behind the letter. */
-static const char *read_conversion(const char *format, struct conversion *conversion, va_list *arguments)
+static const char *read_conversion(const char *format, struct conversion *conversion, struct arguments *arguments)
 {
     *conversion = (struct conversion){ .precision = PRECISION_NONE };
     format = read_flags(format, conversion);
-    if (*format == '*') {
-        int width = va_arg(*arguments, int);
-        conversion->left = conversion->left || width < 0;
-        conversion->width = width < 0 ? 0 - (size_t)width : (size_t)width;
-        format++;
-    } else {
-        format = read_number(format, &conversion->width);
-    }
-    if (*format == '.' && format[1] == '*') {
-        int precision = va_arg(*arguments, int);
-        conversion->precision = precision < 0 ? PRECISION_NONE : (size_t)precision;
-        format += 2;
-    } else if (*format == '.') {
-        format = read_number(format + 1, &conversion->precision);
+    int64_t number;
+    format = read_number(format, &number, arguments);
+    conversion->left = conversion->left || number < 0;
+    conversion->width = (size_t)(number < 0 ? -number : number);
+    if (*format == '.') {
+        format = read_number(format + 1, &number, arguments);
+        conversion->precision = number < 0 ? PRECISION_NONE : (size_t)number;
     }
     format = read_size(format, conversion);
     conversion->letter = *format;
     return *format == '\0' ? format : format + 1;
-}
-
-static uint64_t take_unsigned(const struct conversion *conversion, va_list *arguments)
-{
-    if (conversion->size_bytes > sizeof(int))
-        return conversion->size_bytes > sizeof(long) ? va_arg(*arguments, unsigned long long) : va_arg(*arguments, unsigned long);
-    unsigned value = va_arg(*arguments, unsigned);
-    if (conversion->size_bytes == sizeof(char))
-        return (unsigned char)value;
-    return conversion->size_bytes == sizeof(short) ? (unsigned short)value : value;
-}
-
-static int64_t take_signed(const struct conversion *conversion, va_list *arguments)
-{
-    if (conversion->size_bytes > sizeof(int))
-        return conversion->size_bytes > sizeof(long) ? va_arg(*arguments, long long) : va_arg(*arguments, long);
-    int value = va_arg(*arguments, int);
-    if (conversion->size_bytes == sizeof(char))
-        return (signed char)value;
-    return conversion->size_bytes == sizeof(short) ? (short)value : value;
 }
 
 static void put_signed(struct output *out, const struct conversion *conversion, int64_t value)
@@ -178,21 +175,25 @@ static void put_string(struct output *out, const struct conversion *conversion, 
 {
     if (text == nullptr)
         text = "(null)";
-    put_field(out, conversion, text, strnlen(text, conversion->precision));
+    put_field(out, conversion, "", 0, text, strnlen(text, conversion->precision));
 }
 
 /* `start` is the percent sign, `end` the place behind the letter. */
-static void put_conversion(struct output *out, const struct conversion *conversion, va_list *arguments, const char *start, const char *end)
+static void put_conversion(struct output *out, const struct conversion *conversion, struct arguments *arguments, const char *start, const char *end)
 {
+    char character;
     switch (conversion->letter) {
     case 'd':
     case 'i': put_signed(out, conversion, take_signed(conversion, arguments)); break;
     case 'u': put_number(out, conversion, take_unsigned(conversion, arguments), 10, ""); break;
     case 'x': put_number(out, conversion, take_unsigned(conversion, arguments), 16, conversion->prefix ? "0x" : ""); break;
     case 'X': put_number(out, conversion, take_unsigned(conversion, arguments), 16, conversion->prefix ? "0X" : ""); break;
-    case 'p': put_number(out, conversion, (uintptr_t)va_arg(*arguments, void *), 16, "0x"); break;
-    case 'c': put_field(out, conversion, &(char){ (char)va_arg(*arguments, int) }, 1); break;
-    case 's': put_string(out, conversion, va_arg(*arguments, const char *)); break;
+    case 'p': put_number(out, conversion, take(arguments, sizeof(void *)), 16, "0x"); break;
+    case 'c':
+        character = (char)take(arguments, sizeof(int));
+        put_field(out, conversion, "", 0, &character, 1);
+        break;
+    case 's': put_string(out, conversion, (const char *)(uintptr_t)take(arguments, sizeof(char *))); break;
     case '%': put(out, '%'); break;
     default: put_text(out, start, (size_t)(end - start)); break;
     }
@@ -201,8 +202,8 @@ static void put_conversion(struct output *out, const struct conversion *conversi
 size_t format_text(char *buffer, size_t size_bytes, const char *format, va_list arguments)
 {
     struct output out = { .buffer = buffer, .room = size_bytes == 0 ? 0 : size_bytes - 1 };
-    va_list rest; /* a copy: the address of a va_list parameter is not that of a va_list on every machine */
-    va_copy(rest, arguments);
+    struct arguments rest;
+    va_copy(rest.list, arguments);
     while (*format != '\0') {
         if (*format != '%') {
             put(&out, *format++);
@@ -213,7 +214,7 @@ size_t format_text(char *buffer, size_t size_bytes, const char *format, va_list 
         format = read_conversion(format + 1, &conversion, &rest);
         put_conversion(&out, &conversion, &rest, start, format);
     }
-    va_end(rest);
+    va_end(rest.list);
     if (size_bytes > 0)
         buffer[out.length < out.room ? out.length : out.room] = '\0';
     return out.length;
