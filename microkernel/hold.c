@@ -20,17 +20,11 @@ struct summary {
 
 static struct summary rows_summarise(const struct frame_info *info, unsigned count)
 {
-    uint64_t any = 0, all = UINT64_MAX;
-#pragma clang loop unroll_count(32)
-    for (unsigned i = 0; i < count; i++) {
-        uint64_t row;
-        memcpy(&row, &info[i], sizeof row);
-        any |= row;
-        all &= row;
-    }
+    static_assert(sizeof(struct frame_info) == sizeof(word_t));
+    struct words_common common = words_common((const word_t *)info, count);
     struct summary summary;
-    memcpy(&summary.any, &any, sizeof any);
-    memcpy(&summary.all, &all, sizeof all);
+    memcpy(&summary.any, &common.any, sizeof common.any);
+    memcpy(&summary.all, &common.all, sizeof common.all);
     return summary;
 }
 
@@ -49,7 +43,6 @@ static enum status singles_take(struct hold *hold, uint32_t number, unsigned cou
         }
     }
     if (summary.any.flags & FRAME_DIRTY) hold->is_dirty = true;
-#pragma clang loop unroll_count(32)
     for (unsigned i = 0; i < count; i++) info[i].count++;
     *taken = count;
     return STATUS_OK;

@@ -10,15 +10,12 @@
 #include "counter.h"
 #include "walk.h"
 
-enum status user_range_check(uint64_t address, uint64_t count_pages)
+enum status user_range_refuse(uint64_t address, uint64_t count_pages)
 {
     if (count_pages == 0) return STATUS_BAD_LENGTH;
     if (address % PAGE_BYTES != 0) return STATUS_BAD_ALIGNMENT;
-    uint64_t size_bytes, limit;
-    if (__builtin_mul_overflow(count_pages, PAGE_BYTES, &size_bytes)) return STATUS_RANGE_WRAPS;
-    if (__builtin_add_overflow(address, size_bytes, &limit)) return STATUS_RANGE_WRAPS;
-    if (address < USER_FIRST || !range_within(address, size_bytes, USER_LIMIT)) return STATUS_BAD_ADDRESS;
-    return STATUS_OK;
+    if (count_pages > (UINT64_MAX - address) / PAGE_BYTES) return STATUS_RANGE_WRAPS;
+    return STATUS_BAD_ADDRESS;
 }
 
 enum status space_create(struct space **space)

@@ -79,8 +79,7 @@ enum status space_protect(struct space *space, struct user_span span, uint32_t a
             status = visit_protect(&visit, space, attributes, &count_changed, &gather);
             if (status != STATUS_OK) break;
         }
-        unsigned cost = visit_cost(&visit);
-        budget -= cost < budget ? cost : budget;
+        budget -= visit.cost < budget ? visit.cost : budget;
         count_done += visit.count_pages;
     }
     gather_end(&gather, space);

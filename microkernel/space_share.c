@@ -145,7 +145,7 @@ enum status space_share(struct space *from, struct user_span span, struct space 
             status = part_share(&visit, &share, to_address, count, &count_shared, &gather);
             if (status != STATUS_OK) break;
         }
-        unsigned cost = visit_cost(&visit);
+        unsigned cost = visit.cost;
         budget -= cost < budget ? cost : budget;
         count_done += visit.count_pages;
     }

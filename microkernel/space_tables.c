@@ -10,70 +10,8 @@
 #include "walk.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 
 #include "counter.h"
-
-/* --- Loops over entries --- */
-
-/* Keeps the compiler from carrying an entry through a register of its own, and from making a call of a loop. No instruction. */
-static inline void entry_done(void) { atomic_signal_fence(memory_order_seq_cst); }
-
-[[gnu::noinline]] struct common entries_common(const pte_t *entries, unsigned count)
-{
-    counter_add(COUNTER_ENTRIES_READ, count);
-    struct common common = { 0, ~(pte_t)0 };
-#pragma clang loop unroll_count(64)
-    for (unsigned i = 0; i < count; i++) {
-        common.any |= entries[i];
-        entry_done();
-        common.all &= entries[i];
-        entry_done();
-    }
-    return common;
-}
-
-[[gnu::noinline]] void entries_flip(pte_t *entries, unsigned count, pte_t change)
-{
-#pragma clang loop unroll_count(128)
-    for (unsigned i = 0; i < count; i++) {
-        entries[i] ^= change;
-        entry_done();
-    }
-}
-
-[[gnu::noinline]] void entries_clear(pte_t *entries, unsigned count)
-{
-#pragma clang loop unroll_count(16)
-    for (unsigned i = 0; i < count; i++) {
-        entries[i] = 0;
-        entry_done();
-    }
-}
-
-/* Eight at a time: tables are sparse where stacks are. */
-[[gnu::noinline]] unsigned entries_next(const pte_t *entries, unsigned from, unsigned count)
-{
-    unsigned at = from;
-    for (; at + 8 <= count; at += 8) {
-        const pte_t *next = entries + at;
-        if ((next[0] | next[1] | next[2] | next[3] | next[4] | next[5] | next[6] | next[7]) != 0) break;
-    }
-#pragma clang loop unroll(disable)
-    while (at < count && entries[at] == 0) at++;
-    return at;
-}
-
-[[gnu::noinline]] void entries_fill(pte_t *entries, unsigned count, pte_t leaf, pte_t step)
-{
-#pragma clang loop unroll_count(32)
-    for (unsigned i = 0; i < count; i++) {
-        entries[i] = leaf;
-        leaf += step;
-    }
-}
-
-/* --- Tables --- */
 
 enum status reserve_fill(struct reserve *reserve, unsigned count)
 {
@@ -163,6 +101,7 @@ void visit_begin(struct visit *visit, const struct space *space, struct user_spa
         uint64_t left = walk_pages_left(address, 1), most = left < budget ? left : budget;
         visit->address = address;
         visit->count_pages = count < most ? count : most;
+        visit->cost = (unsigned)visit->count_pages;
         visit->level = 0;
         visit->is_hole = false;
         return;
@@ -176,6 +115,7 @@ void visit_begin(struct visit *visit, const struct space *space, struct user_spa
     if (level == 0 && count > budget) count = budget;
     visit->address = address;
     visit->count_pages = count;
+    visit->cost = visit->is_hole ? HOLE_COST : level != 0 ? LARGE_COST : (unsigned)count;
     visit->level = level;
 }
 

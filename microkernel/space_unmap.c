@@ -161,8 +161,7 @@ enum status space_unmap(struct space *space, struct user_span span, uint64_t fla
             if (status != STATUS_OK) break;
             unmapped += visit_remove(&visit, space, flags & UNMAP_FREE, &gather);
         }
-        unsigned cost = visit_cost(&visit);
-        budget -= cost < budget ? cost : budget;
+        budget -= visit.cost < budget ? visit.cost : budget;
         done += visit.count_pages;
     }
     gather_end(&gather, space);

@@ -25,13 +25,16 @@ static inline pte_t *walk_table_entry(frame_t table, uint64_t address, unsigned 
 /* Goes down from where the walk stands as far as there are tables. */
 static inline void walk_continue(struct walk *walk, uint64_t address)
 {
-    while (walk->level != 0 && pte_is_present(*walk->entry) && !pte_is_large(*walk->entry, walk->level)) {
-        frame_t table = pte_frame(*walk->entry);
-        walk->level--;
-        walk->tables[walk->level] = table;
-        walk->entry = walk_table_entry(table, address, walk->level);
+    unsigned level = walk->level;
+    pte_t *entry = walk->entry;
+    while (level != 0 && pte_is_present(*entry) && !pte_is_large(*entry, level)) {
+        frame_t table = pte_frame(*entry);
+        walk->tables[--level] = table;
+        entry = walk_table_entry(table, address, level);
         counter_add(COUNTER_ENTRIES_READ, 1);
     }
+    walk->level = level;
+    walk->entry = entry;
 }
 
 static inline void walk_begin(struct walk *walk, const struct space *space, uint64_t address)
@@ -55,11 +58,31 @@ static inline uint64_t walk_pages_left(uint64_t address, unsigned level)
     return walk_pages_of(level) - (address >> PAGE_SHIFT & (walk_pages_of(level) - 1));
 }
 
-/* --- Loops over entries: one or two instructions each --- */
+/* --- Loops over entries: one or two instructions each (space_loops.c) --- */
 
-/* What entries have in common: bits that are set in any, bits that are set in all. */
+/* A table or rows of frames as words. */
+typedef uint64_t word_t __attribute__((may_alias));
+
+/* What words have in common: bits that are set in any, bits that are set in all. */
+struct words_common { word_t any, all; };
+struct words_common words_common(const word_t *words, unsigned count);
+
+/* The same of entries. */
 struct common { pte_t any, all; };
-struct common entries_common(const pte_t *entries, unsigned count);
+static inline struct common entries_common(const pte_t *entries, unsigned count)
+{
+    counter_add(COUNTER_ENTRIES_READ, count);
+    if (sizeof(pte_t) == sizeof(word_t)) {
+        struct words_common common = words_common((const word_t *)entries, count);
+        return (struct common){ (pte_t)common.any, (pte_t)common.all };
+    }
+    struct common common = { 0, ~(pte_t)0 };
+    for (unsigned i = 0; i < count; i++) {
+        common.any |= entries[i];
+        common.all &= entries[i];
+    }
+    return common;
+}
 void entries_flip(pte_t *entries, unsigned count, pte_t change);
 void entries_clear(pte_t *entries, unsigned count);
 /* The first entry from `from` on that is not zero; `count`: none. */
@@ -166,17 +189,13 @@ struct visit {
     uint64_t address;
     uint64_t count_pages;
     unsigned level; /* of the leaves to change: below walk.level when a large leaf has to be split first */
+    unsigned cost;  /* what the part takes of a step's budget */
     bool is_hole;
     struct walk walk;
 };
 
 /* The part of a span, `done` pages from its start; at most `budget` entries of 4 KiB. */
 void visit_begin(struct visit *visit, const struct space *space, struct user_span span, uint64_t done, uint64_t budget);
-/* What the part takes of a step's budget. */
-static inline unsigned visit_cost(const struct visit *visit)
-{
-    return visit->is_hole ? HOLE_COST : visit->level != 0 ? LARGE_COST : (unsigned)visit->count_pages;
-}
 /* Splits the large leaf down to visit.level. NO_MEMORY, TOO_MANY_MAPPINGS: nothing has changed. */
 enum status visit_split(struct visit *visit, struct space *space);
 
