@@ -1,34 +1,30 @@
 /* Loops over the entries of a table and the rows of frames: one or two instructions for each.
  *
- * They decide what mapping, unmapping and protecting a whole table costs, so they are compiled for speed and unrolled, but no further than the offset of one
- * byte in an instruction reaches. */
+ * They decide what mapping, unmapping and protecting a whole table costs, so they are compiled for speed. 32 elements make one turn: more would save less
+ * than a thirtieth. */
 #include "walk.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
-/* Keeps the compiler from carrying a value, or one that it has read, through other registers and from choosing other addresses. No instruction. */
-#define KEEP(value) __asm__("" : "+r"(value) : : "memory")
-
-/* Elements of a turn on each side of the place that a pointer shows. */
-constexpr int HALF = 128 / (int)sizeof(word_t);
-constexpr unsigned TURN = 2 * HALF;
+constexpr unsigned TURN = 32;
 static_assert(sizeof(pte_t) <= sizeof(word_t));
+
+/* Keeps the compiler from carrying an element through a register of its own. No instruction. */
+static inline void element_done(void) { atomic_signal_fence(memory_order_seq_cst); }
 
 [[gnu::noinline]] struct words_common words_common(const word_t *words, unsigned count)
 {
     word_t any = 0, all = ~(word_t)0;
-    const word_t *middle = words + HALF;
-    for (unsigned turns = count / TURN; turns > 0; turns--, middle += TURN) {
-        KEEP(middle);
+    for (unsigned turns = count / TURN; turns > 0; turns--, words += TURN) {
 #pragma clang loop unroll(full)
-        for (int i = -HALF; i < HALF; i++) {
-            any |= middle[i];
-            KEEP(any);
-            all &= middle[i];
-            KEEP(all);
+        for (unsigned i = 0; i < TURN; i++) {
+            any |= words[i];
+            element_done();
+            all &= words[i];
+            element_done();
         }
     }
-    words += count - count % TURN;
 #pragma clang loop unroll(disable)
     for (unsigned i = 0; i < count % TURN; i++) {
         any |= words[i];
@@ -39,30 +35,26 @@ static_assert(sizeof(pte_t) <= sizeof(word_t));
 
 [[gnu::noinline]] void entries_flip(pte_t *entries, unsigned count, pte_t change)
 {
-    pte_t *middle = entries + HALF;
-    for (unsigned turns = count / TURN; turns > 0; turns--, middle += TURN) {
-        KEEP(middle);
+    for (unsigned turns = count / TURN; turns > 0; turns--, entries += TURN) {
 #pragma clang loop unroll(full)
-        for (int i = -HALF; i < HALF; i++) middle[i] ^= change;
+        for (unsigned i = 0; i < TURN; i++) {
+            entries[i] ^= change;
+            element_done();
+        }
     }
-    entries += count - count % TURN;
 #pragma clang loop unroll(disable)
     for (unsigned i = 0; i < count % TURN; i++) entries[i] ^= change;
 }
 
 [[gnu::noinline]] void entries_fill(pte_t *entries, unsigned count, pte_t leaf, pte_t step)
 {
-    pte_t *middle = entries + HALF;
-    for (unsigned turns = count / TURN; turns > 0; turns--, middle += TURN) {
-        KEEP(middle);
+    for (unsigned turns = count / TURN; turns > 0; turns--, entries += TURN) {
 #pragma clang loop unroll(full)
-        for (int i = -HALF; i < HALF; i++) {
-            middle[i] = leaf;
-            leaf += step;
-            KEEP(leaf);
+        for (unsigned i = 0; i < TURN; i++, leaf += step) {
+            entries[i] = leaf;
+            element_done();
         }
     }
-    entries += count - count % TURN;
 #pragma clang loop unroll(disable)
     for (unsigned i = 0; i < count % TURN; i++, leaf += step) entries[i] = leaf;
 }

@@ -15,7 +15,8 @@
 #define VECTOR_PAGE_FAULT 14
 
         .text
-        .global syscall_entry, resume, vector_entries, fast_slow_call, fast_slow_reply_receive, fast_slow_resolve, fast_slow_fault, fast_resume, fast_resume_saved
+        .global syscall_entry, resume, vector_entries
+        .global fast_slow_call, fast_slow_reply_receive, fast_slow_resolve, fast_slow_fault, fast_resume, fast_resume_saved
         .global fast_slow_notify, fast_slow_space_map, fast_slow_space_unmap
 
 /* The registers of a call, into the context of the thread in rcx. */
