@@ -145,7 +145,7 @@ enum status space_share(struct space *from, struct user_span span, struct space 
             status = part_share(&visit, &share, to_address, count, &count_shared, &gather);
             if (status != STATUS_OK) break;
         }
-        unsigned cost = visit.cost;
+        unsigned cost = visit.is_hole ? HOLE_COST : visit.level != 0 ? LARGE_COST : (unsigned)visit.count_pages; /* part_fit() may have cut it */
         budget -= cost < budget ? cost : budget;
         count_done += visit.count_pages;
     }
