@@ -182,6 +182,8 @@ pop_all:
  * for some: AMD64 manual vol. 2, 8.2; the others get a zero. Where they are is needed at boot only. */
         .pushsection .init.vectors, "a"
         .balign 8
+        .type vector_entries, @object   /* no code: a listing shows it as data */
+        .size vector_entries, 56 * 8
 vector_entries:
         .popsection
         .set number, 0
