@@ -22,15 +22,60 @@ static bool check_segments(const struct pager *pager, const struct process *proc
     return true;
 }
 
-/* Who has a segment that is going waits for the end of that, and is in the list of work. */
-static bool check_work(const struct pager *pager, const struct process *process)
+/* --- Threads --- */
+
+static bool check_is_listed(const struct pager *pager, const struct process_thread *row)
 {
-    bool has_going = false;
+    const struct process_thread *listed = pager->work_first;
+    while (listed != nullptr && listed != row) listed = listed->next_work;
+    return listed == row;
+}
+
+static bool check_thread(const struct pager *pager, const struct process *process, uint32_t place)
+{
+    const struct process_thread *row = process_thread_at(process, place);
+    const struct wait *wait = &row->wait;
+    if (check_is_listed(pager, row) != (wait->kind == WAIT_WORK)) return false;
+    if (row->number == 0) return row->thread.number == 0 && wait->kind == WAIT_NOTHING;
+    if ((row->number - PROCESS_THREAD_FIRST) % THREAD_LIMIT != place || row->number > process->last_thread) return false;
+    if (row->thread.number == 0) return wait->kind == WAIT_WORK && wait->token == 0;
+    if (wait->kind == WAIT_THREAD && (wait->thread_number == row->number || process_thread_find(process, wait->thread_number) == nullptr)) return false;
+    return wait->kind == WAIT_NOTHING || token_thread(wait->token) == row->thread.number;
+}
+
+static const char *check_threads(const struct pager *pager, const struct process *process)
+{
+    uint32_t places = process_thread_places(process), threads = 0, used = 1;
+    for (uint32_t place = 0; place < places; place++) {
+        const struct process_thread *row = process_thread_at(process, place);
+        if (!check_thread(pager, process, place)) return "a thread of a process";
+        threads += row->thread.number != 0;
+        if (row->number != 0) used = place + 1;
+    }
+    if (threads == 0) return "a running process without a thread";
+    const struct segment *buffers = segment_find_kind(&process->segments, SEGMENT_BUFFER);
+    if (buffers == nullptr || buffers->first != LAYOUT_BUFFER_FIRST || layout_pages(buffers->first, buffers->limit) != used) return "message buffers";
+    return threads == process->count_threads ? nullptr : "threads of a process";
+}
+
+/* What is going lies in what is left of one thread's range, and at the beginning of each such range something is going. */
+static bool check_work(const struct process *process)
+{
     const struct segment_table *table = &process->segments;
-    for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit)) has_going |= row->is_going;
-    const struct process *listed = pager->work_first;
-    while (listed != nullptr && listed != process) listed = listed->next_work;
-    return has_going == (process->wait.kind == WAIT_WORK) && has_going == (listed == process);
+    uint64_t going = 0, covered = 0;
+    for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit))
+        going += row->is_going ? row->limit - row->first : 0;
+    for (uint32_t place = 0; place < process_thread_places(process); place++) {
+        const struct wait *wait = &process_thread_at(process, place)->wait;
+        if (wait->kind != WAIT_WORK) continue;
+        for (uint64_t at = wait->word[0]; at < wait->word[1];) {
+            const struct segment *row = segment_find(table, at);
+            if (row == nullptr || !row->is_going || row->first < at || row->limit > wait->word[1]) return false;
+            covered += row->limit - row->first;
+            at = row->limit;
+        }
+    }
+    return going == covered;
 }
 
 /* The ends of what moves agree with the segments. */
@@ -97,7 +142,10 @@ static void check_count_references(const struct pager *pager)
     memset(waiters, 0, sizeof(waiters));
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         const struct process *process = pager->process[i];
-        if (process != nullptr && process->wait.kind == WAIT_PROCESS) waiters[process->wait.process_index]++;
+        for (uint32_t place = 0; process != nullptr && place < process_thread_places(process); place++) {
+            const struct wait *wait = &process_thread_at(process, place)->wait;
+            if (wait->kind == WAIT_PROCESS) waiters[wait->process_index]++;
+        }
         for (uint32_t slot = 0; process != nullptr && slot < process->holdings.capacity; slot++) {
             const struct holding *row = &process->holdings.rows[slot];
             if (row->kind == HOLDING_PROCESS) references[row->process_index]++;
@@ -226,11 +274,15 @@ static bool check_watch(const struct process *process)
 static bool check_ready(const struct pager *pager)
 {
     uint32_t queued = 0;
-    const struct process *last = nullptr;
-    for (const struct process *at = pager->ready_first; at != nullptr; last = at, at = at->wait.next_ready)
-        if (at->wait.kind != WAIT_READY || queued++ == PROCESS_LIMIT) return false;
+    const struct process_thread *last = nullptr;
+    for (const struct process_thread *at = pager->ready_first; at != nullptr; last = at, at = at->wait.next_ready)
+        if (at->wait.kind != WAIT_READY || queued++ == PROCESS_LIMIT * THREAD_LIMIT) return false;
     uint32_t ready = 0;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) ready += pager->process[i] != nullptr && pager->process[i]->wait.kind == WAIT_READY;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        const struct process *process = pager->process[i];
+        for (uint32_t place = 0; process != nullptr && place < process_thread_places(process); place++)
+            ready += process_thread_at(process, place)->wait.kind == WAIT_READY;
+    }
     return ready == queued && last == pager->ready_last;
 }
 
@@ -240,21 +292,22 @@ static const char *check_process(const struct pager *pager, const struct process
     if (waiters[process->index] != process->waiters) return "who waits for the end of a process";
     if (process->state == PROCESS_ENDED) {
         if (process->references == 0) return "an ended process that nobody names";
-        bool is_empty = process->space.number == 0 && process->thread.number == 0 && process->segments.count == 0
+        bool is_empty = process->space.number == 0 && process->count_threads == 0 && process->segments.count == 0
                         && process->holdings.capacity == 0 && !process->services.has_page && process->groups.count == 0
-                        && process->watch.ring == nullptr && process->wait.kind == WAIT_NOTHING;
+                        && process->watch.ring == nullptr && process->thread_pages == 0 && process->first.number == 0;
         return is_empty ? nullptr : "an ended process with something left";
     }
-    if (process->space.number == 0 || process->thread.number == 0) return "a running process without space or thread";
+    if (process->space.number == 0) return "a running process without space";
     if (!check_segments(pager, process)) return "segments of a process";
-    if (!check_work(pager, process)) return "work of a process";
+    const char *failed = check_threads(pager, process);
+    if (failed != nullptr) return failed;
+    if (!check_work(process)) return "work of a process";
     if (!check_ends(process)) return "ends of brk or autogen";
     if (!group_set_check(&process->groups)) return "groups of a process";
     if (!check_holdings(pager, process)) return "handles of a process";
     if (!check_services(pager, process)) return "services of a process";
     if (!check_watch(process)) return "watch of a process";
-    if (process->line_bytes > OUTPUT_LINE_BYTES) return "output line of a process";
-    return process->wait.kind == WAIT_NOTHING || process->wait.token != 0 ? nullptr : "a wait without a token";
+    return process->line_bytes <= OUTPUT_LINE_BYTES ? nullptr : "output line of a process";
 }
 
 /* The pages that the ledger says are mapped are those that the kernel has mapped (I7). */

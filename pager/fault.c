@@ -12,7 +12,8 @@
  *
  * Invariants:
  *  1. Pages are charged and counted in their segment when the action is made; when the kernel refuses it, they are taken back before anything else.
- *  2. fault_repeats counts faults at fault_address since a page was last mapped for the process. */
+ *  2. fault_repeats of a thread counts its faults at fault_address since something changed for the process: a page was mapped, or a protection set. Threads
+ *     that touch a page at once, or while another changes what may be done there, get there in the end. */
 #include "fault.h"
 
 #include <assert.h>
@@ -21,12 +22,17 @@
 #include "report.h"
 #include "shortage.h"
 
-/* True when the same fault has come too often with nothing mapped in between. */
-static bool fault_is_loop(struct process *process, uint64_t address)
+/* True when the same fault of the same thread has come too often with nothing changed in between. */
+static bool fault_is_loop(const struct process *process, const struct fault_view *view)
 {
-    process->fault_repeats = process->fault_address == address ? process->fault_repeats + 1 : 1;
-    process->fault_address = address;
-    return process->fault_repeats >= FAULT_REPEATS;
+    struct process_thread *row = process_thread_find(process, view->message->word[4]);
+    uint64_t address = view->message->word[1];
+    if (row == nullptr) return false; /* it has ended */
+    bool is_same = row->fault_address == address && row->fault_changes == process->changes;
+    row->fault_repeats = is_same ? row->fault_repeats + 1 : 1;
+    row->fault_address = address;
+    row->fault_changes = process->changes;
+    return row->fault_repeats >= FAULT_REPEATS;
 }
 
 static bool fault_is_allowed(const struct segment *segment, uint64_t access)
@@ -95,8 +101,7 @@ static inline void fault_count(struct pager *pager, struct process *process, str
     segment->run = step.run;
     segment->next = page + (step.count << PAGE_SHIFT);
     segment->pages += step.count; /* invariant 1 */
-    process->fault_repeats_kept = process->fault_repeats;
-    process->fault_repeats = 0;
+    process->changes++;
     pager->count_faults++;
     pager->count_resolving = step.count;
     uint64_t frame = segment->frame + segment->fill->frame_step * layout_pages(segment->first, page);
@@ -210,7 +215,7 @@ static void fault_page(struct pager *pager, struct process *process, const struc
         fault_resolve(pager, process, &view, segment, is_alone, action);
     } else if (segment->is_copied && (message->word[0] & FAULT_WRITE) && (message->word[0] & FAULT_PRESENT)) {
         fault_copy(pager, process, &view, action);
-    } else if (fault_is_loop(process, address)) {
+    } else if (fault_is_loop(process, &view)) {
         fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
     } else {
         action_reply(action, message->token, FAULT_RETRY); /* the page is there and may be used so: the entry has changed since */
@@ -230,13 +235,13 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     segment->pages -= count; /* invariant 1 */
     quota_remove(segment_quota(&process->segments, segment), segment_charge_more(segment, count));
     pager->count_faults--;
-    process->fault_repeats = process->fault_repeats_kept; /* invariant 2 */
+    process->changes--; /* invariant 2 */
     struct fault_view view = { process, message, segment };
     segment->run = 0;
     if (status == STATUS_STALE) return; /* the thread has gone on: its fault was resolved by a pager that is lost */
     if (count > 1) fault_page(pager, process, message, true, action); /* some of them are there already, or there is not so much memory: this page alone */
     else if (status != STATUS_ALREADY_MAPPED && status != STATUS_NOT_MAPPED) fault_end(pager, process, &view, PROCESS_OUT_OF_MEMORY);
-    else if (fault_is_loop(process, address)) fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
+    else if (fault_is_loop(process, &view)) fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
     else action_reply(action, message->token, FAULT_RETRY);
 }
 

@@ -88,11 +88,14 @@ enum status group_join(struct process *process, uint32_t group)
 }
 
 /* Who waits for a name that it could only find in this group is told so. */
-static void group_end_wait(struct pager *pager, struct process *process, uint32_t group)
+static void group_end_wait(struct pager *pager, const struct process *process, uint32_t group)
 {
-    const struct wait *wait = &process->wait;
-    if (wait->kind != WAIT_NAME) return;
-    if (wait->name.group == group || process->groups.count == 0) process_wake(pager, process, STATUS_NOT_MEMBER, 0, 0);
+    uint32_t places = process_thread_places(process);
+    for (uint32_t place = 0; place < places; place++) {
+        struct process_thread *row = process_thread_at(process, place);
+        if (row->wait.kind != WAIT_NAME) continue;
+        if (row->wait.name.group == group || process->groups.count == 0) process_thread_wake(pager, row, STATUS_NOT_MEMBER, 0, 0);
+    }
 }
 
 /* All of leaving but the handles. */

@@ -151,9 +151,12 @@ static void holding_drop(struct pager *pager, struct process *process, struct ho
     assert(row->kind != HOLDING_NOTHING);
     struct holding_place place = holding_place(process, row);
     uint32_t handle = place.slot | row->generation << HOLDING_SLOT_BITS;
-    /* The kernel's row may hold another handle by now, or none; the thread may wait for something else, or have ended. Then there is nothing to do. */
+    /* The kernel's row may hold another handle by now, or none; threads may wait for something else, or have ended. Then there is nothing to do. */
     enum status status = seam_handle_unmap(process->space, handle);
-    if (process->thread.number != 0) status = seam_thread_cancel(process->thread, handle);
+    for (uint32_t i = 0; i < process_thread_places(process); i++) {
+        const struct process_thread *thread = process_thread_at(process, i);
+        if (thread->thread.number != 0) status = seam_thread_cancel(thread->thread, handle);
+    }
     (void)status;
     holding_unlink(pager, row);
     struct holding dropped = *row;

@@ -101,8 +101,8 @@ enum status seam_view_open(frame_id_t first, uint64_t count_pages, const void **
 void seam_view_close(const void *view, uint64_t count_pages);
 
 /* Bits at the pager's own endpoint. */
-enum : uint64_t { WAKE_FOR_ANSWERS = 1, WAKE_FOR_WAITS = 2 };
-/* Sets bits there after a time. */
+enum : uint64_t { WAKE_FOR_ANSWERS = 1, WAKE_FOR_WAITS = 2, WAKE_FOR_WORK = 4 };
+/* Sets bits there after a time, and not those that were to be set by an earlier call. */
 void seam_timer_set(uint64_t bits, uint64_t nanoseconds);
 /* Leaves a notification bit at the pager's own endpoint, so that its next wait ends at once. */
 void seam_wake_self(void);

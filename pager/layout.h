@@ -5,7 +5,7 @@
  *   AUTOGEN_TOP     autogen: down from here
  *   MMAP_FIRST      mmap area, in regions of 8 MiB
  *                   guard, stack: down from STACK_TOP to the stack limit
- *   BUFFER_FIRST    message buffer: one page
+ *   BUFFER_FIRST    message buffers: a page for each thread
  *
  * All follow from USER_LIMIT, so that the same lines serve every word size. */
 #ifndef QUIRE_PAGER_LAYOUT_H
@@ -20,7 +20,8 @@ constexpr uint64_t LAYOUT_IMAGE_FIRST = 0x400000;
 constexpr uint64_t LAYOUT_IMAGE_LIMIT = 0x40000000;  /* images lie in the lowest GiB, which the small code model reaches */
 constexpr uint64_t LAYOUT_AUTOGEN_TOP = USER_LIMIT / 2 / LAYOUT_UNIT * LAYOUT_UNIT;
 constexpr uint64_t LAYOUT_MMAP_FIRST = LAYOUT_AUTOGEN_TOP + LAYOUT_UNIT;
-constexpr uint64_t LAYOUT_BUFFER_FIRST = USER_LIMIT - 16 * PAGE_BYTES;
+constexpr uint32_t LAYOUT_BUFFERS = 64; /* room for so many */
+constexpr uint64_t LAYOUT_BUFFER_FIRST = USER_LIMIT - 128 * PAGE_BYTES;
 constexpr uint64_t LAYOUT_STACK_TOP = USER_LIMIT / LAYOUT_UNIT * LAYOUT_UNIT - LAYOUT_UNIT;
 constexpr uint64_t LAYOUT_STACK_LEAST = 16 * PAGE_BYTES;
 constexpr uint64_t LAYOUT_STACK_MOST = (uint64_t)1 << 30;
@@ -36,7 +37,7 @@ constexpr uint32_t LAYOUT_MMAP_REGIONS = LAYOUT_MMAP_BYTES / LAYOUT_UNIT;
 constexpr uint64_t LAYOUT_MMAP_MOST = LAYOUT_MMAP_BYTES < (uint64_t)64 << 30 ? LAYOUT_MMAP_BYTES : (uint64_t)64 << 30;
 
 static_assert(LAYOUT_IMAGE_LIMIT < LAYOUT_AUTOGEN_TOP && LAYOUT_MMAP_FIRST < LAYOUT_MMAP_LIMIT);
-static_assert(LAYOUT_STACK_TOP < LAYOUT_BUFFER_FIRST && LAYOUT_BUFFER_FIRST + PAGE_BYTES < USER_LIMIT);
+static_assert(LAYOUT_STACK_TOP < LAYOUT_BUFFER_FIRST && LAYOUT_BUFFER_FIRST + LAYOUT_BUFFERS * PAGE_BYTES < USER_LIMIT);
 
 static inline uint64_t layout_page_down(uint64_t address) { return address & ~(PAGE_BYTES - 1); }
 /* Addresses up to USER_LIMIT only: never wraps. */

@@ -145,12 +145,14 @@ uint64_t ledger_sum(const struct process *process)
     const struct segment_table *segments = &process->segments;
     for (uint32_t i = 0; i < segments->used; i++) sum += journal_sum(base, &segments->rows[i], SEGMENT_KEPT_BYTES);
     sum += journal_sum(base, process->holdings.rows, process->holdings.capacity * sizeof(struct holding));
+    for (uint32_t place = 1; place < process_thread_places(process); place++) sum += journal_sum(base, process_thread_at(process, place), THREAD_KEPT_BYTES);
     if (process->services.has_page) sum += journal_sum(base, process->services.rows, SERVICE_LIMIT * sizeof(struct service));
     for (const struct group_page *page = process->groups.pages; page != nullptr; page = group_page_next(page)) sum += journal_sum(base, page, PAGE_BYTES);
     return sum;
 }
 static_assert(PROCESS_LIMIT * SLOT_BYTES / sizeof(uint64_t) <= (uint64_t)1 << 36); /* journal.c: FIRST_BITS */
 static_assert(PROCESS_KEPT_BYTES % sizeof(uint64_t) == 0 && sizeof(struct service) % sizeof(uint64_t) == 0);
+static_assert(THREAD_KEPT_BYTES % sizeof(uint64_t) == 0 && sizeof(struct process_thread) % sizeof(uint64_t) == 0);
 
 void ledger_admit(struct process *process)
 {

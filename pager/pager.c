@@ -176,21 +176,28 @@ void pager_start_rest(struct pager *pager, struct pager_action *action)
 /* Answers that became due while another message was handled go out one with each action; a notification to ourselves brings the next action at once. */
 static void pager_answer_ready(struct pager *pager, struct pager_action *action)
 {
-    struct process *process = pager->ready_first;
-    if (process != nullptr && action->kind == ACTION_WAIT) {
-        struct wait *wait = &process->wait;
+    struct process_thread *ready = pager->ready_first;
+    if (ready != nullptr && action->kind == ACTION_WAIT) {
+        struct wait *wait = &ready->wait;
         assert(wait->kind == WAIT_READY);
         action_reply(action, wait->token, wait->status);
         action->word[0] = wait->word[0];
         action->word[1] = wait->word[1];
         pager->ready_first = wait->next_ready;
         if (pager->ready_first == nullptr) pager->ready_last = nullptr;
-        process_save_wait(process);
+        process_thread_save(ready);
         *wait = (struct wait){ 0 };
     }
-    if ((pager->ready_first == nullptr && pager->work_first == nullptr) || pager->is_waking || action->kind == ACTION_POLL) return;
-    pager->is_waking = true;
-    seam_wake_self();
+    if (action->kind != ACTION_POLL) pager_go_on(pager);
+}
+
+void pager_go_on(struct pager *pager)
+{
+    if (pager->ready_first != nullptr && !pager->is_waking) {
+        pager->is_waking = true;
+        seam_wake_self();
+    }
+    if (pager->work_first != nullptr) work_pause(pager);
 }
 
 void pager_settle(struct pager *pager)
@@ -212,9 +219,11 @@ static void pager_finish(struct pager *pager, uint32_t were_running, struct page
 static void pager_woken(struct pager *pager, uint64_t bits, struct pager_action *action)
 {
     if (bits & WAKE_FOR_WAITS) waits_look(pager);
-    if (!(bits & WAKE_FOR_ANSWERS)) return;
-    pager->is_waking = false;
+    if (bits & WAKE_FOR_ANSWERS) pager->is_waking = false;
+    if (!(bits & WAKE_FOR_WORK)) return;
+    pager->is_pausing = false;
     if (pager->work_first != nullptr) work_turn(pager, action);
+    else waits_begin(pager);
 }
 
 void pager_resolve_failed(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action)

@@ -121,11 +121,12 @@ struct pager {
     uint32_t count_started;       /* modules that were started with the machine, or passed over */
     uint32_t count_running;
     uint32_t count_watchers;
-    struct process *ready_first;  /* WAIT_READY, in order */
-    struct process *ready_last;
-    struct process *work_first;   /* processes whose memory is being taken away, in turn (work.h) */
-    bool is_step_next;            /* the next notification of our own brings a step; else a look at what waits */
+    struct process_thread *ready_first; /* WAIT_READY, in order */
+    struct process_thread *ready_last;
+    struct process_thread *work_first;  /* who waits for memory that is being taken away, in turn (work.h) */
+    bool is_step_next;            /* the end of the next pause brings a step; else a look at what waits */
     bool is_waking;               /* a notification of our own is on its way */
+    bool is_pausing;              /* the timer runs until the next step of work */
 
     uint64_t count_faults;        /* resolved */
     uint64_t count_resolving;     /* pages of the latest answer to a fault */
@@ -151,6 +152,9 @@ void pager_start(struct pager *pager, struct pager_action *action);
 void pager_name_groups(struct pager *pager);
 /* Starts those that have not been started. */
 void pager_start_rest(struct pager *pager, struct pager_action *action);
+
+/* Makes sure that the pager gets to what is left to do, answers or work, by itself. */
+void pager_go_on(struct pager *pager);
 
 void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action);
 /* ACTION_POLL found nothing waiting. */

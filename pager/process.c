@@ -13,7 +13,6 @@
 #include "pager.h"
 #include "process_start.h"
 #include "report.h"
-#include "work.h"
 
 /* Badge: slot of the process in bits 0-11, slot of the handle's holder in 12-23, type in 24, number of the process in 32-63. */
 constexpr unsigned BADGE_HOLDER_SHIFT = 12;
@@ -50,8 +49,6 @@ struct badge_parts process_of_badge(const struct pager *pager, uint64_t badge)
 
 /* --- Slots --- */
 
-constexpr uint64_t PROCESS_OBJECTS = 3; /* frames of the kernel: control page and root of the space, thread */
-
 static struct process *slot_at(const struct pager *pager, uint32_t index) { return (struct process *)(pager->slots + index * SLOT_BYTES); }
 
 /* Takes a slot that has its pages. */
@@ -79,7 +76,7 @@ static enum status slot_take_new(struct pager *pager, struct family *family, uin
 enum status process_slot_take(struct pager *pager, struct family *family, struct process **process)
 {
     if (quota_check(&family->processes, 1) != STATUS_OK) return STATUS_LIMIT;
-    enum status status = quota_check(&family->pages, SLOT_SPARE_CHARGE + PROCESS_OBJECTS);
+    enum status status = quota_check(&family->pages, SLOT_SPARE_CHARGE + PROCESS_OBJECTS + THREAD_OBJECTS);
     if (status != STATUS_OK) return status;
     uint32_t index;
     if (pager->count_spare_slots > 0) slot_take_spare(pager, family, &index);
@@ -91,11 +88,13 @@ enum status process_slot_take(struct pager *pager, struct family *family, struct
     made->index = index;
     made->number = ++pager->next_number;
     made->family = family;
+    made->first.number = made->last_thread = PROCESS_THREAD_FIRST;
+    made->count_threads = 1;
     made->holdings.rows = (struct holding *)((char *)made + SLOT_HOLDINGS);
     made->services.rows = (struct service *)((char *)made + SLOT_SERVICES);
     pager->process[index] = made;
     quota_add(&family->processes, 1);
-    quota_add(&family->pages, PROCESS_OBJECTS);
+    quota_add(&family->pages, PROCESS_OBJECTS + THREAD_OBJECTS);
     *process = made;
     return STATUS_OK;
 }
@@ -140,7 +139,7 @@ void process_give_spares(struct pager *pager)
 static void process_save(const struct process *process)
 {
     journal_save(&process->badge, offsetof(struct process, name) - offsetof(struct process, badge));
-    process_save_wait(process);
+    process_thread_save(&process->first);
 }
 
 static void process_empty_memory(struct process *process, space_id_t space)
@@ -153,18 +152,6 @@ static void process_empty_memory(struct process *process, space_id_t space)
         (void)status;
     }
     segment_table_clear(table);
-}
-
-static void process_end_thread(struct process *process)
-{
-    enum status status = STATUS_OK;
-    if (process->thread.number != 0) {
-        do status = seam_thread_destroy(process->thread);
-        while (status == STATUS_AGAIN);
-    }
-    assert(status == STATUS_OK);
-    (void)status;
-    process->thread = (thread_id_t){ 0 };
 }
 
 static void process_end_space(space_id_t space)
@@ -182,7 +169,7 @@ static void process_end_space(space_id_t space)
 void process_undo(struct pager *pager, struct process *process)
 {
     process_save(process);
-    process_end_thread(process);
+    process_thread_end_all(process);
     watch_end(pager, process);
     alarm_end(pager, process);
     holding_close_all(pager, process);
@@ -191,38 +178,45 @@ void process_undo(struct pager *pager, struct process *process)
     process->space = (space_id_t){ 0 };
     process->state = PROCESS_ENDED;
     process->badge = 0;
-    process->wait = (struct wait){ 0 };
+    process->first = (struct process_thread){ 0 };
     ledger_retire(process);
     ledger_commit(pager);
     group_give_pages(process);
     holding_give_pages(process);
+    process_thread_give_pages(process);
     service_release(process);
     process_empty_memory(process, space);
     process_end_space(space);
-    quota_remove(&process->family->pages, PROCESS_OBJECTS);
+    quota_remove(&process->family->pages, PROCESS_OBJECTS + process->count_threads * THREAD_OBJECTS);
+    process->count_threads = 0;
     if (process->references == 0) process_slot_give(pager, process);
     if (has_emptied) holding_sweep(pager);
-}
-
-static void process_unready(struct pager *pager, struct process *process)
-{
-    struct process *previous = nullptr;
-    for (struct process *at = pager->ready_first; at != nullptr; previous = at, at = at->wait.next_ready) {
-        if (at != process) continue;
-        if (previous != nullptr) previous->wait.next_ready = at->wait.next_ready;
-        else pager->ready_first = at->wait.next_ready;
-        if (pager->ready_last == at) pager->ready_last = previous;
-        return;
-    }
 }
 
 static void process_tell_waiters(struct pager *pager, struct process *ended)
 {
     for (uint32_t i = 0; i < PROCESS_LIMIT && ended->waiters > 0; i++) {
-        struct process *process = pager->process[i];
-        if (process == nullptr || process->wait.kind != WAIT_PROCESS || process->wait.process_index != ended->index) continue;
-        ended->waiters--;
-        process_wake(pager, process, STATUS_OK, ended->reason, ended->value);
+        const struct process *process = pager->process[i];
+        uint32_t places = process != nullptr ? process_thread_places(process) : 0;
+        for (uint32_t place = 0; place < places; place++) {
+            struct process_thread *row = process_thread_at(process, place);
+            if (row->wait.kind != WAIT_PROCESS || row->wait.process_index != ended->index) continue;
+            ended->waiters--;
+            process_thread_wake(pager, row, STATUS_OK, ended->reason, ended->value);
+        }
+    }
+}
+
+/* Nothing of the process waits any more, or is to be answered. */
+static void process_end_waits(struct pager *pager, const struct process *process)
+{
+    uint32_t places = process_thread_places(process);
+    for (uint32_t place = 0; place < places; place++) {
+        struct process_thread *row = process_thread_at(process, place);
+        if (row->wait.kind == WAIT_NOTHING) continue;
+        process_thread_leave(pager, row);
+        process_thread_save(row);
+        row->wait = (struct wait){ 0 };
     }
 }
 
@@ -235,11 +229,8 @@ void process_end(struct pager *pager, struct process *process, enum process_end 
     if (!is_good || process_is_told(pager, process))
         report("process: ended pid=%u name=%s reason=%s value=0x%llx pages=%llu", process->number, process->name, process_end_name(reason),
                (unsigned long long)value, (unsigned long long)process_charge(process));
-    if (process->wait.kind == WAIT_READY) process_unready(pager, process);
-    if (process->wait.kind == WAIT_WORK) work_forget(pager, process);
-    if (process->wait.kind == WAIT_PROCESS) pager->process[process->wait.process_index]->waiters--;
+    process_end_waits(pager, process);
     process_save(process);
-    process->wait = (struct wait){ 0 };
     process->reason = reason;
     process->value = value;
     if (process->is_from_boot && (reason != PROCESS_EXITED || value != 0)) pager->has_failed = true;
@@ -258,38 +249,12 @@ void process_release(struct pager *pager, struct process *process)
     if (process->references == 0 && process->state == PROCESS_ENDED) process_slot_give(pager, process);
 }
 
-/* --- Waiting --- */
-
-void process_save_wait(const struct process *process)
-{
-    const struct wait *wait = &process->wait;
-    journal_save(wait, offsetof(struct wait, name));
-    if (wait->name.bytes > 0) process_save_wait_name(process);
-}
-
-void process_save_wait_name(const struct process *process) { journal_save(&process->wait.name, sizeof(process->wait.name)); }
-
-void process_wake(struct pager *pager, struct process *process, enum status status, uint64_t word0, uint64_t word1)
-{
-    struct wait *wait = &process->wait;
-    assert(wait->kind == WAIT_NAME || wait->kind == WAIT_PROCESS || wait->kind == WAIT_WORK);
-    process_save_wait(process);
-    wait->kind = WAIT_READY;
-    wait->status = status;
-    wait->word[0] = word0;
-    wait->word[1] = word1;
-    wait->next_ready = nullptr;
-    if (pager->ready_last != nullptr) pager->ready_last->wait.next_ready = process;
-    else pager->ready_first = process;
-    pager->ready_last = process;
-}
-
 /* --- What it costs, what it is called --- */
 
 uint64_t process_charge(const struct process *process)
 {
     uint64_t charge = slot_charge(&process->slot) + process->services.count * SERVICE_CHARGE;
-    if (process->state == PROCESS_RUNNING) charge += PROCESS_OBJECTS;
+    if (process->state == PROCESS_RUNNING) charge += PROCESS_OBJECTS + process->count_threads * THREAD_OBJECTS;
     for (const struct segment *row = segment_above(&process->segments, 0); row != nullptr; row = segment_above(&process->segments, row->limit))
         if (row->payer == 0) charge += segment_charge(row);
     return charge;

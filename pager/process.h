@@ -1,4 +1,4 @@
-/* Processes: a space, a thread, segments, handles, services, and what they are charged.
+/* Processes: a space, threads, segments, handles, services, and what they are charged.
  *
  *              process_create                 process_end                     last process handle closed
  *   (no slot) ----------------> PROCESS_RUNNING -----------> PROCESS_ENDED -----------------------------> (no slot)
@@ -10,8 +10,7 @@
  *
  * Invariants (pager_check):
  *  1. A running process has a space and a thread; an ended one has its record, and perhaps an empty page of rows.
- *  2. `references` counts the process handles of others that name it.
- *  3. WAIT_... other than WAIT_NOTHING keeps the token of the call that waits. */
+ *  2. `references` counts the process handles of others that name it. */
 #ifndef QUIRE_PAGER_PROCESS_H
 #define QUIRE_PAGER_PROCESS_H
 
@@ -21,6 +20,7 @@
 #include "holding.h"
 #include "kernel.h"
 #include "module.h"
+#include "process_thread.h"
 #include "segment.h"
 #include "service.h"
 #include "watch.h"
@@ -28,27 +28,15 @@
 struct pager;
 
 enum process_state : uint8_t { PROCESS_RUNNING, PROCESS_ENDED };
-enum wait_kind : uint8_t { WAIT_NOTHING, WAIT_NAME, WAIT_PROCESS, WAIT_WORK, WAIT_READY };
 
 constexpr uint32_t PROCESS_LIMIT = 1024;  /* at a time */
 constexpr size_t PROCESS_NAME_BYTES = 64;
 constexpr size_t OUTPUT_LINE_BYTES = 200; /* as logged, escapes counted */
-constexpr uint64_t PROCESS_THREAD = 1;    /* number of its only thread in the log */
+constexpr uint64_t PROCESS_OBJECTS = 2;   /* frames of the kernel: control page and root of the space, */
+constexpr uint64_t THREAD_OBJECTS = 1;    /* and for each thread */
 
-/* A call that waits for its answer. */
-struct wait {
-    enum wait_kind kind;
-    enum status status;          /* WAIT_READY: the answer */
-    uint64_t token;
-    uint64_t process_index;      /* WAIT_PROCESS */
-    uint64_t word[2];
-    struct service_name name;    /* WAIT_NAME; else empty */
-    struct process *next_ready;  /* from here on nothing is kept (ledger.h) */
-    bool was_seen;               /* by waits_look(), at the last look */
-};
-
-/* What must not be lost comes first, from `badge` up to wait.next_ready; journal_save() goes before each change of it. The rest follows from it and from the
- * tables of the slot, but for `line`, which is taken as it is found. */
+/* What must not be lost comes first, from `badge` up to first.wait.next_ready; journal_save() goes before each change of it. The rest follows from it and
+ * from the tables of the slot, but for `line`, which is taken as it is found. */
 struct process {
     struct record record;
     uint64_t badge;  /* of its own messages while it runs; else 0, which no message has */
@@ -60,7 +48,7 @@ struct process {
     bool is_driver;        /* may use devices, and memory whose physical address it knows; what it starts may not */
     struct family *family; /* that is charged */
     space_id_t space;
-    thread_id_t thread;
+    uint64_t last_thread;   /* the highest number of a thread so far */
     uint64_t break_first;   /* brk: [break_first, break_address) */
     uint64_t break_address;
     uint64_t autogen_low;   /* autogen: [autogen_low, LAYOUT_AUTOGEN_TOP) */
@@ -71,30 +59,29 @@ struct process {
     struct group_set groups;
     struct watch watch;
     struct alarm alarm;
-    struct wait wait;
+    struct process_thread first; /* the first place (process_thread.h) */
 
     struct slot slot;
     struct segment_table segments;
     struct holding_table holdings;
     struct service_table services;
-    struct process *next_work; /* in the pager's list of work */
     uint8_t group_pages;       /* bit n: page n of its groups is taken */
 
-    uint64_t fault_address; /* of the latest fault that mapped nothing */
-    uint32_t fault_repeats;
-    uint32_t fault_repeats_kept; /* what fault_repeats was before the page that is being mapped */
+    uint32_t count_threads;
+    uint32_t thread_pages; /* of rows of threads, that are taken */
+    uint32_t changes;      /* of what is mapped for it, or of what may be done there */
 
     uint32_t references;
-    uint32_t waiters;      /* processes that wait for its end */
+    uint32_t waiters;      /* threads that wait for its end */
 
     uint32_t line_bytes;
     bool line_continues;
     char line[OUTPUT_LINE_BYTES];
 };
 static_assert(offsetof(struct process, record) == 0);
-constexpr size_t PROCESS_KEPT_BYTES = offsetof(struct process, wait) + offsetof(struct wait, next_ready);
+constexpr size_t PROCESS_KEPT_BYTES = offsetof(struct process, first) + THREAD_KEPT_BYTES;
 static_assert(offsetof(struct process, groups) % 8 == 0 && offsetof(struct process, watch) % 8 == 0);
-static_assert(offsetof(struct process, alarm) % 8 == 0 && offsetof(struct process, wait) % 8 == 0);
+static_assert(offsetof(struct process, alarm) % 8 == 0 && offsetof(struct process, first) % 8 == 0);
 static_assert(sizeof(struct process) <= PAGE_BYTES);
 
 /* Where the tables that begin small lie in a slot; slot.h says where the others do. */
@@ -102,7 +89,8 @@ constexpr uint64_t SLOT_HOLDINGS = PAGE_BYTES;
 constexpr uint64_t SLOT_SERVICES = SLOT_HOLDINGS + (HOLDING_LIMIT * sizeof(struct holding) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 constexpr uint64_t SLOT_GROUPS = SLOT_SERVICES + (SERVICE_LIMIT * sizeof(struct service) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 constexpr uint64_t SLOT_WATCH = SLOT_GROUPS + GROUP_PAGES_MOST * PAGE_BYTES;
-static_assert(SLOT_WATCH + PAGE_BYTES <= SLOT_AREA);
+constexpr uint64_t SLOT_THREADS = SLOT_WATCH + PAGE_BYTES;
+static_assert(SLOT_THREADS + THREAD_PAGES_MOST * PAGE_BYTES <= SLOT_AREA);
 static_assert(SEGMENT_LIMIT * sizeof(struct segment) <= SLOT_ROWS_BYTES);
 
 /* Badges. Type 0: a message of the process itself; type 1: a call to a handle that `holder` has for the process. */
@@ -131,13 +119,6 @@ void process_end(struct pager *pager, struct process *process, enum process_end 
 void process_give_spares(struct pager *pager);
 /* One process handle less: an ended process that nobody can ask about any more gives its record back. */
 void process_release(struct pager *pager, struct process *process);
-
-/* Goes before each change of `wait`. */
-void process_save_wait(const struct process *process);
-/* The same where a name comes. */
-void process_save_wait_name(const struct process *process);
-/* Answers the call that a process waits in; the reply goes out with one of the next actions. */
-void process_wake(struct pager *pager, struct process *process, enum status status, uint64_t word0, uint64_t word1);
 
 /* Pages charged to its own family, counted anew: mapped pages with the bound of their tables, kernel objects, and the pager's own pages for the process. What
  * was given to it is not among them. */

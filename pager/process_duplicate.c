@@ -83,12 +83,13 @@ static enum status duplicate_segment(const struct process *from, struct process 
     return status;
 }
 
+/* The buffer of its one thread, whichever of the parent's that is a duplicate of. */
 static enum status duplicate_buffer(struct process *to, const struct segment *segment, frame_id_t *buffer)
 {
     enum status status = seam_frame_allocate(buffer);
     if (status != STATUS_OK) return status;
     struct fill_source source = { .first_frame = *buffer };
-    status = process_add_segment(to, segment->kind, segment->fill, segment->first, segment->limit, &source);
+    status = process_add_segment(to, segment->kind, segment->fill, segment->first, segment->first + PAGE_BYTES, &source);
     if (status == STATUS_OK) return STATUS_OK;
     enum status undone = seam_frame_free(*buffer);
     assert(undone == STATUS_OK);
@@ -131,7 +132,7 @@ static enum status duplicate_build(struct pager *pager, const struct process *fr
     if (status == STATUS_OK) status = duplicate_memory(from, to, &buffer);
     if (status == STATUS_OK) status = process_add_thread(pager, to, buffer);
     if (status == STATUS_OK) status = holding_duplicate(pager, from, to);
-    return status == STATUS_OK ? seam_thread_start(to->thread, instruction, stack, 0) : status;
+    return status == STATUS_OK ? seam_thread_start(to->first.thread, instruction, stack, 0) : status;
 }
 
 enum status process_duplicate(struct pager *pager, struct process *parent, uint64_t instruction, uint64_t stack, struct process **process)
@@ -150,7 +151,7 @@ enum status process_duplicate(struct pager *pager, struct process *parent, uint6
 
     // Commit: nothing below may fail.
     for (struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit))
-        if (is_copied_then(segment) && !segment->is_copied) segment_set_copied(segment, true);
+        if (is_copied_then(segment) && !segment->is_copied && !segment->is_going) segment_set_copied(segment, true);
     process_admit(pager, made);
     *process = made;
     return STATUS_OK;

@@ -107,7 +107,7 @@ static enum status start_add_buffer(const struct pager *pager, struct process *p
 
 enum status process_add_thread(const struct pager *pager, struct process *process, frame_id_t buffer)
 {
-    enum status status = seam_thread_create(process->space, PROCESS_THREAD, buffer, PRIORITY_PROGRAM, THREAD_VECTORS, &process->thread);
+    enum status status = seam_thread_create(process->space, PROCESS_THREAD_FIRST, buffer, PRIORITY_PROGRAM, THREAD_VECTORS, &process->first.thread);
     return status == STATUS_OK ? seam_handle_map(process->space, HANDLE_PAGER, pager->endpoint, RIGHT_CALL, process_badge(process)) : status;
 }
 
@@ -122,7 +122,7 @@ static enum status start_build(const struct pager *pager, struct process *proces
     if (status == STATUS_OK) status = start_add_buffer(pager, process, text, text_bytes, &buffer);
     if (status == STATUS_OK) status = process_add_thread(pager, process, buffer);
     /* An entry point is a function that nobody called: a return address is on its stack, here the zero of a fresh page. */
-    if (status == STATUS_OK) status = seam_thread_start(process->thread, module->image.entry, LAYOUT_STACK_TOP - sizeof(uint64_t), LAYOUT_BUFFER_FIRST);
+    if (status == STATUS_OK) status = seam_thread_start(process->first.thread, module->image.entry, LAYOUT_STACK_TOP - sizeof(uint64_t), LAYOUT_BUFFER_FIRST);
     return status;
 }
 
@@ -139,7 +139,7 @@ void process_tell_start(const struct pager *pager, const struct process *process
 {
     if (!process_is_told(pager, process)) return;
     report("process: started pid=%u name=%s space=0x%llx thread=0x%llx pages=%llu", process->number, process->name,
-           (unsigned long long)process->space.number, (unsigned long long)process->thread.number, (unsigned long long)process_charge(process));
+           (unsigned long long)process->space.number, (unsigned long long)process->first.thread.number, (unsigned long long)process_charge(process));
     if (!(pager->trace & TRACE_PROCESSES)) return;
     const struct segment_table *table = &process->segments;
     for (const struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit))

@@ -15,7 +15,7 @@ enum protocol : uint32_t {
 /* Kinds of segments, in address order. */
 enum segment_kind : uint8_t {
     SEGMENT_CODE = 1, SEGMENT_DATA, SEGMENT_RODATA, SEGMENT_BRK, SEGMENT_AUTOGEN, SEGMENT_MMAP, SEGMENT_STACK,
-    SEGMENT_BUFFER, /* the message buffer, above the stack; immutable */
+    SEGMENT_BUFFER, /* the message buffers, above the stack; immutable */
     SEGMENT_KINDS,
 };
 

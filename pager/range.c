@@ -21,8 +21,9 @@ static uint64_t range_set_attributes(const struct process *process, uint64_t fir
     return changed;
 }
 
-void range_set_protection(const struct process *process, struct segment *segment, uint32_t protection)
+void range_set_protection(struct process *process, struct segment *segment, uint32_t protection)
 {
+    process->changes++;
     segment_set_protection(segment, protection);
     range_refresh(process, segment);
 }
@@ -73,7 +74,7 @@ enum status range_check(const struct process *process, uint64_t address, uint64_
 static uint32_t attributes_other(uint32_t usual) { return usual == ATTRIBUTE_READ ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ; }
 
 /* Pages mapped in the part of a segment below `at`. The kernel has no call that counts, and says how many entries it changed: so their rights are changed and
- * changed back, while the process waits for its answer. */
+ * changed back; no thread of the process runs before the pager waits. */
 static uint64_t range_count_below(const struct process *process, const struct segment *segment, uint64_t at)
 {
     if (segment->pages == 0) return 0;

@@ -54,12 +54,14 @@ static uint32_t record_open(struct process *process)
     if (process->watch.ring == nullptr || has_ended) seam_pages_give(base + SLOT_WATCH, PAGE_BYTES);
     if (has_ended) {
         seam_pages_give(base + SLOT_HOLDINGS, SLOT_WATCH - SLOT_HOLDINGS);
+        seam_pages_give(base + SLOT_THREADS, THREAD_PAGES_MOST * PAGE_BYTES);
         seam_pages_give(base + SLOT_ROWS, SLOT_ROWS_BYTES);
     }
-    memset(&process->wait.next_ready, 0, offsetof(struct process, line_bytes) - PROCESS_KEPT_BYTES);
+    memset((char *)process + PROCESS_KEPT_BYTES, 0, offsetof(struct process, line_bytes) - PROCESS_KEPT_BYTES);
     process->slot = (struct slot){ .base = base, .live = { 1 } };
     uint64_t holdings = pages_there(base + SLOT_HOLDINGS, (SLOT_SERVICES - SLOT_HOLDINGS) / PAGE_BYTES);
     uint64_t services = pages_there(base + SLOT_SERVICES, 1);
+    process->thread_pages = (uint32_t)pages_there(base + SLOT_THREADS, THREAD_PAGES_MOST);
     uint64_t rows = pages_there(base + SLOT_ROWS, SLOT_ROWS_BYTES / PAGE_BYTES);
     process->holdings.rows = (struct holding *)(base + SLOT_HOLDINGS);
     process->holdings.capacity = (uint32_t)(holdings * PAGE_BYTES / sizeof(struct holding));
@@ -71,6 +73,7 @@ static uint32_t record_open(struct process *process)
     slot_count(&process->slot, SLOT_SERVICES, services);
     slot_count(&process->slot, SLOT_GROUPS, (unsigned)__builtin_popcount(process->group_pages));
     slot_count(&process->slot, SLOT_WATCH, pages_there(base + SLOT_WATCH, 1));
+    slot_count(&process->slot, SLOT_THREADS, process->thread_pages);
     slot_count(&process->slot, SLOT_ROWS, rows);
     return segment_rows_of(rows);
 }
@@ -190,26 +193,34 @@ static void count_tables(struct pager *pager, struct process *process)
     if (process->line_bytes > OUTPUT_LINE_BYTES) process->line_bytes = 0;
 }
 
-static void ready_add(struct pager *pager, struct process *process)
+static void ready_add(struct pager *pager, struct process_thread *row)
 {
-    if (pager->ready_last != nullptr) pager->ready_last->wait.next_ready = process;
-    else pager->ready_first = process;
-    pager->ready_last = process;
+    if (pager->ready_last != nullptr) pager->ready_last->wait.next_ready = row;
+    else pager->ready_first = row;
+    pager->ready_last = row;
 }
 
 /* Who waits for what. Who waits for the end of a process that was lost is told that it is gone. */
-static void count_wait(struct pager *pager, struct process *process)
+static void count_wait(struct pager *pager, const struct process *process, struct process_thread *row)
 {
-    switch (process->wait.kind) {
-    case WAIT_READY: ready_add(pager, process); break;
-    case WAIT_WORK: work_add(pager, process); break;
+    switch (row->wait.kind) {
+    case WAIT_READY: ready_add(pager, row); break;
+    case WAIT_WORK: work_add(pager, row); break;
     case WAIT_PROCESS:
-        if (pager->process[process->wait.process_index] != nullptr) pager->process[process->wait.process_index]->waiters++;
-        else process_wake(pager, process, STATUS_PEER_ENDED, 0, 0);
+        if (pager->process[row->wait.process_index] != nullptr) pager->process[row->wait.process_index]->waiters++;
+        else process_thread_wake(pager, row, STATUS_PEER_ENDED, 0, 0);
+        break;
+    case WAIT_THREAD:
+        if (process_thread_find(process, row->wait.thread_number) == nullptr) process_thread_wake(pager, row, STATUS_OK, 0, 0);
         break;
     case WAIT_NOTHING:
     case WAIT_NAME: break;
     }
+}
+
+static void count_waits(struct pager *pager, const struct process *process)
+{
+    for (uint32_t place = 0; place < process_thread_places(process); place++) count_wait(pager, process, process_thread_at(process, place));
 }
 
 /* --- Families --- */
@@ -253,16 +264,29 @@ static void families_charge(struct pager *pager)
 
 /* --- Together --- */
 
-/* Threads that are gone are not named any more. False: the process cannot go on. */
+/* What of a row follows from the rest, or from the kernel. A thread that is gone is not named any more; work that it left goes on. */
+static void thread_take(struct process *process, struct process_thread *row)
+{
+    row->next_work = nullptr;
+    row->wait.next_ready = nullptr;
+    row->fault_address = row->fault_repeats = row->fault_changes = 0;
+    struct seam_thread_info info;
+    bool is_there = row->thread.number != 0 && seam_thread_info(row->thread, &info) == STATUS_OK;
+    process->count_threads += is_there;
+    if (is_there || row->number == 0) return;
+    bool has_work = row->wait.kind == WAIT_WORK;
+    process_thread_save(row);
+    row->thread = (thread_id_t){ 0 };
+    if (has_work) row->wait.token = 0;
+    else *row = (struct process_thread){ 0 };
+}
+
+/* False: the process cannot go on. */
 static bool process_stands(struct process *process)
 {
     bool has_pages = recover_pages(process);
-    struct seam_thread_info info;
-    if (process->thread.number == 0 || seam_thread_info(process->thread, &info) != STATUS_OK) {
-        journal_save(&process->thread, sizeof(process->thread));
-        process->thread = (thread_id_t){ 0 };
-    }
-    if (has_pages) return process->thread.number != 0;
+    for (uint32_t place = 0; place < process_thread_places(process); place++) thread_take(process, process_thread_at(process, place));
+    if (has_pages) return process->count_threads > 0;
     journal_save(&process->space, sizeof(process->space));
     process->space = (space_id_t){ 0 };
     return false;
@@ -307,8 +331,11 @@ static void recover_records(struct pager *pager)
     }
     recover_sweep(pager);
     families_charge(pager);
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++)
-        if (pager->process[i] != nullptr) count_wait(pager, pager->process[i]);
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        if (pager->process[i] == nullptr) continue;
+        if (stands[i]) process_thread_trim(pager->process[i]);
+        count_waits(pager, pager->process[i]);
+    }
     ledger_commit(pager);
     recover_ends(pager, stands);
     report("recover: processes=%u lost=%u", pager->count_running, lost);
@@ -357,8 +384,6 @@ enum status pager_recover(struct pager *pager, const struct boot_info *boot)
     ledger_commit(pager);
     if (pager->count_started < pager->count_modules) pager_start_rest(pager, &ledger->action);
     else recover_message(pager, &ledger->action);
-    if ((pager->ready_first == nullptr && pager->work_first == nullptr) || pager->is_waking) return STATUS_OK;
-    pager->is_waking = true;
-    seam_wake_self();
+    pager_go_on(pager);
     return STATUS_OK;
 }

@@ -76,7 +76,11 @@ bool recover_pages(struct process *process)
 static bool thread_is_named(const struct pager *pager, uint64_t name)
 {
     bool is_named = name == pager->boot->thread;
-    for (uint32_t i = 0; i < PROCESS_LIMIT && !is_named; i++) is_named = pager->process[i] != nullptr && pager->process[i]->thread.number == name;
+    for (uint32_t i = 0; i < PROCESS_LIMIT && !is_named; i++) {
+        const struct process *process = pager->process[i];
+        uint32_t places = process != nullptr ? process_thread_places(process) : 0;
+        for (uint32_t place = 0; place < places && !is_named; place++) is_named = process_thread_at(process, place)->thread.number == name;
+    }
     return is_named;
 }
 

@@ -36,19 +36,20 @@ void request_handle(struct pager *pager, const struct pager_message *message, st
     struct badge_parts parts = process_of_badge(pager, message->badge);
     struct process *caller = parts.holder != nullptr ? parts.holder : parts.process;
     uint32_t length = tag_length(message->tag);
-    if (caller == nullptr || length > MESSAGE_BUFFER_BYTES) {
-        request_reply(pager, action, message->token, caller == nullptr ? STATUS_STALE : STATUS_BAD_LENGTH, &answer);
+    struct process_thread *thread = caller != nullptr ? process_thread_of_token(caller, message->token) : nullptr;
+    if (thread == nullptr || length > MESSAGE_BUFFER_BYTES) {
+        request_reply(pager, action, message->token, thread == nullptr ? STATUS_STALE : STATUS_BAD_LENGTH, &answer);
         return;
     }
     /* The kernel stops a caller until it is answered, so that two requests at once of one thread cannot come; if they do, the second is refused. */
-    if (caller->wait.kind != WAIT_NOTHING) {
+    if (thread->wait.kind != WAIT_NOTHING) {
         request_reply(pager, action, message->token, STATUS_BAD_STATE, &answer);
         return;
     }
     if (length > 0 && pager->ledger->text_token != message->token) memcpy(pager->text, pager->buffer, length);
     pager->ledger->text_token = message->token;
     struct request request = {
-        .caller = caller, .target = parts.holder != nullptr ? parts.process : nullptr, .word = message->word,
+        .caller = caller, .thread = thread, .target = parts.holder != nullptr ? parts.process : nullptr, .word = message->word,
         .text = pager->text, .text_bytes = length, .token = message->token,
     };
     uint32_t number = caller->number;

@@ -9,6 +9,7 @@
 
 struct request {
     struct process *caller;  /* whose request it is */
+    struct process_thread *thread; /* of the caller: who asks */
     struct process *target;  /* the process of the handle it was sent to; nullptr: HANDLE_PAGER */
     const uint64_t *word;    /* MESSAGE_WORDS */
     const char *text;        /* the part in the message buffer */

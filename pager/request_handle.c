@@ -150,10 +150,14 @@ static void name_tell_waiters(struct pager *pager, const struct process *owner, 
     const struct service_name *name = &owner->services.rows[service].name;
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         struct process *process = pager->process[i];
-        if (process == nullptr || process->wait.kind != WAIT_NAME || !service_name_matches(name, &process->wait.name, &process->groups)) continue;
-        uint32_t handle = HANDLE_NONE;
-        enum status status = name_grant(pager, process, owner, service, &handle);
-        process_wake(pager, process, status, handle, 0);
+        uint32_t places = process != nullptr ? process_thread_places(process) : 0;
+        for (uint32_t place = 0; place < places; place++) {
+            struct process_thread *row = process_thread_at(process, place);
+            if (row->wait.kind != WAIT_NAME || !service_name_matches(name, &row->wait.name, &process->groups)) continue;
+            uint32_t handle = HANDLE_NONE;
+            enum status status = name_grant(pager, process, owner, service, &handle);
+            process_thread_wake(pager, row, status, handle, 0);
+        }
     }
 }
 
@@ -203,9 +207,9 @@ enum status request_name_find(struct pager *pager, const struct request *request
     uint32_t service;
     if (service_find(pager, &name, &process->groups, &owner, &service) == nullptr) {
         if (request->word[0] == 0) return STATUS_NOT_FOUND;
-        process_save_wait(process);
-        process_save_wait_name(process);
-        process->wait = (struct wait){ .kind = WAIT_NAME, .token = request->token, .name = name };
+        process_thread_save(request->thread);
+        process_thread_save_name(request->thread);
+        request->thread->wait = (struct wait){ .kind = WAIT_NAME, .token = request->token, .name = name };
         answer->is_deferred = true;
         return STATUS_OK;
     }

@@ -69,8 +69,8 @@ enum status request_process_wait([[maybe_unused]] struct pager *pager, const str
         return STATUS_OK;
     }
     target->waiters++;
-    process_save_wait(request->caller);
-    request->caller->wait = (struct wait){ .kind = WAIT_PROCESS, .token = request->token, .process_index = target->index };
+    process_thread_save(request->thread);
+    request->thread->wait = (struct wait){ .kind = WAIT_PROCESS, .token = request->token, .process_index = target->index };
     answer->is_deferred = true;
     return STATUS_OK;
 }

@@ -39,9 +39,9 @@ static bool segment_unmap_later(struct pager *pager, const struct request *reque
     range_cut(process, limit);
     for (struct segment *segment = segment_find(table, first); segment != nullptr && segment->first < limit; segment = segment_find(table, segment->limit))
         segment_set_going(segment);
-    process_save_wait(process);
-    process->wait = (struct wait){ .kind = WAIT_WORK, .token = request->token };
-    work_add(pager, process);
+    process_thread_save(request->thread);
+    request->thread->wait = (struct wait){ .kind = WAIT_WORK, .token = request->token, .word = { first, limit } };
+    work_add(pager, request->thread);
     return true;
 }
 

@@ -4,33 +4,37 @@
 #include <assert.h>
 
 #include "fill.h"
+#include "waits.h"
 
-static struct segment *work_find_going(const struct process *process)
+/* The first segment that is going of what a thread waits for. */
+static struct segment *work_find_going(const struct process *process, const struct wait *wait)
 {
-    for (struct segment *segment = segment_above(&process->segments, 0); segment != nullptr; segment = segment_above(&process->segments, segment->limit))
+    const struct segment_table *table = &process->segments;
+    for (struct segment *segment = segment_above(table, wait->word[0]); segment != nullptr && segment->first < wait->word[1];
+         segment = segment_above(table, segment->limit))
         if (segment->is_going) return segment;
     return nullptr;
 }
 
-void work_add(struct pager *pager, struct process *process)
+void work_add(struct pager *pager, struct process_thread *row)
 {
-    assert(work_find_going(process) != nullptr && process->next_work == nullptr);
-    struct process **link = &pager->work_first;
+    assert(row->wait.kind == WAIT_WORK && row->next_work == nullptr);
+    struct process_thread **link = &pager->work_first;
     while (*link != nullptr) link = &(*link)->next_work;
-    *link = process;
+    *link = row;
     pager->is_step_next = true;
 }
 
-void work_forget(struct pager *pager, struct process *process)
+void work_forget(struct pager *pager, struct process_thread *row)
 {
-    struct process **link = &pager->work_first;
-    while (*link != nullptr && *link != process) link = &(*link)->next_work;
-    if (*link != nullptr) *link = process->next_work;
-    process->next_work = nullptr;
+    struct process_thread **link = &pager->work_first;
+    while (*link != nullptr && *link != row) link = &(*link)->next_work;
+    if (*link != nullptr) *link = row->next_work;
+    row->next_work = nullptr;
 }
 
-/* At most STEP_PAGES entries off the lower end of a segment. */
-static void work_shrink(struct process *process, struct segment *segment)
+/* At most STEP_PAGES entries off the lower end of a segment; up to where it is gone. */
+static uint64_t work_shrink(struct process *process, struct segment *segment)
 {
     struct segment_table *table = &process->segments;
     struct seam_unmapped step = { 0 };
@@ -41,25 +45,51 @@ static void work_shrink(struct process *process, struct segment *segment)
     (void)status;
     uint64_t first = segment->first + (step.done_pages << PAGE_SHIFT);
     uint64_t left = segment->pages - step.unmapped_pages;
-    if (left == 0 || first == segment->limit) segment_remove(table, segment);
-    else segment_shorten(table, segment, segment->first, first, left);
+    uint64_t limit = segment->limit;
+    if (left > 0 && first < limit) {
+        segment_shorten(table, segment, segment->first, first, left);
+        return first;
+    }
+    segment_remove(table, segment);
+    return limit;
+}
+
+/* All that a thread gave back is gone. */
+static void work_done(struct pager *pager, struct process_thread *row)
+{
+    if (row->thread.number != 0) process_thread_wake(pager, row, STATUS_OK, 0, 0);
+    else process_thread_forget(process_of_thread(pager, row), row);
 }
 
 void work_step(struct pager *pager)
 {
-    struct process *process = pager->work_first;
-    if (process == nullptr) return;
-    work_forget(pager, process);
-    struct segment *segment = work_find_going(process);
-    assert(segment != nullptr && process->wait.kind == WAIT_WORK);
-    work_shrink(process, segment);
-    if (work_find_going(process) != nullptr) work_add(pager, process); /* behind the others */
-    else process_wake(pager, process, STATUS_OK, 0, 0);
+    struct process_thread *row = pager->work_first;
+    if (row == nullptr) return;
+    work_forget(pager, row);
+    struct process *process = process_of_thread(pager, row);
+    struct segment *segment = work_find_going(process, &row->wait);
+    assert(segment != nullptr && row->wait.kind == WAIT_WORK);
+    process_thread_save(row);
+    row->wait.word[0] = work_shrink(process, segment); /* what is mapped below it from now on is somebody else's business */
+    if (work_find_going(process, &row->wait) != nullptr) work_add(pager, row); /* behind the others */
+    else work_done(pager, row);
+    if (pager->work_first == nullptr) waits_begin(pager); /* the timer is theirs again */
+}
+
+void work_pause(struct pager *pager)
+{
+    if (pager->is_pausing) return;
+    pager->is_pausing = true;
+    seam_timer_set(WAKE_FOR_WORK, WORK_PAUSE);
 }
 
 void work_turn(struct pager *pager, struct pager_action *action)
 {
-    if (!pager->is_step_next) action->kind = ACTION_POLL;
-    else work_step(pager);
+    if (pager->is_step_next) {
+        work_step(pager);
+    } else {
+        action->kind = ACTION_POLL;
+        work_pause(pager); /* a fault may be found there, after which the pager does not come back here (fault_quick) */
+    }
     pager->is_step_next = !pager->is_step_next;
 }

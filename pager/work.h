@@ -4,25 +4,34 @@
  * their addresses are not given out. Then their pages are taken out, STEP_PAGES entries at a time, lowest first; the row shrinks with them, and so does
  * what is charged. Frames are free when the kernel has forgotten their translations, which is before the step ends. Who asked waits until all is gone.
  *
- *   request --> segments going --> work_add --> [ a step, a waiting message if there is one ] ... --> the last row is removed --> answer
+ *   request --> segments going --> work_add --> [ pause, step, pause, a waiting message if there is one ] ... --> the last row is removed --> answer
  *
- * A notification to itself brings the pager back after each step. Notifications come before messages at an endpoint, so every other one makes it look for a
- * message first (ACTION_POLL). So the fault of another process waits for one step at most.
+ * Before each step the pager waits for WORK_PAUSE, so that programs run, other threads of the same process too: they fault, call and map meanwhile. The end
+ * of the pause is a notification. Notifications come before messages at an endpoint, so every other one makes the pager look for a message first
+ * (ACTION_POLL). So whoever wants to run, and whatever message waits, waits for one step at most.
  *
  * Invariants (pager_check):
- *  1. A process is in the list if and only if it has a segment that is going; it is running, and waits (WAIT_WORK). */
+ *  1. A row of a thread is in the list if and only if it waits for work (WAIT_WORK). Something is going in what is left of its range.
+ *  2. Every segment that is going lies in the range of one row of its process. The ranges of two rows do not meet: what is going is nobody's to take
+ *     away again. */
 #ifndef QUIRE_PAGER_WORK_H
 #define QUIRE_PAGER_WORK_H
 
 #include "pager.h"
 
-/* Takes the segments of a process that are going out of it in steps; its call is answered after the last one. */
-void work_add(struct pager *pager, struct process *process);
-/* A process ends: what it has left of work goes with its memory. */
-void work_forget(struct pager *pager, struct process *process);
-/* What the pager does when its own notification comes while there is work: a step, or a look at what waits. */
+/* Between two steps. A step of 512 pages takes some 50,000 instructions, so programs get about half of the time. */
+constexpr uint64_t WORK_PAUSE = 50'000; /* nanoseconds */
+
+/* Takes the segments that are going in the range of a thread's wait out in steps; its call is answered after the last one. Should the thread end meanwhile,
+ * the steps go on, and its row is free after the last. */
+void work_add(struct pager *pager, struct process_thread *row);
+/* The process ends: what is left of work goes with its memory. */
+void work_forget(struct pager *pager, struct process_thread *row);
+/* Makes the pager wait for the end of a pause, unless it does. */
+void work_pause(struct pager *pager);
+/* What the pager does at the end of a pause while there is work: a step, or a look at what waits. */
 void work_turn(struct pager *pager, struct pager_action *action);
-/* One step of the process whose turn it is. */
+/* One step of the thread whose turn it is. */
 void work_step(struct pager *pager);
 
 #endif

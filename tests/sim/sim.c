@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "host.h"
 #include "recover.h"
+#include "work.h"
 #include "microkernel/deadline.h"
 #include "microkernel/endpoint.h"
 #include "microkernel/handle.h"
@@ -187,7 +188,10 @@ static void do_action(void)
     count_refused += number == CALL_resolve && processor.current == sim_thread && sim_thread->context.call.number == STATUS_NO_MEMORY;
 }
 
-void sim_run(void)
+bool sim_holds_time;
+void sim_hold_time(bool holds) { sim_holds_time = holds; }
+
+void sim_run_pager(void)
 {
     bool was_inside = can_be_lost;
     if (!was_inside && setjmp(lost) != 0) take_over();
@@ -216,6 +220,32 @@ void sim_run(void)
         do_action();
     }
     can_be_lost = was_inside;
+}
+
+static void body_pause([[maybe_unused]] void *nothing)
+{
+    bool is_idle = processor.current == nullptr;
+    host_advance(WORK_PAUSE);
+    processor.is_idle = is_idle;
+    kernel_on_timer(!is_idle);
+    processor.is_idle = false;
+    if (is_idle) schedule_idle();
+}
+
+void sim_pause(void)
+{
+    uint32_t code;
+    enum host_end end = host_run(body_pause, nullptr, &code);
+    assert(end == HOST_RETURNED || end == HOST_WAITS);
+    (void)end;
+    processor.is_idle = false;
+    sim_run_pager();
+}
+
+void sim_run(void)
+{
+    sim_run_pager();
+    while (!sim_holds_time && sim_pager.work_first != nullptr && ended == 0) sim_pause();
 }
 
 /* --- Boot --- */
@@ -345,6 +375,7 @@ enum status sim_boot(const struct sim_options *options, const struct sim_module 
     if (damage != nullptr) damage(&boot);
     memset(&sim_pager, 0, sizeof(sim_pager));
     ended = 0;
+    sim_holds_time = false;
     fail_resolve = STATUS_OK;
     sim_fail_allocation(0);
     sim_lose(0, 0, nullptr);

@@ -65,12 +65,15 @@ uint64_t sim_count_refused(void);
 /* Allocating calls since sim_fail_allocation() was last called. */
 uint64_t sim_count_allocations(void);
 
-/* --- What programs do. A program is its process's number. --- */
+/* --- What programs do. A program is its process's number, for the first of its threads that there is, or sim_thread_of() for a certain one. --- */
+
+constexpr uint32_t SIM_THREADS = 1 << 16; /* above the numbers of processes */
+static inline uint32_t sim_thread_of(uint32_t number, uint64_t thread) { return number + (uint32_t)thread * SIM_THREADS; }
 
 enum sim_outcome : uint8_t {
     SIM_GOES_ON,
     SIM_WAITS, /* its call has not been answered yet */
-    SIM_GONE,  /* the process has ended */
+    SIM_GONE,  /* the process, or the thread, has ended */
 };
 
 struct sim_reply {
@@ -113,8 +116,12 @@ void sim_enter_pager(void);
 void sim_leave_pager(void);
 /* Ends a process in whatever state it is, between two messages. */
 void sim_end(uint32_t number);
-/* Runs the pager until it waits. */
+/* Runs the pager until it waits for a message: pauses in its work (pager/work.h) are over at once, unless time stands still. */
 void sim_run(void);
+/* Time stands still, or goes on. */
+void sim_hold_time(bool holds);
+/* One pause is over, if the pager makes one. */
+void sim_pause(void);
 
 /* --- Looking --- */
 

@@ -33,7 +33,7 @@ static bool segment_agrees(const struct space *space, const struct segment *segm
 static const char *process_agrees(const struct process *process)
 {
     const struct space *space = space_find(process->space.number);
-    if (space == nullptr || space->count_threads != 1) return "the space of a process";
+    if (space == nullptr || space->count_threads != process->count_threads) return "the space of a process";
     uint64_t pages = 0;
     uint64_t bound = 0;
     const struct segment_table *table = &process->segments;

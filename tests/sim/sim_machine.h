@@ -15,6 +15,10 @@ void sim_enter(struct thread *thread, enum call_number number, const uint64_t ar
 /* The pager may be lost here (sim_lose). While it is whole, it is not. */
 void sim_point(void);
 void sim_be_whole(bool whole);
+/* Runs the pager if it has something to do. */
+void sim_run_pager(void);
+/* sim_hold_time(). */
+extern bool sim_holds_time;
 /* sim_options.audits of the machine that runs. */
 extern bool sim_audits;
 /* A call of the pager that returns: its status, results in `argument`. */

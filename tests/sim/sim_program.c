@@ -19,7 +19,7 @@ struct segment *sim_segment(const struct process *process, uint32_t index)
 struct process *sim_process(uint32_t number)
 {
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++)
-        if (sim_pager.process[i] != nullptr && sim_pager.process[i]->number == number) return sim_pager.process[i];
+        if (sim_pager.process[i] != nullptr && sim_pager.process[i]->number == number % SIM_THREADS) return sim_pager.process[i];
     return nullptr;
 }
 
@@ -28,7 +28,13 @@ static struct thread *program_thread(uint32_t number)
 {
     const struct process *process = sim_process(number);
     if (process == nullptr || process->state != PROCESS_RUNNING) return nullptr;
-    return thread_find(process->thread.number);
+    if (number >= SIM_THREADS) {
+        const struct process_thread *row = process_thread_find(process, number / SIM_THREADS);
+        return row != nullptr ? thread_find(row->thread.number) : nullptr;
+    }
+    uint32_t place = 0;
+    while (process_thread_at(process, place)->thread.number == 0) place++;
+    return thread_find(process_thread_at(process, place)->thread.number);
 }
 
 static bool thread_can_run(const struct thread *thread)
@@ -44,7 +50,8 @@ static bool thread_can_run(const struct thread *thread)
 
 static void body_timer([[maybe_unused]] void *nothing)
 {
-    host_advance(SLICE_NANOSECONDS);
+    if (!sim_holds_time) host_advance(SLICE_NANOSECONDS);
+    else if (processor.slice_end != 0) processor.slice_end = 1; /* it is over, but nothing else is due */
     kernel_on_timer(true);
 }
 
@@ -57,6 +64,7 @@ static void program_switch(const struct thread *thread)
         enum host_end end = host_run(body_timer, nullptr, &code);
         assert(end == HOST_RETURNED);
         (void)end;
+        sim_run_pager();
     }
 }
 

@@ -84,6 +84,8 @@ static uint32_t take_label(struct script *script, const struct process *process)
     uint32_t label = choice < 250 ? labels[choice % LABELS] : take(script);
     if (label == PROTOCOL_exit && (process->number <= SIM_SCRIPT_STAY || choice > LABELS)) return PROTOCOL_write;
     if (label == PROTOCOL_group_leave && process->number <= SIM_SCRIPT_STAY) return PROTOCOL_group_create; /* what it starts is in a group of its own */
+    if (label == PROTOCOL_thread_wait && process->number <= SIM_SCRIPT_STAY) return PROTOCOL_thread_create;
+    if (label == PROTOCOL_thread_end && (process->number <= SIM_SCRIPT_STAY || choice > LABELS)) return PROTOCOL_thread_create;
     bool is_start = label == PROTOCOL_process_start || label == PROTOCOL_process_duplicate;
     if (is_start && sim_pager.count_running >= script->most_processes) return PROTOCOL_system_info;
     return label;

@@ -100,13 +100,13 @@ Test(pager_handle, a_second_message_of_a_caller_that_waits_is_refused)
 {
     fixture_start();
     cr_assert_eq(find(WX, "late", true).outcome, SIM_WAITS);
-    uint64_t token = sim_process(WX)->wait.token;
-    struct pager_message message = { .badge = process_badge(sim_process(WX)), .tag = PROTOCOL_process_self, .token = 99 };
+    uint64_t token = sim_process(WX)->first.wait.token;
+    struct pager_message message = { .badge = process_badge(sim_process(WX)), .tag = PROTOCOL_process_self, .token = token + TOKEN_NEXT };
     struct pager_action action;
     pager_handle(&sim_pager, &message, &action);
-    cr_assert_eq(action.token, 99);
+    cr_assert_eq(action.token, token + TOKEN_NEXT);
     cr_assert_eq(tag_label(action.tag), STATUS_BAD_STATE);
-    cr_assert_eq(sim_process(WX)->wait.token, token);
+    cr_assert_eq(sim_process(WX)->first.wait.token, token);
     EXPECT(OK, publish(INIT, new_endpoint(INIT), "late"));
     cr_assert_eq(sim_look(WX).label, STATUS_OK);
     fixture_check();

@@ -84,6 +84,42 @@ static void deed_family_end(void)
     EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, family, 0, 0));
     cr_assert_eq(sim_process(INIT)->family->pages.limit, limit);
 }
+static uint64_t threads[2]; /* of the child, besides the first */
+static void deed_thread(void) { cr_assert_eq(fixture_ok(sim_request(child_number, PROTOCOL_thread_create, LAYOUT_IMAGE_FIRST, 0x1000, 0)), threads[1] + 1); }
+static void deed_thread_end(void)
+{
+    EXPECT(OK, sim_request(child_number, PROTOCOL_thread_end, threads[1], 0, 0));
+    cr_assert_eq(sim_process(child_number)->count_threads, 2);
+}
+static void deed_thread_end_itself(void)
+{
+    cr_assert_eq(sim_request(sim_thread_of(child_number, threads[1]), PROTOCOL_thread_end, 0, 0, 0).outcome, SIM_GONE);
+    cr_assert_eq(sim_process(child_number)->count_threads, 2);
+}
+/* One waits for the other, which ends. */
+static void deed_thread_wait(void)
+{
+    uint32_t waiter = sim_thread_of(child_number, threads[0]);
+    cr_assert_eq(sim_request(waiter, PROTOCOL_thread_wait, threads[1], 0, 0).outcome, SIM_WAITS);
+    deed_thread_end();
+    EXPECT(OK, sim_look(waiter));
+}
+/* The thread that gives memory back is ended before the steps are done. */
+static void deed_work(void)
+{
+    constexpr uint64_t pages = STEP_PAGES + 9;
+    uint32_t worker = sim_thread_of(child_number, threads[1]);
+    uint64_t first = fixture_ok(sim_request(worker, PROTOCOL_map, pages * PAGE_BYTES, PROTECTION_WRITE, 0));
+    memory_write(worker, first, 1);
+    memory_write(worker, first + (pages - 1) * PAGE_BYTES, 1);
+    sim_hold_time(true);
+    struct sim_reply reply = sim_request(worker, PROTOCOL_unmap, first, pages * PAGE_BYTES, 0);
+    cr_assert_eq(reply.outcome, SIM_WAITS);
+    sim_pause();
+    deed_thread_end();
+    sim_hold_time(false);
+    sim_run();
+}
 static void deed_group(void) { fixture_ok(sim_request(child_number, PROTOCOL_group_create, 0, 0, 0)); }
 
 /* The child has pages that init writes, and a duplicate that sees what was there when it was made. */
@@ -121,8 +157,10 @@ static const struct deed {
     { "autogen", deed_autogen, 1, 0 },   { "start", deed_start, 0, 1 },         { "exit", deed_exit, -1000, 0 },
     { "fault", deed_fault, -1000, 0 },   { "endpoint", deed_endpoint, 0, 1 },   { "duplicate", deed_duplicate, 0, 1 },
     { "group", deed_group, 0, 1 },       { "move", deed_move, 1, 0 },           { "family", deed_family, 0, 2 },
-    { "family end", deed_family_end, 0, 0 },
     { "share", deed_share, 1, 0 },       { "fork", deed_fork, 0, 1 },
+    { "family end", deed_family_end, 0, 0 }, { "thread", deed_thread, 0, 0 },
+    { "thread end", deed_thread_end, 0, 0 }, { "thread end itself", deed_thread_end_itself, 0, 0 },
+    { "thread wait", deed_thread_wait, 0, 0 }, { "work", deed_work, 0, 0 },
 };
 
 static uint32_t count_handles(uint32_t number)
@@ -141,6 +179,7 @@ static void scene_set(void)
     kept_address = fixture_ok(sim_request(child_number, PROTOCOL_map, 12 * PAGE_BYTES, PROTECTION_WRITE, 0));
     for (uint64_t page = 0; page < 12; page += 3) memory_write(child_number, kept_address + page * PAGE_BYTES, KEPT + page);
     fixture_ok(sim_request(child_number, PROTOCOL_brk, 4 * PAGE_BYTES, 0, 0));
+    for (unsigned i = 0; i < 2; i++) threads[i] = fixture_ok(sim_request(child_number, PROTOCOL_thread_create, LAYOUT_IMAGE_FIRST, 0x1000, 0));
     uint64_t init_address = fixture_ok(sim_request(INIT, PROTOCOL_map, PAGE_BYTES, PROTECTION_WRITE, 0));
     mapped = init_address;
     memory_write(INIT, init_address, KEPT);
@@ -189,7 +228,7 @@ static void deed_play(const struct deed *deed, uint64_t at, uint64_t again)
 /* Lost at a step of a deed, and once more in the recovery: at its first steps, then ever further on. */
 Test(pager_ledger, a_pager_may_be_lost_in_its_recovery)
 {
-    static const size_t which[] = { 2, 5, 7, 8, 10 };
+    static const size_t which[] = { 2, 5, 7, 8, 10, 16, 17 };
     for (size_t i = 0; i < sizeof(which) / sizeof(which[0]); i++) {
         const struct deed *deed = &deeds[which[i]];
         uint64_t points = points_of(deed);
@@ -238,6 +277,11 @@ Test(pager_ledger, a_damaged_row_costs_its_process)
         if (offset % sizeof(struct segment) >= SEGMENT_KEPT_BYTES) continue;
         scene_set();
         damage_play((char *)sim_process(child_number)->segments.rows, offset, child_number);
+    }
+    for (uint64_t offset = 0; offset < sizeof(struct process_thread); offset++) {
+        if (offset >= THREAD_KEPT_BYTES) continue;
+        scene_set();
+        damage_play((char *)process_thread_at(sim_process(child_number), 1), offset, child_number);
     }
     for (uint64_t offset = 0; offset < sizeof(struct holding); offset++) {
         scene_set();

@@ -116,7 +116,7 @@ Test(pager_process, ends_while_its_answer_is_due)
             cr_assert_eq(sim_request_text(number[i], PROTOCOL_name_find, 1, "never", 5).outcome, SIM_WAITS);
         }
         sim_enter_pager();
-        for (unsigned i = 0; i < 3; i++) process_wake(&sim_pager, sim_process(number[i]), STATUS_OK, i, 0);
+        for (unsigned i = 0; i < 3; i++) process_thread_wake(&sim_pager, &sim_process(number[i])->first, STATUS_OK, i, 0);
         process_end(&sim_pager, sim_process(number[ended]), PROCESS_EXITED, 0);
         cr_assert_null(pager_check(&sim_pager), "%s", pager_check(&sim_pager));
         sim_leave_pager();

@@ -292,8 +292,8 @@ static void damage_index(struct process *process) { process->index++; }
 static void damage_break(struct process *process) { process->break_address += PAGE_BYTES; }
 static void damage_autogen(struct process *process) { process->autogen_low -= PAGE_BYTES; }
 static void damage_running([[maybe_unused]] struct process *process) { sim_pager.count_running++; }
-static void damage_ready(struct process *process) { process->wait = (struct wait){ .kind = WAIT_READY, .token = 1 }; }
-static void damage_wait(struct process *process) { process->wait.kind = WAIT_NAME; }
+static void damage_ready(struct process *process) { process->first.wait = (struct wait){ .kind = WAIT_READY, .token = 1 }; }
+static void damage_wait(struct process *process) { process->first.wait.kind = WAIT_NAME; }
 static void damage_pages(struct process *process) { sim_segment(process, 0)->pages--; }
 static void damage_rights(struct process *process) { sim_segment(process, 0)->protection = PROTECTION_WRITE | PROTECTION_EXECUTE; }
 static void damage_service(struct process *process) { process->services.count++; }

@@ -99,7 +99,7 @@ Test(pager_start, start_information_lies_in_the_message_buffer)
 Test(pager_start, the_thread_starts_as_if_its_entry_had_been_called)
 {
     fixture_start();
-    const struct thread *thread = thread_find(sim_process(INIT)->thread.number);
+    const struct thread *thread = thread_find(sim_process(INIT)->first.thread.number);
     cr_assert_eq(thread->context.instruction, SIM_IMAGE_FIRST);
     cr_assert_eq(thread->context.stack, LAYOUT_STACK_TOP - 8); /* System V ABI for AMD64, 3.2.2: 16 bytes aligned before the call */
     cr_assert_eq(thread->context.stack % 16, 8);

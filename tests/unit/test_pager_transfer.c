@@ -292,7 +292,10 @@ Test(pager_transfer, memory_that_is_going_stays)
     uint64_t first = written(INIT, 3 * STEP_PAGES);
     sim_enter_pager();
     struct pager_action action;
-    struct pager_message message = { .badge = process_badge(sim_process(INIT)), .tag = PROTOCOL_unmap, .word = { first, 3 * STEP_PAGES * P }, .token = 9 };
+    struct pager_message message = {
+        .badge = process_badge(sim_process(INIT)), .tag = PROTOCOL_unmap, .word = { first, 3 * STEP_PAGES * P },
+        .token = sim_process(INIT)->first.thread.number | TOKEN_NEXT,
+    };
     pager_handle(&sim_pager, &message, &action);
     cr_assert(at(INIT, first)->is_going);
     uint64_t limit;

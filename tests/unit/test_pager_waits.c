@@ -112,7 +112,7 @@ Test(pager_waits, who_waits_for_an_end_can_be_in_a_circle)
     expect_report(1, 0);
     cr_assert_eq(sim_call(child, back, tag_make(1, 0), word, nullptr, 0).outcome, SIM_WAITS);
     expect_report(2, 1);
-    expect_line("wait: pid=%u name=child for=end of=%u\n", starter, child);
+    expect_line("wait: pid=%u name=child for=end of=%u tid=1\n", starter, child);
     expect_line("wait: deadlock pids=%u,%u\n", starter, child);
 }
 
