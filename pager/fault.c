@@ -194,8 +194,7 @@ static void fault_copy(struct pager *pager, struct process *process, const struc
         (void)status; /* when it is not there any more, the kernel will say so */
         report_resolved(view, "copy", frame.number, 1);
     }
-    process->fault_repeats_kept = process->fault_repeats;
-    process->fault_repeats = 0;
+    process->changes++;
     pager->count_faults++;
     pager->count_resolving = 0;
     action_resolve(action, view->message->token, &answer);

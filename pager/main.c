@@ -81,7 +81,7 @@ void _start(const struct boot_info *boot)
         enum status status = loop_step(action, &message);
         if (status == STATUS_OK) {
             loop_receive(received, &message);
-            status = loop_quick(received);
+            if (action->kind != ACTION_POLL) status = loop_quick(received); /* what is found between two steps of work begins a pause (work.h) */
             if (status == STATUS_OK) pager_handle(&pager, received, action);
             else pager_resolve_failed(&pager, received, status, action);
         } else if (action->kind == ACTION_RESOLVE) pager_resolve_failed(&pager, received, status, action);

@@ -89,7 +89,6 @@ void work_turn(struct pager *pager, struct pager_action *action)
         work_step(pager);
     } else {
         action->kind = ACTION_POLL;
-        work_pause(pager); /* a fault may be found there, after which the pager does not come back here (fault_quick) */
     }
     pager->is_step_next = !pager->is_step_next;
 }

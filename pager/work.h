@@ -19,7 +19,7 @@
 
 #include "pager.h"
 
-/* Between two steps. A step of 512 pages takes some 50,000 instructions, so programs get about half of the time. */
+/* Before each step. One of 512 pages that are there takes at most some 130,000 instructions with a kernel for tests (docs/adr/0021-threads.md). */
 constexpr uint64_t WORK_PAUSE = 50'000; /* nanoseconds */
 
 /* Takes the segments that are going in the range of a thread's wait out in steps; its call is answered after the last one. Should the thread end meanwhile,

@@ -13,7 +13,8 @@
  * 1. Sizes are multiples of UNIT and at least BLOCK_LEAST, whose four words hold a free block.
  * 2. BEFORE_USED in a block's flags says that the one before it is used; then the word in front belongs to that one's payload.
  * 3. No two free blocks are neighbours.
- * 4. Every free block hangs in the list of its size, and a list's bit is set exactly when it is not empty. */
+ * 4. Every free block hangs in the list of its size, and a list's bit is set exactly when it is not empty.
+ * 5. Blocks in the heap are looked at and changed by who has `heap_lock`; of a used block the payload, LARGE and the size are its owner's to read. */
 #include "heap.h"
 
 #include <assert.h>
@@ -22,6 +23,7 @@
 #include <string.h>
 
 #include <quire/memory.h>
+#include <quire/mutex.h>
 
 constexpr size_t UNIT = 16;
 constexpr size_t BLOCK_LEAST = 2 * UNIT;
@@ -51,6 +53,7 @@ static struct {
     struct area *area;   /* the newest; nullptr before the first */
     struct block *fence; /* its end */
 } heap;
+static struct mutex heap_lock;
 
 /* --- Blocks --- */
 
@@ -222,14 +225,8 @@ static struct block *block_check(void *memory)
     return block;
 }
 
-void *malloc(size_t size_bytes)
+static void *heap_allocate(size_t size)
 {
-    if (size_bytes > SIZE_LIMIT)
-        return nullptr;
-    if (size_bytes >= LARGE_LEAST)
-        return large_allocate(size_bytes);
-
-    size_t size = block_size_for(size_bytes);
     struct block *block = list_find(size);
     if (block == nullptr) {
         if (!heap_grow(size))
@@ -241,6 +238,30 @@ void *malloc(size_t size_bytes)
     return block_take(block, block_size(block), size);
 }
 
+void *malloc(size_t size_bytes)
+{
+    if (size_bytes > SIZE_LIMIT)
+        return nullptr;
+    if (size_bytes >= LARGE_LEAST)
+        return large_allocate(size_bytes);
+    mutex_lock(&heap_lock);
+    void *memory = heap_allocate(block_size_for(size_bytes));
+    mutex_unlock(&heap_lock);
+    return memory;
+}
+
+static void heap_free(struct block *block)
+{
+    size_t size = block_size(block);
+    if ((block->size_flags & BEFORE_USED) == 0) {
+        block->size_flags &= ~USED; /* a second free of it finds this, whatever it is part of by then */
+        block = block_before(block);
+        list_remove(block);
+        size += block_size(block);
+    }
+    block_release(block, size);
+}
+
 void free(void *memory)
 {
     if (memory == nullptr)
@@ -250,14 +271,9 @@ void free(void *memory)
         large_free(block);
         return;
     }
-    size_t size = block_size(block);
-    if ((block->size_flags & BEFORE_USED) == 0) {
-        block->size_flags &= ~USED; /* a second free of it finds this, whatever it is part of by then */
-        block = block_before(block);
-        list_remove(block);
-        size += block_size(block);
-    }
-    block_release(block, size);
+    mutex_lock(&heap_lock);
+    heap_free(block);
+    mutex_unlock(&heap_lock);
 }
 
 void *calloc(size_t count, size_t size_bytes)
@@ -271,12 +287,10 @@ void *calloc(size_t count, size_t size_bytes)
     return memory;
 }
 
-/* Makes the block larger or smaller where it is. False: it cannot. */
-static bool block_resize(struct block *block, size_t size_bytes)
+/* Makes a block of the heap larger or smaller where it is. False: it cannot. */
+static bool heap_resize(struct block *block, size_t size)
 {
-    if ((block->size_flags & LARGE) != 0 || size_bytes >= LARGE_LEAST)
-        return size_bytes <= payload_size(block) && size_bytes >= payload_size(block) / 2;
-    size_t size = block_size_for(size_bytes), whole = block_size(block);
+    size_t whole = block_size(block);
     struct block *after = block_after(block);
     if (size > whole) {
         if (block_is_used(after) || whole + block_size(after) < size)
@@ -286,6 +300,17 @@ static bool block_resize(struct block *block, size_t size_bytes)
     }
     block_take(block, whole, size);
     return true;
+}
+
+/* The same for any block. */
+static bool block_resize(struct block *block, size_t size_bytes)
+{
+    if ((block->size_flags & LARGE) != 0 || size_bytes >= LARGE_LEAST)
+        return size_bytes <= payload_size(block) && size_bytes >= payload_size(block) / 2;
+    mutex_lock(&heap_lock);
+    bool is_done = heap_resize(block, block_size_for(size_bytes));
+    mutex_unlock(&heap_lock);
+    return is_done;
 }
 
 void *realloc(void *memory, size_t size_bytes)

@@ -2,7 +2,8 @@
  *
  * One message a line: the log's reader sees whole lines, and a program that prints much pays one call for a line and not one for a word.
  *
- * 1. used <= STREAM_BYTES; a stream that does not collect is always empty. */
+ * 1. used <= STREAM_BYTES; a stream that does not collect is always empty.
+ * 2. Streams are changed by who has `streams_lock`: what one call writes is not mixed with what another thread writes. */
 #include <stdio.h>
 
 #include <assert.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <quire/mutex.h>
 #include <quire/process.h>
 
 constexpr size_t STREAM_BYTES = 512;
@@ -26,29 +28,48 @@ static struct stream errors;
 FILE *const stdout = &output;
 FILE *const stderr = &errors;
 
-int fflush(FILE *stream)
+static struct mutex streams_lock;
+
+/* With the lock. */
+static int stream_flush(FILE *stream)
 {
-    if (stream == nullptr)
-        stream = stdout;
-    assert(stream->used <= STREAM_BYTES);
     size_t used = stream->used;
     stream->used = 0;
     return used == 0 || process_write(stream->buffer, used) == STATUS_OK ? 0 : EOF;
 }
 
-/* Text longer than the buffer goes straight through. */
-static int stream_write(FILE *stream, const char *text, size_t length)
+int fflush(FILE *stream)
+{
+    if (stream == nullptr)
+        stream = stdout;
+    assert(stream->used <= STREAM_BYTES);
+    mutex_lock(&streams_lock);
+    int result = stream_flush(stream);
+    mutex_unlock(&streams_lock);
+    return result;
+}
+
+/* Text longer than the buffer goes straight through. With the lock. */
+static int stream_put(FILE *stream, const char *text, size_t length)
 {
     if (!stream->collects || length > STREAM_BYTES) {
-        if (fflush(stdout) == EOF)
+        if (stream_flush(stdout) == EOF)
             return EOF;
         return process_write(text, length) == STATUS_OK ? 0 : EOF;
     }
-    if (length > STREAM_BYTES - stream->used && fflush(stream) == EOF)
+    if (length > STREAM_BYTES - stream->used && stream_flush(stream) == EOF)
         return EOF;
     memcpy(stream->buffer + stream->used, text, length);
     stream->used += length;
-    return memchr(text, '\n', length) != nullptr ? fflush(stream) : 0;
+    return memchr(text, '\n', length) != nullptr ? stream_flush(stream) : 0;
+}
+
+static int stream_write(FILE *stream, const char *text, size_t length)
+{
+    mutex_lock(&streams_lock);
+    int result = stream_put(stream, text, length);
+    mutex_unlock(&streams_lock);
+    return result;
 }
 
 int vfprintf(FILE *stream, const char *format, va_list arguments)

@@ -1,19 +1,14 @@
-/* The message buffer: one page that the pager maps for the thread, where the parts of messages lie that are longer than six words.
- *
- * A program has one thread so far, hence one variable; program_start sets it before anything else runs. */
+/* The message buffer: one page that the pager maps for each thread, where the parts of messages lie that are longer than six words. */
 #include <quire/pager_call.h>
 
 #include <assert.h>
 #include <string.h>
 
-#include "start.h"
-
-static char *buffer;
-
-void message_buffer_set(char *address) { buffer = address; }
+#include "thread_control.h"
 
 char *message_buffer(void)
 {
+    char *buffer = thread_control()->buffer;
     assert(buffer != nullptr);
     return buffer;
 }

@@ -7,6 +7,7 @@
 #include <quire/pager_call.h>
 
 #include "start.h"
+#include "thread_control.h"
 
 constexpr uint64_t WRITE_BYTES = 1024; /* most of one write message (pager/protocol.def) */
 
@@ -82,7 +83,10 @@ enum status duplicate_ask(uint64_t instruction, uint64_t stack, uint32_t *proces
 enum status process_duplicate(uint32_t *process)
 {
     *process = HANDLE_NONE; /* as the duplicate finds it */
-    return duplicate_here(process);
+    enum status status = duplicate_here(process);
+    if (status == STATUS_OK && *process == HANDLE_NONE)
+        thread_is_alone();
+    return status;
 }
 
 enum status process_wait(uint32_t process, struct process_result *result)

@@ -16,7 +16,7 @@ enum status duplicate_here(uint32_t *process);
 /* process.c: asks for a duplicate that begins at an instruction with a stack pointer. */
 enum status duplicate_ask(uint64_t instruction, uint64_t stack, uint32_t *process);
 
-/* buffer.c: where the message buffer is. */
+/* thread.c: where the message buffer of the first thread is; and so where its stack is. */
 void message_buffer_set(char *address);
 
 #endif

@@ -3,9 +3,8 @@
  * Nanoseconds come from cycles by a factor of 32 fraction bits, rounded down: at 1 GHz and more the clock is then right to one part in 10^9. */
 #include <quire/time.h>
 
-#include <quire/endpoint.h>
-
 #include "start.h"
+#include "thread_control.h"
 
 constexpr unsigned FRACTION = 32;
 
@@ -28,18 +27,14 @@ enum status time_after(uint32_t handle, uint64_t bits, uint64_t nanoseconds) { r
 
 enum status time_sleep(uint64_t nanoseconds)
 {
-    static uint32_t handle;
+    uint32_t handle;
     if (nanoseconds == 0)
         return STATUS_OK;
-    if (handle == HANDLE_NONE) {
-        enum status made = endpoint_create(&handle);
-        if (made != STATUS_OK)
-            return made;
-    }
-    enum status status = timer_set(handle, 1, nanoseconds);
-    struct message message;
+    enum status status = thread_endpoint(&handle);
     if (status == STATUS_OK)
-        status = receive(handle, RECEIVE_WAIT, &message);
+        status = timer_set(handle, THREAD_BIT_TIMER, nanoseconds);
+    if (status == STATUS_OK)
+        thread_wait_for(handle, THREAD_BIT_TIMER);
     return status;
 }
 

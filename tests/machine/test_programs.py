@@ -10,6 +10,8 @@ from harness import boot, built, data, default_modules, program, program_for_tes
 from subjects import expect_audited, expect_end, run_groups
 
 PAGE = 4096
+STEP_ENTRIES = 2500  # of page tables: two steps of 512 pages that are there would read and write more
+STEP_INSTRUCTIONS = 160_000  # what one step of work takes at most, with the deed that waits for it
 KINDS = ['code', 'data', 'rodata', 'brk', 'autogen', 'mmap', 'stack', 'buffer']
 PROTECTION = {'code': 2, 'data': 1, 'rodata': 0, 'stack': 1, 'buffer': 1}
 
@@ -225,6 +227,28 @@ def test_groups():
 
 def test_time():
     run_groups('time')
+
+
+def test_threads():
+    run_groups('threads')
+
+
+def test_threads_share_their_work():
+    result = boot(modules=[program('threads')])
+    lines = output_of(result, 'threads')
+    assert lines[-1] == 'threads: 1229 primes below 10000', lines
+    assert sorted(lines[:-1]) == [f'threads: thread {number} of 4 has ended' for number in range(2, 6)], lines
+    result.ended_well()
+
+
+def test_a_gibibyte_that_goes_holds_up_no_other_thread():
+    """Each fault, map and unmap of a thread, while another one's gibibyte goes in 512 steps, is delayed by one step at most. One instruction is one cycle."""
+    result = run_groups('threads', extra=['-icount', 'shift=0,sleep=off', '-rtc', 'base=2020-01-01,clock=vm'])
+    for what, steps in (('long', 512), ('full', 20)):
+        line = result.expect('out', name='subject', text=f'| subject: during unmap what={what} ')
+        assert line.number('entries') < STEP_ENTRIES, line.raw
+        assert line.number('cycles') < STEP_INSTRUCTIONS, line.raw
+        assert line.number('deeds') >= steps, line.raw
 
 
 # --- Segments: order, exact pages, from images as they are ---

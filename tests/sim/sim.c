@@ -207,7 +207,7 @@ void sim_run_pager(void)
             count_messages++;
             sim_point();
             struct fault_answer answer;
-            if (fault_quick(&sim_pager, received, &answer)) action_resolve(action, received->token, &answer);
+            if (action->kind != ACTION_POLL && fault_quick(&sim_pager, received, &answer)) action_resolve(action, received->token, &answer);
             else pager_handle(&sim_pager, received, action);
         } else if (action->kind == ACTION_RESOLVE) {
             pager_resolve_failed(&sim_pager, received, status, action);

@@ -18,7 +18,7 @@ uint64_t time_now(void);
  * STATUS_STALE: the handle. */
 enum status time_after(uint32_t handle, uint64_t bits, uint64_t nanoseconds);
 
-/* Waits for so many nanoseconds, at an endpoint of its own. STATUS_BAD_ARGUMENT: more than TIME_LIMIT_NANOSECONDS. STATUS_LIMIT, STATUS_NO_MEMORY:
+/* Waits for so many nanoseconds, at an endpoint of the thread's own. STATUS_BAD_ARGUMENT: more than TIME_LIMIT_NANOSECONDS. STATUS_LIMIT, STATUS_NO_MEMORY:
  * there is no endpoint to wait at. */
 enum status time_sleep(uint64_t nanoseconds);
 
