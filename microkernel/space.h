@@ -107,8 +107,8 @@ enum status space_move(struct space *from, user_page_t from_page, struct space *
 
 /* Maps what is mapped in a place of one space at a place of the same length in another too (or in the same, not overlapping: BAD_ARGUMENT), with those of the
  * attributes that each entry has; holes are skipped. With SHARE_COPY the entries of the source lose WRITE. *shared: pages. ALREADY_MAPPED (where the
- * source has a
- * page), NO_MEMORY, TOO_MANY_MAPPINGS, AGAIN. The destination has been checked like the source, the attributes but for SHARE_COPY by attributes_check(). */
+ * source has a page), NO_MEMORY, TOO_MANY_MAPPINGS, AGAIN. The destination has been checked like the source, the
+ * attributes but for SHARE_COPY by attributes_check(). */
 enum status space_share(struct space *from, struct user_span span, struct space *to, user_page_t to_page, uint32_t attributes, uint64_t *done,
                         uint64_t *shared);
 

@@ -1,8 +1,8 @@
 /* Sharing: what is mapped in one place becomes mapped in another too. The same frames, whose blocks count one leaf more for each.
  *
  * The source is walked as by space_protect, a lowest table or a large leaf at a time; each part is checked, its blocks are held and its tables reserved
- * before it
- * changes anything, and a step ends before the part that fails. A lazy copy is the same with one thing more: the source's entries lose WRITE as they are read.
+ * before it changes anything, and a step ends before the part that fails. A lazy copy is the same with one thing more: the source's entries lose WRITE as
+ * they are read.
  *
  * A large leaf is shared as one where both addresses are aligned alike and its block has a name (block.h). Otherwise it is split first: because the other
  * place takes pages only; or because space_fill took the block for this leaf alone. Such a block becomes single frames, which count for themselves: so each

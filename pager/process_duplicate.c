@@ -7,8 +7,7 @@
  * device may be told of are the parent's alone. All of it is charged, as if it were copied already: so a copy is never refused later.
  *
  * Order: rows and pages of the duplicate, then its thread, its handles. Any of it may fail, and all of it is undone by what ends a process. Only when
- * nothing can
- * fail any more the parent's segments are marked; until then its pages may get back what they had.
+ * nothing can fail any more the parent's segments are marked; until then its pages may get back what they had.
  *
  * Kernel steps: one for each 512 pages that are there, all in one message, as at the end of a process. */
 #include <assert.h>

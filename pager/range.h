@@ -24,8 +24,7 @@ enum status range_isolate(struct process *process, uint64_t first, uint64_t byte
 void range_rejoin(struct process *process, uint64_t first, uint64_t limit);
 
 /* Whether all pages of a segment are there, and nobody else's but for those of a segment that is shared anyway. One whose pages are copied when they are
- * written to
- * is one of the usual kind afterwards if they all were. */
+ * written to is one of the usual kind afterwards if they all were. */
 bool range_take_alone(const struct process *process, struct segment *segment);
 
 /* Gives all pages of a segment the attributes that they may have at once. */

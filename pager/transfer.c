@@ -61,8 +61,7 @@ static enum status transfer_all_pages(struct place from, struct place to, uint64
 }
 
 /* Room and a row for what a process gets; who pays can bear what `arrived`, which has everything but its place, is charged there: tables only, or
- * (`is_more`) its
- * pages too. On failure nothing is taken. */
+ * (`is_more`) its pages too. On failure nothing is taken. */
 static enum status transfer_prepare(struct process *to, struct segment *arrived, const struct segment *from, bool is_more)
 {
     struct segment_table *table = &to->segments;
