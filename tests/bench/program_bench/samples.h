@@ -31,5 +31,9 @@ void bench_growth(void);
 void bench_mapping(void);
 void bench_processes(void);
 void bench_handles(void);
+void bench_bulk(void);
+
+/* The process that bench_bulk() sends to: serves until it is told to end. */
+void bulk_receive(void);
 
 #endif
