@@ -133,6 +133,13 @@ enum status holding_find(const struct process *process, uint64_t handle, struct 
     return STATUS_OK;
 }
 
+enum status holding_find_receiving(const struct process *process, uint64_t handle, struct holding **holding)
+{
+    enum status status = holding_find(process, handle, holding);
+    if (status != STATUS_OK) return status;
+    return (*holding)->kind == HOLDING_SERVICE && ((*holding)->rights & RIGHT_RECEIVE) ? STATUS_OK : STATUS_NO_RIGHT;
+}
+
 struct process *holding_process(const struct pager *pager, const struct holding *holding)
 {
     return holding->kind == HOLDING_SERVICE || holding->kind == HOLDING_PROCESS ? pager->process[holding->process_index] : nullptr;

@@ -79,6 +79,8 @@ uint32_t holding_derive(struct pager *pager, struct process *process, uint32_t s
 enum status holding_duplicate(struct pager *pager, const struct process *from, struct process *to);
 /* What a handle means: BAD_HANDLE (nothing), STALE (it meant something once). */
 enum status holding_find(const struct process *process, uint64_t handle, struct holding **holding);
+/* The same of an endpoint where the process receives. BAD_HANDLE, STALE, NO_RIGHT. */
+enum status holding_find_receiving(const struct process *process, uint64_t handle, struct holding **holding);
 /* The process that a handle leads to: of a service the owner, of a process itself, running or ended; nullptr: of a group or a family. */
 struct process *holding_process(const struct pager *pager, const struct holding *holding);
 /* Whether `process` may hold a handle that leads to `named`. */

@@ -180,9 +180,8 @@ enum status request_interrupt_claim(struct pager *pager, const struct request *r
     uint64_t line = request->word[0];
     struct holding *holding;
     if (!request->caller->is_driver) return STATUS_NO_RIGHT;
-    enum status status = holding_find(request->caller, request->word[1], &holding);
+    enum status status = holding_find_receiving(request->caller, request->word[1], &holding);
     if (status != STATUS_OK) return status;
-    if (holding->kind != HOLDING_SERVICE || !(holding->rights & RIGHT_RECEIVE)) return STATUS_NO_RIGHT;
     if (line >= 32) return STATUS_BAD_ARGUMENT;
     struct service *service = &request->caller->services.rows[holding->service_slot];
     service_save(service);

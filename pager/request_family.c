@@ -81,9 +81,8 @@ enum status request_memory_watch(struct pager *pager, const struct request *requ
         return STATUS_OK;
     }
     struct holding *holding;
-    enum status status = holding_find(process, request->word[0], &holding);
+    enum status status = holding_find_receiving(process, request->word[0], &holding);
     if (status != STATUS_OK) return status;
-    if (holding->kind != HOLDING_SERVICE || !(holding->rights & RIGHT_RECEIVE)) return STATUS_NO_RIGHT;
     if (request->word[1] == 0) return STATUS_BAD_ARGUMENT;
     alarm_set(pager, process, (struct alarm){ .bits = request->word[1], .pages = request->word[2], .service_slot = holding->service_slot });
     return STATUS_OK;

@@ -175,9 +175,8 @@ enum status request_name_publish(struct pager *pager, const struct request *requ
     struct holding *holding;
     enum status status = request_group(process, request->word[1], &group);
     if (status == STATUS_OK) status = name_read(request, group, &name);
-    if (status == STATUS_OK) status = holding_find(process, request->word[0], &holding);
+    if (status == STATUS_OK) status = holding_find_receiving(process, request->word[0], &holding);
     if (status != STATUS_OK) return status;
-    if (holding->kind != HOLDING_SERVICE || !(holding->rights & RIGHT_RECEIVE)) return STATUS_NO_RIGHT;
     if (holding->rights == RIGHT_RECEIVE) return STATUS_NO_RIGHT; /* nothing would be left for who finds it */
     struct process *owner;
     uint32_t slot;

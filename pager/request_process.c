@@ -83,9 +83,8 @@ enum status request_process_watch(struct pager *pager, const struct request *req
         return STATUS_OK;
     }
     struct holding *holding;
-    enum status status = holding_find(process, request->word[0], &holding);
+    enum status status = holding_find_receiving(process, request->word[0], &holding);
     if (status != STATUS_OK) return status;
-    if (holding->kind != HOLDING_SERVICE || !(holding->rights & RIGHT_RECEIVE)) return STATUS_NO_RIGHT;
     if (request->word[1] == 0) return STATUS_BAD_ARGUMENT;
     return watch_begin(pager, process, holding->service_slot, request->word[1]);
 }
