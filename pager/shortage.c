@@ -36,6 +36,7 @@ struct process *shortage_choose(const struct pager *pager, const struct family *
 bool shortage_end_another(struct pager *pager, const struct process *toucher)
 {
     struct process *chosen = shortage_choose(pager, toucher->family);
+    if (process_charge(chosen) < 2 * process_charge(toucher)) chosen = pager->process[toucher->index];
     report_shortage(pager, toucher, chosen);
     if (chosen == toucher) return false;
     process_end(pager, chosen, PROCESS_OUT_OF_MEMORY, 0);

@@ -58,13 +58,18 @@ def pid_of_case(result, name):
 
 
 def expect_end(result, name, end):
-    """The process of the case ended once, for this reason; where the pager ended it, exactly one line says who, where and why, before that."""
+    """The process of the case ended once, for this reason; where the pager ended it, exactly one line says who, where and why, before that. Where another
+    process needed its memory, the line is that of the shortage."""
     pid = pid_of_case(result, name)
     ended = result.expect('process', 'ended', pid=pid, count=1)
     assert ended.values['reason'] == end, ended.raw
     fatal = result.find('fault', action='end', pid=pid)
     if end == 'exited':
         assert not fatal, fatal[0].raw
+        return
+    if end == 'out-of-memory' and ended.number('value') == 0:
+        short = result.expect('memory', 'short', ends=pid, count=1)  # another one touched the page
+        assert not fatal and short.number('pid') != pid and result.lines.index(short) < result.lines.index(ended), short.raw
         return
     assert len(fatal) == 1 and fatal[0].values['reason'] == end, f'{name}: {[line.raw for line in fatal]}'
     assert result.lines.index(fatal[0]) < result.lines.index(ended)

@@ -59,7 +59,7 @@ enum status memory_info(struct memory_info *info);
 
 /* From now on sets the bits at an endpoint of the caller when its family can get fewer than so many pages, at once if it is so already, and again each
  * time that it is so after it was not; with HANDLE_NONE: no more. A process has one such alarm. When memory has ended there is no other notice: a touch
- * of a page that the family may not have ends the member that is charged most. STATUS_BAD_HANDLE, STATUS_STALE. STATUS_NO_RIGHT: not an endpoint that
+ * of a page that the family may not have ends one of its members. STATUS_BAD_HANDLE, STATUS_STALE. STATUS_NO_RIGHT: not an endpoint that
  * the caller receives at. STATUS_BAD_ARGUMENT: no bits. */
 enum status memory_watch(uint32_t endpoint, uint64_t bits, uint64_t pages);
 

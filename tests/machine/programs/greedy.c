@@ -18,6 +18,7 @@ constexpr unsigned HOGS = 3;                  /* in each greedy family */
 constexpr uint64_t ALARM_PAGES = 30;
 constexpr unsigned QUIET_PAGES = 100;
 constexpr uint64_t ALARM_BIT = 1;
+constexpr char BEGIN[] = "begin";             /* a name that is published when all have been started */
 constexpr struct family_terms GREEDY = { { 120, 300 }, { HOGS, HOGS } };
 constexpr struct family_terms QUIET = { { 250, 250 }, { 1, 1 } };
 
@@ -33,7 +34,9 @@ static int touch(void)
     uint32_t endpoint;
     uint64_t address;
     struct memory_info info = {};
-    enum status status = endpoint_create(&endpoint);
+    enum status status = name_find(BEGIN, true, &endpoint); /* when all are there */
+    if (status == STATUS_OK) status = handle_close(endpoint);
+    if (status == STATUS_OK) status = endpoint_create(&endpoint);
     if (status == STATUS_OK) status = memory_watch(endpoint, ALARM_BIT, ALARM_PAGES);
     if (status == STATUS_OK) status = memory_map(1 << 30, PROTECTION_WRITE, &address);
     if (status != STATUS_OK) return 1;
@@ -84,11 +87,12 @@ int main(int argc, char *argv[])
 {
     if (argc == 2 && strcmp(argv[1], "touch") == 0) return touch();
     if (argc == 2 && strcmp(argv[1], "quiet") == 0) return quiet();
-    uint32_t hog[2][HOGS], silent;
+    uint32_t hog[2][HOGS], silent, begin;
     struct family_info before = {}, after = {};
     unsigned failed = family_info(FAMILY_OWN, &before) != STATUS_OK;
     for (unsigned i = 0; i < 2; i++) failed += found_and_start(&GREEDY, "touch", HOGS, hog[i]) != STATUS_OK;
     failed += found_and_start(&QUIET, "quiet", 1, &silent) != STATUS_OK;
+    failed += endpoint_create(&begin) != STATUS_OK || name_publish(begin, BEGIN) != STATUS_OK;
     for (unsigned i = 0; i < 2; i++) {
         unsigned ended = wait_for(hog[i], HOGS, PROCESS_OUT_OF_MEMORY);
         printf("greedy: ended family=%u count=%u\n", i, ended);
