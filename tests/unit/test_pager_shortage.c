@@ -278,6 +278,36 @@ Test(pager_shortage, the_toucher_ends_when_it_is_the_one)
     fixture_check();
 }
 
+/* A family that has all that it may, and in it one that has twice as much as its child, less some pages. Returns what that is in all. */
+static uint64_t start_full(uint64_t limit, uint64_t pages_less, uint32_t *child)
+{
+    char arguments[60];
+    snprintf(arguments, sizeof(arguments), "guarantee=100 limit=%lu", limit);
+    start_small(arguments);
+    fixture_child(child);
+    fixture_ok(sim_request(*child, PROTOCOL_brk, 10 * PAGE_BYTES, 0, 0));
+    uint64_t charge = 2 * process_charge(sim_process(*child)) - pages_less;
+    while (process_charge(sim_process(INIT)) < charge) fixture_ok(sim_request(INIT, PROTOCOL_brk, PAGE_BYTES, 0, 0));
+    cr_assert_eq(process_charge(sim_process(INIT)), charge);
+    return pages_of(INIT)->charged;
+}
+
+/* Who ends when the child touches one page more. */
+static uint32_t who_ends(uint64_t pages_less)
+{
+    uint32_t child;
+    uint64_t all = start_full(1000, pages_less, &child);
+    cr_assert_eq(start_full(all, pages_less, &child), all);
+    bool is_mapped = sim_touch(child, stack_page(0), FAULT_WRITE) != nullptr;
+    fixture_check();
+    cr_assert_eq(is_mapped, sim_process(child) != nullptr && sim_process(child)->state == PROCESS_RUNNING);
+    cr_assert_neq(is_mapped, sim_process(INIT) != nullptr && sim_process(INIT)->state == PROCESS_RUNNING);
+    return is_mapped ? INIT : child;
+}
+
+Test(pager_shortage, the_largest_ends_where_it_has_twice_as_much) { cr_assert_eq(who_ends(0), INIT); }
+Test(pager_shortage, the_toucher_ends_where_nobody_has_twice_as_much) { cr_assert_neq(who_ends(1), INIT); }
+
 /* What members keep for later is given back first: then nobody ends. */
 Test(pager_shortage, what_is_kept_for_later_goes_first)
 {
