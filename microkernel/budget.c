@@ -27,11 +27,25 @@ void budget_initialise(struct thread *thread)
     return thread->account == account ? thread : nullptr;
 }
 
+void budget_pay_from(struct thread *thread, const struct thread *purse)
+{
+    thread->budget.purse = purse->account;
+    thread->budget.capacity = 0;
+    thread->budget.period = TIME_LIMIT;
+}
+
+/* The account that is charged for the thread: its own or its purse's. */
+static struct budget *charged_for(struct thread *thread)
+{
+    struct thread *purse = thread->budget.purse != 0 ? budget_find(thread->budget.purse) : nullptr;
+    return purse != nullptr ? &purse->budget : &thread->budget;
+}
+
 /* What the paying account may still be charged. */
 static uint64_t *paying(void)
 {
-    struct budget *budget = &processor.payer->budget;
-    if (processor.is_gift) return &budget->gift;
+    if (processor.is_gift) return &processor.payer->budget.gift;
+    struct budget *budget = charged_for(processor.payer);
     return budget->capacity == TIME_UNLIMITED ? nullptr : &budget->left;
 }
 
@@ -42,6 +56,7 @@ static uint64_t *paying(void)
     if (payer != nullptr) {
         uint64_t used = now - processor.paid_until, *left = paying();
         payer->budget.paid += used;
+        if (payer->budget.purse != 0) charged_for(payer)->paid += used;
         if (left != nullptr) *left -= used < *left ? used : *left;
     }
     processor.paid_until = now;
@@ -51,8 +66,8 @@ static uint64_t *paying(void)
 /* The account pays from now on, if it can. */
 static bool pay(struct thread *payer, bool is_gift, uint64_t now)
 {
-    struct budget *budget = &payer->budget;
-    if (budget->gift_to != 0 && budget_find(budget->gift_to) == nullptr) budget_return(payer); /* whom it was for has ended */
+    if (payer->budget.gift_to != 0 && budget_find(payer->budget.gift_to) == nullptr) budget_return(payer); /* whom it was for has ended */
+    struct budget *budget = charged_for(payer);
     if (budget->capacity != TIME_UNLIMITED && now >= budget->renewal) {
         budget->left = budget->capacity - budget->gift;
         budget->renewal = now + budget->period;
@@ -60,7 +75,7 @@ static bool pay(struct thread *payer, bool is_gift, uint64_t now)
     processor.payer = payer;
     processor.is_gift = is_gift;
     const uint64_t *left = paying();
-    processor.is_unlimited = left == nullptr;
+    processor.is_unlimited = left == nullptr && payer->budget.purse == 0;
     if (left == nullptr) return true;
     if (*left == 0) return false;
     timer_need(now + *left);
@@ -87,7 +102,7 @@ bool budget_begin(struct thread *thread)
     processor.payer = nullptr;
     processor.is_unlimited = false;
     /* Also where both are granted nothing now: the payer's pager may grant it time while others run on it, and cannot find them. */
-    uint64_t when = payer->budget.renewal, own = thread->budget.renewal;
+    uint64_t when = charged_for(payer)->renewal, own = charged_for(thread)->renewal;
     timer_set(&thread->budget.timer, own < when ? own : when);
     return false;
 }
@@ -114,6 +129,7 @@ void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period)
     uint64_t now = budget_charge();
     budget_return(thread);
     struct budget *budget = &thread->budget;
+    budget->purse = 0;
     budget->capacity = budget->left = capacity;
     budget->period = period;
     budget->renewal = now + period;
@@ -127,7 +143,7 @@ void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period)
     struct budget *budget = &giver->budget;
     if (budget->gift_to == 0) return 0;
     budget_charge();
-    if (budget_find(budget->gift_to) != nullptr) { /* invariant 3 */
+    if (budget_find(budget->gift_to) != nullptr) { /* invariant 4 */
         *budget->gift_link = budget->gift_next;
         if (budget->gift_next != nullptr) budget->gift_next->budget.gift_link = budget->gift_link;
     }
@@ -183,6 +199,7 @@ bool budget_check(const struct thread *thread)
     const struct budget *budget = &thread->budget;
     if (budget->gift_to == 0 && budget->gift != 0) return false;
     if (budget->gift_to != 0 && thread->priority_limit != 0) return false;
+    if (budget->purse != 0 && budget->capacity != 0) return false;
     if (budget->capacity == TIME_UNLIMITED) return budget->gift <= TIME_LIMIT;
     return budget->left <= budget->capacity && budget->gift <= budget->capacity - budget->left && budget->period != 0;
 }

@@ -13,12 +13,16 @@
  * call to that server is answered, when either thread ends, or when the giver takes it back. So no time is made: `left + gift <= capacity` in every
  * limited account, always.
  *
+ * Threads that a pager limits together have a purse: the account of another thread, which is charged in place of theirs. Their own hold nothing then,
+ * so they have nothing to give either. When the thread of the purse ends they get no more time.
+ *
  * Accounts are named, not pointed at: a thread may end while servers run on its time, and a name of it is then the name of nothing.
  *
  * Invariants (budget_check):
  *  1. left + gift <= capacity where there is a limit; gift <= TIME_LIMIT always; gift is 0 without gift_to.
  *  2. A giver's priority_limit is 0: its replies take the ordinary path, where the gift is looked at.
- *  3. gift_next and gift_link mean something only while the thread that gift_to names lives: then the giver is in that thread's list `gifts`. */
+ *  3. An account with a purse holds nothing and is granted nothing.
+ *  4. gift_next and gift_link mean something only while the thread that gift_to names lives: then the giver is in that thread's list `gifts`. */
 #ifndef QUIRE_BUDGET_H
 #define QUIRE_BUDGET_H
 
@@ -33,7 +37,8 @@ struct budget {
     uint64_t period;   /* cycles */
     uint64_t left;     /* cycles of this period, without the gift; nothing where there is no limit */
     uint64_t renewal;  /* when this period ends */
-    uint64_t paid;     /* cycles in all that this account has paid */
+    uint64_t paid;     /* cycles in all that this account has paid, or was charged in its place */
+    uint64_t purse;    /* name of the account that is charged in place of this one, or 0 */
     uint64_t gift;     /* cycles set aside for gift_to */
     uint64_t gift_to;  /* an account's name, or 0 */
     struct thread *gift_next;
@@ -56,7 +61,9 @@ void budget_pause(void);
 /* After the timer: looks again who pays if the payer has nothing left. */
 void budget_on_timer(void);
 
-/* Gives the thread, from now on, so many cycles in each period; the first period begins now. TIME_UNLIMITED: no limit. */
+/* A thread that has not run: it pays from the account of another one, from now on. */
+void budget_pay_from(struct thread *thread, const struct thread *purse);
+/* Gives the thread, from now on, so many cycles in each period; the first period begins now. TIME_UNLIMITED: no limit. It has no purse any more. */
 void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period);
 /* Sets cycles of the giver's account aside for the thread. LIMIT: it has not as many left. BAD_STATE: both are one. A gift to another thread is
  * taken back first. */

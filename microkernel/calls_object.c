@@ -2,6 +2,7 @@
  *
  * A pager names threads by frame and endpoints by frame and slot; the frame's kind decides whether the name is good. */
 #include "arch.h"
+#include "budget.h"
 #include "calls.h"
 #include "endpoint.h"
 #include "frame.h"
@@ -38,11 +39,15 @@ enum status sys_thread_create([[maybe_unused]] struct thread *caller, uint64_t a
     if (space == nullptr) return STATUS_BAD_OBJECT;
     if (argument[2] > UINT32_MAX) return STATUS_BAD_FRAME;
     if (argument[3] >= PRIORITY_LIMIT || argument[4] > THREAD_VECTORS) return STATUS_BAD_ARGUMENT;
+    const struct thread *purse = thread_find(argument[5]);
+    if (argument[5] != 0 && purse == nullptr) return STATUS_BAD_OBJECT;
     struct thread *thread;
     enum status status = thread_create(space, argument[1], (frame_t){ (uint32_t)argument[2] }, (uint32_t)argument[3],
                                        argument[4] == THREAD_VECTORS, &thread);
-    if (status == STATUS_OK) argument[0] = thread->frame.number;
-    return status;
+    if (status != STATUS_OK) return status;
+    if (purse != nullptr) budget_pay_from(thread, purse);
+    argument[0] = thread->frame.number;
+    return STATUS_OK;
 }
 
 enum status sys_thread_destroy(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])

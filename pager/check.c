@@ -159,7 +159,10 @@ static struct { uint64_t pages, processes; } charged[FAMILY_LIMIT];
 
 static void check_count_charges(const struct pager *pager)
 {
-    memset(charged, 0, sizeof(charged));
+    for (uint32_t i = 0; i < FAMILY_LIMIT; i++) {
+        charged[i].pages = pager->family[i].time.purse.number != 0 ? PURSE_PAGES : 0;
+        charged[i].processes = 0;
+    }
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         const struct process *process = pager->process[i];
         if (process == nullptr) continue;

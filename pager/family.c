@@ -123,6 +123,7 @@ static void family_set_terms(struct pager *pager, struct family *source, struct 
 
 enum status family_found(struct pager *pager, struct family *founder, const struct family_terms *terms, struct family **founded)
 {
+    if (founder->time.purse.number != 0) return STATUS_LIMIT;
     struct family made = { .parent = family_index(pager, founder), .root = founder->root, .alarm_told = UINT64_MAX };
     quota_begin_empty(&made.pages, &pager->pages);
     quota_begin_empty(&made.processes, &pager->slots_free);
@@ -147,6 +148,49 @@ enum status family_change(struct pager *pager, struct family *family, const stru
     return status;
 }
 
+/* --- Time --- */
+
+/* The account that all members will pay from. */
+static enum status purse_make(const struct pager *pager, struct family *family, uint64_t nanoseconds, uint64_t period)
+{
+    if (family->processes.charged != 0) return STATUS_BAD_STATE;
+    enum status status = quota_check(&family->pages, PURSE_PAGES);
+    if (status != STATUS_OK) return status;
+    thread_id_t purse;
+    status = seam_thread_create((space_id_t){ pager->boot->space }, 0, (frame_id_t){ 0 }, THREAD_PLAIN, (thread_id_t){ 0 }, &purse);
+    if (status != STATUS_OK) return status;
+    status = seam_thread_limit(purse, nanoseconds, period);
+    assert(status == STATUS_OK);
+    family->time.purse = purse;
+    quota_add(&family->pages, PURSE_PAGES);
+    return STATUS_OK;
+}
+
+static void purse_end(struct family *family)
+{
+    if (family->time.purse.number == 0) return;
+    enum status status = seam_thread_destroy(family->time.purse);
+    assert(status == STATUS_OK);
+    (void)status;
+    quota_remove(&family->pages, PURSE_PAGES);
+    family->time = (struct family_time){ 0 };
+}
+
+enum status family_limit_time(struct pager *pager, struct family *family, uint64_t nanoseconds, uint64_t period)
+{
+    if (period < TIME_PERIOD_LEAST || period > TIME_PERIOD_MOST) return STATUS_BAD_ARGUMENT;
+    if (nanoseconds > period && nanoseconds != TIME_UNLIMITED) return STATUS_BAD_ARGUMENT;
+    bool has_purse = family->time.purse.number != 0;
+    enum status status = has_purse ? seam_thread_limit(family->time.purse, nanoseconds, period) : purse_make(pager, family, nanoseconds, period);
+    if (status != STATUS_OK) return status;
+
+    // Commit: nothing below may fail.
+    family->time.nanoseconds = nanoseconds;
+    family->time.period = period;
+    pager->families_changed = true;
+    return STATUS_OK;
+}
+
 /* --- The end --- */
 
 /* What a family founded is now its parent's. */
@@ -165,6 +209,7 @@ static void family_leave_children(struct pager *pager, const struct family *fami
 void family_end_if_empty(struct pager *pager, struct family *family)
 {
     if (!family_has_ended(family)) return;
+    purse_end(family);
     struct family *heir = family->parent != FAMILY_NONE ? &pager->family[family->parent] : nullptr;
     quota_give_up(&family->pages, heir != nullptr ? &heir->pages : nullptr);
     quota_give_up(&family->processes, heir != nullptr ? &heir->processes : nullptr);

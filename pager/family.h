@@ -13,12 +13,15 @@
  * was given away to processes of other families (transfer.h) stays charged to who gave it, and goes back page by page. A family of the boot leaves its
  * guarantees to all.
  *
+ * Time is limited for all members together: their threads pay from one account (microkernel/budget.h), that of a thread which never runs. Who is limited
+ * so founds no families: they would have time of their own.
+ *
  * Pages are charged as upper bounds where only the kernel could say more (page tables, frames that endpoints share), so that the pool never says that a
  * frame is free which is not: granting asks nobody.
  *
  * Invariants (pager_check):
- *  1. The quotas and pools hold (quota.h). Pages charged = process_charge() of all members, and segment_charge() of what they gave to processes of other
- *    families; processes charged = the slots of all members, ended ones too.
+ *  1. The quotas and pools hold (quota.h). Pages charged = process_charge() of all members, segment_charge() of what they gave to processes of other
+ *    families, and the purse; processes charged = the slots of all members, ended ones too.
  *  2. `references` counts the handles that name it.
  *  3. The parent of a founded family is in use and has not ended, or there is none; its root is the family of the boot that its place in the table is
  *     charged to. */
@@ -31,9 +34,16 @@
 
 struct pager;
 
+/* Without a purse: as much time as there is. */
+struct family_time {
+    thread_id_t purse; /* a thread that never runs: all members' threads pay from its account */
+    uint64_t nanoseconds, period; /* what it gets in each; TIME_UNLIMITED: no limit any more */
+};
+
 struct family {
     struct quota pages;
     struct quota processes;
+    struct family_time time;
     uint32_t references;  /* handles that name it; of the boot: none */
     uint32_t parent;      /* whose founder it was, or who took that one's place; FAMILY_NONE: nobody's */
     uint32_t root;        /* the family of the boot below which it was founded; of the boot: itself */
@@ -44,6 +54,7 @@ struct family {
 
 constexpr uint32_t FAMILY_LIMIT = 128; /* those of the boot first, by module; a segment names who pays by a distance of 8 bits */
 constexpr uint32_t FAMILY_NONE = UINT32_MAX;
+constexpr uint64_t PURSE_PAGES = 1;         /* that an account takes */
 constexpr uint64_t FAMILY_LEAST_PAGES = 64; /* guaranteed to each family of the boot, unless the kernel argument guarantee= says otherwise */
 constexpr uint64_t FAMILY_PROCESSES = 16;   /* slots guaranteed to each */
 constexpr uint64_t FAMILY_PROCESSES_MOST = 256;
@@ -64,6 +75,9 @@ void family_initialise_all(struct pager *pager);
 enum status family_found(struct pager *pager, struct family *founder, const struct family_terms *terms, struct family **founded);
 /* Gives a family other terms, the difference from or to its parent. BAD_ARGUMENT, NO_MEMORY; LIMIT: also when it has more than that already. */
 enum status family_change(struct pager *pager, struct family *family, const struct family_terms *terms);
+/* Limits the time of all members together. nanoseconds: at most the period, or TIME_UNLIMITED; period: TIME_PERIOD_LEAST to TIME_PERIOD_MOST.
+ * BAD_ARGUMENT; BAD_STATE: it has had no limit, and has processes; NO_MEMORY: no page for the account, and LIMIT: none of the family's own. */
+enum status family_limit_time(struct pager *pager, struct family *family, uint64_t nanoseconds, uint64_t period);
 /* One handle less. */
 void family_release(struct pager *pager, struct family *family);
 /* Ends a family without process and handle. Any other one stays as it is. */

@@ -64,8 +64,13 @@ enum status seam_port_out(uint64_t port, uint64_t width, uint64_t value);
 /* The size of the page at an address. */
 enum status seam_space_page_bytes(space_id_t space, uint64_t address, uint64_t *page_bytes);
 
-enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t buffer, uint32_t priority, uint64_t flags, thread_id_t *thread);
+/* At the priority of programs. purse: the thread whose account pays for the time of this one; number 0: its own. */
+enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t buffer, uint64_t flags, thread_id_t purse, thread_id_t *thread);
 enum status seam_thread_destroy(thread_id_t thread);
+/* So many nanoseconds in each period; TIME_UNLIMITED: as much as there is. */
+enum status seam_thread_limit(thread_id_t thread, uint64_t nanoseconds, uint64_t period);
+/* In cycles: what the account has paid in all, and what is left in this period (TIME_UNLIMITED). */
+enum status seam_thread_time(thread_id_t thread, uint64_t *paid, uint64_t *left);
 enum status seam_thread_start(thread_id_t thread, uint64_t instruction, uint64_t stack, uint64_t argument);
 /* What a thread is at: its request, if any, and to whom it went. `cycles`: for how long at least, as far as this was asked. */
 struct seam_thread_info {

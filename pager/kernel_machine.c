@@ -118,9 +118,20 @@ enum status seam_space_page_bytes(space_id_t space, uint64_t address, uint64_t *
     return kernel_space_query(space.number, address, &frame, &attributes, page_bytes);
 }
 
-enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t frame, uint32_t priority, uint64_t flags, thread_id_t *thread)
+enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t frame, uint64_t flags, thread_id_t purse, thread_id_t *thread)
 {
-    return kernel_thread_create(space.number, label, frame.number, priority, flags, &thread->number);
+    return kernel_thread_create_for(space.number, label, frame.number, PRIORITY_PROGRAM, flags, purse.number, &thread->number);
+}
+
+enum status seam_thread_limit(thread_id_t thread, uint64_t nanoseconds, uint64_t period)
+{
+    return kernel_thread_budget(thread.number, PRIORITY_PROGRAM, nanoseconds, period);
+}
+
+enum status seam_thread_time(thread_id_t thread, uint64_t *paid, uint64_t *left)
+{
+    uint64_t given;
+    return kernel_thread_time(thread.number, paid, left, &given);
 }
 
 enum status seam_thread_destroy(thread_id_t thread) { return kernel_thread_destroy(thread.number); }

@@ -38,7 +38,7 @@ static struct ledger_family family_row(const struct pager *pager, const struct f
     if (family->pages.pool == nullptr || family_is_free(pager, family)) return (struct ledger_family){ .parent = FAMILY_NONE };
     const struct quota *pages = &family->pages, *processes = &family->processes;
     struct family_terms terms = { { pages->guarantee, pages->limit }, { processes->guarantee, processes->limit } };
-    return (struct ledger_family){ terms, family->parent, family->root };
+    return (struct ledger_family){ terms, family->time, family->parent, family->root };
 }
 
 static void families_write(const struct pager *pager, struct ledger_families *kept, uint64_t sequence)

@@ -43,6 +43,7 @@ struct ledger_device {
 /* What families were promised, and what changes with processes: each is there twice, with a sum, and one of both is right. */
 struct ledger_family {
     struct family_terms terms; /* without a limit of pages: there is no such family */
+    struct family_time time;
     uint32_t parent, root;
 };
 struct ledger_families {

@@ -107,7 +107,7 @@ static enum status start_add_buffer(const struct pager *pager, struct process *p
 
 enum status process_add_thread(const struct pager *pager, struct process *process, frame_id_t buffer)
 {
-    enum status status = seam_thread_create(process->space, PROCESS_THREAD_FIRST, buffer, PRIORITY_PROGRAM, THREAD_VECTORS, &process->first.thread);
+    enum status status = seam_thread_create(process->space, PROCESS_THREAD_FIRST, buffer, THREAD_VECTORS, process->family->time.purse, &process->first.thread);
     return status == STATUS_OK ? seam_handle_map(process->space, HANDLE_PAGER, pager->endpoint, RIGHT_CALL, process_badge(process)) : status;
 }
 

@@ -162,7 +162,7 @@ static enum status thread_make(const struct process *process, uint64_t number, u
     frame_id_t buffer;
     enum status status = buffer_take(process, address, &buffer);
     if (status != STATUS_OK) return status;
-    status = seam_thread_create(process->space, number, buffer, PRIORITY_PROGRAM, THREAD_VECTORS, thread);
+    status = seam_thread_create(process->space, number, buffer, THREAD_VECTORS, process->family->time.purse, thread);
     if (status == STATUS_OK) {
         status = seam_thread_start(*thread, begin->instruction, begin->stack, begin->argument);
         if (status == STATUS_OK) return STATUS_OK;

@@ -45,6 +45,9 @@ enum advice : uint32_t {
     ADVICES,
 };
 
+/* family_time: how long a period may be. */
+constexpr uint64_t TIME_PERIOD_LEAST = 1'000'000, TIME_PERIOD_MOST = 1'000'000'000;
+
 /* Why a process ended. */
 enum process_end : uint32_t {
     PROCESS_EXITED = 1,       /* value: exit status */

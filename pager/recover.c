@@ -242,6 +242,11 @@ static void families_begin(struct pager *pager)
                         && quota_begin(&family->processes, &pager->slots_free, row->terms.processes);
         assert(is_begun);
         (void)is_begun;
+        struct seam_thread_info info;
+        family->time = row->time;
+        if (row->time.purse.number == 0) continue;
+        if (seam_thread_info(row->time.purse, &info) != STATUS_OK) family->time = (struct family_time){ 0 }; /* it was ending */
+        else quota_add(&family->pages, PURSE_PAGES);
     }
 }
 

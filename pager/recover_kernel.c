@@ -76,6 +76,7 @@ bool recover_pages(struct process *process)
 static bool thread_is_named(const struct pager *pager, uint64_t name)
 {
     bool is_named = name == pager->boot->thread;
+    for (uint32_t i = 0; i < FAMILY_LIMIT && !is_named; i++) is_named = pager->family[i].time.purse.number == name;
     for (uint32_t i = 0; i < PROCESS_LIMIT && !is_named; i++) {
         const struct process *process = pager->process[i];
         uint32_t places = process != nullptr ? process_thread_places(process) : 0;

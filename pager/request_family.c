@@ -1,4 +1,4 @@
-/* Requests for families: founding them, their terms, what there is of memory, and alarms.
+/* Requests for families: founding them, their terms, their time, what there is of memory, and alarms.
  *
  * A handle for a family: RIGHT_CALL starts processes in it, RIGHT_RECEIVE gives it other terms and stays with the process that founded it. */
 #include "request.h"
@@ -59,6 +59,25 @@ enum status request_family_info(struct pager *pager, const struct request *reque
         answer->word[3 * i + 2] = quotas[i]->limit;
     }
     return STATUS_OK;
+}
+
+enum status request_family_time(struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+{
+    struct family *family;
+    enum status status = family_of_handle(pager, request->caller, request->word[0], RIGHT_RECEIVE, &family);
+    return status == STATUS_OK ? family_limit_time(pager, family, request->word[1], request->word[2]) : status;
+}
+
+enum status request_family_clock(struct pager *pager, const struct request *request, struct answer *answer)
+{
+    struct family *family = request->caller->family;
+    enum status status = request->word[0] != 0 ? family_of_handle(pager, request->caller, request->word[0], RIGHTS_ALL, &family) : STATUS_OK;
+    if (status != STATUS_OK) return status;
+    answer->word[0] = answer->word[3] = TIME_UNLIMITED;
+    if (family->time.purse.number == 0) return STATUS_OK;
+    answer->word[0] = family->time.nanoseconds;
+    answer->word[1] = family->time.period;
+    return seam_thread_time(family->time.purse, &answer->word[2], &answer->word[3]);
 }
 
 enum status request_memory_info(struct pager *pager, const struct request *request, struct answer *answer)

@@ -17,6 +17,8 @@ def check_account(objects, frame, thread):
         fail(11, f'{name} has the account 0x{account:x}')
     if gift and not gift_to:
         fail(11, f'{name} has set {gift} cycles aside for nobody')
+    if image.field(thread, 'thread', 'budget.purse') and capacity:
+        fail(11, f'{name} pays from the account of another thread and is granted {capacity} cycles of its own')
     if gift_to and image.field(thread, 'thread', 'priority_limit'):
         fail(11, f'{name} gives, and its calls may be answered on a short way')
     if capacity == layout.constant('TIME_UNLIMITED') & ALL_ONES:

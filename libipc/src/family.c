@@ -2,6 +2,9 @@
 #include <quire/family.h>
 
 #include <quire/pager_call.h>
+#include <quire/time.h>
+
+#include "start.h"
 
 enum status family_create(const struct family_terms *terms, uint32_t *family)
 {
@@ -25,6 +28,22 @@ enum status family_info(uint32_t family, struct family_info *info)
     const uint64_t *word = message.word;
     if (status == STATUS_OK)
         *info = (struct family_info){ { { word[1], word[2] }, { word[4], word[5] } }, word[0], word[3] };
+    return status;
+}
+
+enum status family_time(uint32_t family, uint64_t nanoseconds, uint64_t period)
+{
+    struct message message = { .word = { family, nanoseconds, period } };
+    return pager_call(HANDLE_PAGER, PROTOCOL_family_time, 0, &message);
+}
+
+enum status family_clock(uint32_t family, struct family_clock *clock)
+{
+    struct message message = { .word = { family } };
+    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_family_clock, 0, &message);
+    const uint64_t *word = message.word;
+    if (status == STATUS_OK)
+        *clock = (struct family_clock){ word[0], word[1], time_of_cycles(word[2]), word[3] == TIME_UNLIMITED ? word[3] : time_of_cycles(word[3]) };
     return status;
 }
 

@@ -10,6 +10,8 @@
 
 /* time.c: what the cycle counter means. */
 void time_initialise(const struct start_info *info);
+/* Nanoseconds. */
+uint64_t time_of_cycles(uint64_t cycles);
 
 /* duplicate.S: returns twice, in the caller and in its duplicate. */
 enum status duplicate_here(uint32_t *process);

@@ -17,11 +17,9 @@ void time_initialise(const struct start_info *info)
         nanoseconds_per_cycle = (TIME_SECOND << FRACTION) / info->cycles_per_second;
 }
 
-uint64_t time_now(void)
-{
-    uint64_t cycles = cycle_counter() - cycles_first;
-    return (uint64_t)((unsigned __int128)cycles * nanoseconds_per_cycle >> FRACTION);
-}
+uint64_t time_of_cycles(uint64_t cycles) { return (uint64_t)((unsigned __int128)cycles * nanoseconds_per_cycle >> FRACTION); }
+
+uint64_t time_now(void) { return time_of_cycles(cycle_counter() - cycles_first); }
 
 enum status time_after(uint32_t handle, uint64_t bits, uint64_t nanoseconds) { return timer_set(handle, bits, nanoseconds); }
 

@@ -74,6 +74,11 @@ def a_gift_on_top_of_what_was_granted(scene):
 
 
 @GIFTS.breaks(11)
+def a_purse_beside_time_of_its_own(scene):
+    yield scene.member(giver(scene), 'thread', 'budget.purse', 1)
+
+
+@GIFTS.breaks(11)
 def a_gift_to_nobody(scene):
     yield scene.member(scene.threads[0][1], 'thread', 'budget.gift', 5)
 

@@ -102,6 +102,18 @@ def test_a_limit_caps_a_program():
     result.expect('out', name='hog', text='| hog: full', refused='LIMIT')
 
 
+def test_a_family_with_limited_time():
+    """Four threads of two processes that never give the processor away get 3 ms in each 30 ms together; what else there is to do goes on."""
+    expect_audited(boot(modules=[program_for_tests('spender')], icount=True, timeout=120))  # here the checker takes most of the time
+    result = boot(modules=[program_for_tests('spender')], icount=True, timeout=120, kernel='kernel')
+    result.expect_none('panic')
+    result.expect('out', name='spender', text='| spender: try give=LIMIT found=LIMIT limit=BAD_HANDLE')
+    result.expect('out', name='spender', text='| spender: done failed=0')
+    line = result.expect('out', name='spender', text='| spender: used=')
+    assert line.number('elapsed') // 15 < line.number('used') < line.number('elapsed') // 8, line.raw  # a tenth, as a period begins when somebody runs
+    result.ended_well()
+
+
 def test_greedy_families_beside_a_quiet_one():
     """Two families that a program founded take all that they may; their members end one by one, and what a third one was guaranteed is never refused."""
     result = boot(modules=[program_for_tests('greedy')], memory='32M', timeout=120)

@@ -229,7 +229,7 @@ static void do_family(struct script *script, const struct process *process)
     uint64_t guarantee = take(script) % 64, processes = take(script) % 4;
     uint64_t word[MESSAGE_WORDS] = { guarantee, guarantee + 2 * take(script), processes, processes + take(script) % 8 };
     uint64_t family = find_handle(script, process, HOLDING_FAMILY);
-    switch (choice % 4) {
+    switch (choice % 5) {
     case 0:
         sim_call(process->number, HANDLE_PAGER, tag_make(PROTOCOL_family_create, 0), word, nullptr, 0);
         break;
@@ -243,6 +243,10 @@ static void do_family(struct script *script, const struct process *process)
         memmove(&word[1], &word[0], 4 * sizeof(word[0]));
         word[0] = family;
         sim_call(process->number, HANDLE_PAGER, tag_make(PROTOCOL_family_limit, 0), word, nullptr, 0);
+        break;
+    case 3:
+        word[0] = choice < 16 ? TIME_UNLIMITED : choice * TIME_PERIOD_LEAST;
+        sim_request(process->number, PROTOCOL_family_time, family, word[0], 256 * TIME_PERIOD_LEAST);
         break;
     default:
         sim_request(process->number, PROTOCOL_memory_watch, find_handle(script, process, HOLDING_SERVICE), choice, take(script) * (uint64_t)8);

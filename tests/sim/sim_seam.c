@@ -211,11 +211,26 @@ enum status seam_space_page_bytes(space_id_t space, uint64_t address, uint64_t *
     return status;
 }
 
-enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t buffer, uint32_t priority, uint64_t flags, thread_id_t *thread)
+enum status seam_thread_create(space_id_t space, uint64_t label, frame_id_t buffer, uint64_t flags, thread_id_t purse, thread_id_t *thread)
 {
-    uint64_t argument[CALL_ARGUMENTS] = { space.number, label, buffer.number, priority, flags };
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, label, buffer.number, PRIORITY_PROGRAM, flags, purse.number };
     enum status status = sim_pager_call(CALL_thread_create, argument);
     if (status == STATUS_OK) thread->number = argument[0];
+    return status;
+}
+
+enum status seam_thread_limit(thread_id_t thread, uint64_t nanoseconds, uint64_t period)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { thread.number, PRIORITY_PROGRAM, nanoseconds, period };
+    return sim_pager_call(CALL_thread_budget, argument);
+}
+
+enum status seam_thread_time(thread_id_t thread, uint64_t *paid, uint64_t *left)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { thread.number };
+    enum status status = sim_pager_call(CALL_thread_time, argument);
+    *paid = argument[0];
+    *left = argument[1];
     return status;
 }
 

@@ -119,6 +119,103 @@ Test(budget, a_client_that_ends_leaves_the_server_running)
     world_end_all();
 }
 
+/* --- Purses --- */
+
+/* A thread of the client's space that never runs; client and second pay from its account. */
+static struct thread *begin_purse(uint64_t capacity, uint64_t period)
+{
+    struct thread *purse = world_thread(client_space, PRIORITY_PROGRAM, false);
+    budget_limit(purse, capacity, period);
+    budget_pay_from(client, purse);
+    budget_pay_from(second, purse);
+    processor.paid_for = 0;
+    kernel_switch(nullptr);
+    world_check_now();
+    return purse;
+}
+
+Test(budget, threads_with_one_purse_use_it_together)
+{
+    struct thread *purse = begin_purse(6 * MS, 20 * MS);
+    pass(4 * MS);
+    cr_assert_eq(processor.current, client);
+    (void)play(client, yield);
+    cr_assert_eq(processor.current, second);
+    (void)budget_charge();
+    cr_assert_eq(purse->budget.left, 2 * MS);
+    pass(2 * MS);
+    cr_assert_eq(second->state, THREAD_EXHAUSTED);
+    cr_assert_eq(client->state, THREAD_EXHAUSTED, "there is none for the other either");
+    cr_assert_eq(processor.current, world.idler);
+    cr_assert_eq(purse->budget.paid, 6 * MS);
+    cr_assert_eq(client->budget.paid, 4 * MS);
+    cr_assert_eq(second->budget.paid, 2 * MS);
+    pass(14 * MS);
+    cr_assert(processor.current == client || processor.current == second);
+    cr_assert_eq(purse->budget.left, 6 * MS, "one period, whoever looks first");
+    pass(6 * MS);
+    cr_assert_eq(processor.current, world.idler);
+    cr_assert_eq(purse->budget.paid, 12 * MS);
+    world_end_all();
+}
+
+Test(budget, a_call_lends_the_purse)
+{
+    struct thread *purse = begin_purse(6 * MS, 20 * MS);
+    budget_limit(server, 0, 1000 * MS);
+    thread_stop(second);
+    (void)play(client, call, TO_SERVER, 0);
+    cr_assert_eq(processor.current, server);
+    pass(6 * MS);
+    cr_assert_eq(server->state, THREAD_EXHAUSTED);
+    cr_assert_eq(purse->budget.left, 0);
+    cr_assert_eq(client->budget.paid, 6 * MS);
+    pass(14 * MS);
+    cr_assert_eq(processor.current, server, "the purse's period, not the client's");
+    world_end_all();
+}
+
+Test(budget, what_is_in_a_purse_cannot_be_given)
+{
+    struct thread *purse = begin_purse(6 * MS, 20 * MS);
+    (void)play(client, call, TO_SERVER, 0);
+    (void)play(server, reply_receive, SERVE, 0, 0, 0, 0, 0, 0, 0, client->token);
+    cr_assert_eq(play(client, give_time, TO_SERVER, 1), STATUS_LIMIT);
+    cr_assert_eq(purse->budget.left + purse->budget.paid, 6 * MS);
+    world_end_all();
+}
+
+Test(budget, a_purse_without_limit_counts)
+{
+    struct thread *purse = begin_purse(TIME_UNLIMITED, 0);
+    pass(5 * MS);
+    (void)play(client, call, TO_SERVER, 0);
+    (void)play(server, reply_receive, SERVE, 0, 0, 0, 0, 0, 0, 0, client->token);
+    pass(5 * MS);
+    (void)budget_charge();
+    cr_assert_eq(purse->budget.paid, client->budget.paid + second->budget.paid);
+    cr_assert_geq(purse->budget.paid, 10 * MS);
+    world_end_all();
+}
+
+/* Who paid from it gets nothing more, until its pager gives it a budget of its own. */
+Test(budget, the_end_of_a_purse)
+{
+    struct thread *purse = begin_purse(6 * MS, 20 * MS);
+    thread_stop(second);
+    pass(MS);
+    thread_destroy(purse);
+    pass(5 * MS);
+    cr_assert_eq(client->state, THREAD_EXHAUSTED);
+    pass(1000 * MS);
+    cr_assert_eq(client->state, THREAD_EXHAUSTED);
+    limit(client, 2 * MS, 10 * MS);
+    cr_assert_eq(processor.current, client);
+    pass(2 * MS);
+    cr_assert_eq(client->state, THREAD_EXHAUSTED);
+    world_end_all();
+}
+
 static uint64_t all_left(void)
 {
     (void)budget_charge();

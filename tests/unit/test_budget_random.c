@@ -15,16 +15,22 @@ constexpr uint64_t MS = 1'000'000, NOBODY = UINT64_MAX;
 struct account {
     struct thread *thread;
     uint64_t life, lender, lender_life; /* who pays when it runs: a place, itself too */
+    uint64_t purse, purse_life; /* whose account is charged in place of its own; NOBODY */
     uint64_t capacity, total, gift, gift_to, gift_life, paid, renewal, period;
 };
 static struct account account[THREADS];
 static struct space *space[THREADS];
 static struct endpoint *endpoint_of[SERVERS];
-static uint64_t lives, count_exhausted, count_gifts_used, count_lent, count_periods, count_ended[THREAD_EXHAUSTED + 1];
+static uint64_t lives, count_exhausted, count_gifts_used, count_from_purses, count_lent, count_periods, count_ended[THREAD_EXHAUSTED + 1];
 
 static bool is_limited(const struct account *of) { return of->capacity != TIME_UNLIMITED; }
-static bool has_time(const struct account *of) { return !is_limited(of) || of->total > of->gift; }
 static bool lives_still(uint64_t place, uint64_t life) { return place != NOBODY && account[place].life == life; }
+static struct account *charged_for(struct account *of) { return lives_still(of->purse, of->purse_life) ? &account[of->purse] : of; }
+static bool has_time(struct account *of)
+{
+    const struct account *charged = charged_for(of);
+    return !is_limited(charged) || charged->total > charged->gift;
+}
 static bool gives_to(const struct account *giver, unsigned to) { return giver->gift > 0 && giver->gift_to == to && giver->gift_life == account[to].life; }
 
 static unsigned place_of(const struct thread *thread)
@@ -36,8 +42,11 @@ static unsigned place_of(const struct thread *thread)
 
 static void pay(struct account *payer, uint64_t time)
 {
+    struct account *charged = charged_for(payer);
     payer->paid += time;
-    if (is_limited(payer)) payer->total -= time;
+    if (charged != payer) charged->paid += time;
+    if (is_limited(charged)) charged->total -= time;
+    count_from_purses += charged != payer;
 }
 
 /* A time passes in which nobody enters the kernel: one account pays for it. */
@@ -183,6 +192,7 @@ static void look(unsigned runs)
 static void limit(unsigned of)
 {
     struct account *one = &account[of];
+    one->purse = NOBODY;
     one->capacity = world_random(4) == 0 ? TIME_UNLIMITED : world_random(4) * MS;
     one->period = (4 + world_random(12)) * MS;
     one->total = one->capacity;
@@ -191,13 +201,27 @@ static void limit(unsigned of)
     budget_limit(one->thread, one->capacity, one->period);
 }
 
+/* A new thread that pays from another one's account; it may be one that does so itself, and then gets what that one's own holds: nothing. */
+static void pay_from(struct account *one, uint64_t purse)
+{
+    one->purse = purse;
+    one->purse_life = account[purse].life;
+    one->capacity = one->total = 0;
+    one->thread->budget.left = 0;
+    budget_pay_from(one->thread, account[purse].thread);
+    one->period = one->thread->budget.period;
+}
+
 static void begin_thread(unsigned of)
 {
     struct account *one = &account[of];
     one->thread = world_thread(space[of], PRIORITY_PROGRAM, false);
     lives++;
-    *one = (struct account){ .thread = one->thread, .life = lives, .lender = of, .lender_life = lives, .capacity = TIME_UNLIMITED, .gift_to = NOBODY };
+    *one = (struct account){ .thread = one->thread, .life = lives, .lender = of, .lender_life = lives, .capacity = TIME_UNLIMITED };
+    one->gift_to = one->purse = NOBODY;
     limit(of);
+    uint64_t purse = world_random(2 * THREADS);
+    if (purse < THREADS && purse != of && account[purse].thread != nullptr) pay_from(one, purse);
     arch_context_start(one->thread, WORLD_CODE, WORLD_STACK, 0);
     thread_work_alone(one->thread);
     schedule_ready(one->thread);
@@ -265,6 +289,7 @@ Test(budget_random, against_the_model)
     for (uint64_t seed = 1; seed <= 4; seed++) run(seed);
     cr_assert_gt(count_exhausted, 1000);
     cr_assert_gt(count_gifts_used, 100);
+    cr_assert_gt(count_from_purses, 1000);
     cr_assert_gt(count_lent, 1000);
     cr_assert_gt(count_periods, 1000);
     static const enum thread_state states[] = { THREAD_READY, THREAD_SENDING, THREAD_WAITING, THREAD_RECEIVING, THREAD_EXHAUSTED };

@@ -64,16 +64,19 @@ static struct sim_reply family_request(enum protocol label, uint64_t word0, uint
     const uint64_t word[MESSAGE_WORDS] = { word0, word1, word2, word3, word4 };
     return sim_call(INIT, HANDLE_PAGER, tag_make(label, 0), word, nullptr, 0);
 }
-/* Founds a family, gives it other terms, starts a process in it. */
+/* Founds a family, gives it other terms, limits its time, starts a process in it. */
 static void deed_family(void)
 {
     uint64_t family = fixture_ok(family_request(PROTOCOL_family_create, 5, 100, 1, 3, 0));
     fixture_ok(family_request(PROTOCOL_family_limit, family, 10, 90, 1, 4));
+    fixture_ok(family_request(PROTOCOL_family_time, family, 2'000'000, 10'000'000, 0, 0));
     const uint64_t word[MESSAGE_WORDS] = { 0, family };
     fixture_ok(sim_call(INIT, HANDLE_PAGER, tag_make(PROTOCOL_process_start, sizeof("child")), word, "child", sizeof("child")));
     const struct family *founded = sim_process(sim_pager.next_number)->family;
     cr_assert_eq(founded->pages.guarantee, 10);
     cr_assert_eq(founded->processes.limit, 4);
+    cr_assert_eq(founded->time.nanoseconds, 2'000'000);
+    cr_assert_neq(founded->time.purse.number, 0);
 }
 /* The same, and its end. */
 static void deed_family_end(void)
@@ -81,6 +84,7 @@ static void deed_family_end(void)
     uint64_t limit = sim_process(INIT)->family->pages.limit;
     uint64_t family = fixture_ok(family_request(PROTOCOL_family_create, 5, 100, 1, 3, 0));
     cr_assert_eq(sim_process(INIT)->family->pages.limit, limit - 100);
+    fixture_ok(family_request(PROTOCOL_family_time, family, 2'000'000, 10'000'000, 0, 0));
     EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, family, 0, 0));
     cr_assert_eq(sim_process(INIT)->family->pages.limit, limit);
 }

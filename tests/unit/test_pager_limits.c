@@ -1,6 +1,8 @@
 /* Families that programs found: what they are given, what comes back, who may do what with them. */
 #include "pager_fixture.h"
 
+#include "thread.h"
+
 struct terms {
     uint64_t guarantee, limit, processes_guarantee, processes_limit;
 };
@@ -322,6 +324,107 @@ Test(pager_limits, founding_without_memory)
         cr_assert_eq(reply.label, STATUS_NO_MEMORY, "%s", status_name(reply.label));
         expect_sums(0, 400, 1000);
         cr_assert_eq(family_of(INIT)->pages.limit, 1000);
+    }
+}
+
+/* --- Time --- */
+
+constexpr uint64_t MS = 1'000'000;
+
+static struct sim_reply limit_time(uint64_t which, uint64_t nanoseconds, uint64_t period)
+{
+    return sim_request(INIT, PROTOCOL_family_time, which, nanoseconds, period);
+}
+
+static const struct budget *budget_of(thread_id_t thread) { return &thread_find(thread.number)->budget; }
+
+Test(pager_limits, members_pay_from_one_account)
+{
+    start_small("guarantee=400 limit=1000");
+    family = fixture_ok(found(INIT, usual));
+    uint64_t charged = sim_pager.family[BOOT_MODULES].pages.charged;
+    fixture_ok(limit_time(family, 3 * MS, 10 * MS));
+    cr_assert_eq(sim_pager.family[BOOT_MODULES].pages.charged, charged + PURSE_PAGES);
+    fixture_check();
+    fixture_ok(start_in(INIT, family));
+    member = sim_pager.next_number;
+    fixture_ok(start_in(member, 0)); /* of its own family */
+    const struct process *one = sim_process(member), *other = sim_process(member + 1);
+    fixture_ok(sim_request(member, PROTOCOL_thread_create, LAYOUT_IMAGE_FIRST, 0x1000, 0));
+    const struct thread *purse = thread_find(one->family->time.purse.number);
+    cr_assert_eq(purse->budget.capacity, arch_nanoseconds_to_cycles(3 * MS));
+    cr_assert_eq(budget_of(one->first.thread)->purse, purse->account);
+    cr_assert_eq(budget_of(other->first.thread)->purse, purse->account);
+    cr_assert_eq(budget_of(process_thread_at(one, 1)->thread)->purse, purse->account);
+    cr_assert_eq(budget_of(sim_process(INIT)->first.thread)->purse, 0);
+    EXPECT(LIMIT, found(member, (struct terms){ 0, 50, 0, 1 }));
+    fixture_ok(limit_time(family, TIME_UNLIMITED, 10 * MS));
+    cr_assert_eq(purse->budget.capacity, TIME_UNLIMITED);
+    fixture_ok(limit_time(family, 0, 10 * MS));
+    cr_assert_eq(purse->budget.capacity, 0);
+    fixture_check();
+}
+
+Test(pager_limits, what_a_family_used)
+{
+    begin("guarantee=400 limit=1000");
+    struct sim_reply clock = sim_request(member, PROTOCOL_family_clock, 0, 0, 0);
+    fixture_ok(clock);
+    cr_assert_eq(clock.word[0], TIME_UNLIMITED);
+    cr_assert_eq(clock.word[3], TIME_UNLIMITED);
+    uint64_t limited = fixture_ok(found(INIT, (struct terms){ 0, 100, 0, 1 }));
+    fixture_ok(limit_time(limited, 3 * MS, 10 * MS));
+    clock = sim_request(INIT, PROTOCOL_family_clock, limited, 0, 0);
+    fixture_ok(clock);
+    cr_assert_eq(clock.word[0], 3 * MS);
+    cr_assert_eq(clock.word[1], 10 * MS);
+    cr_assert_eq(clock.word[2], 0);
+    cr_assert_eq(clock.word[3], arch_nanoseconds_to_cycles(3 * MS));
+    EXPECT(BAD_HANDLE, sim_request(INIT, PROTOCOL_family_clock, 7777, 0, 0));
+    EXPECT(BAD_OBJECT, sim_request(INIT, PROTOCOL_family_clock, handle, 0, 0));
+}
+
+Test(pager_limits, wrong_limits_of_time)
+{
+    begin("guarantee=400 limit=1000");
+    EXPECT(BAD_STATE, limit_time(family, MS, 10 * MS)); /* somebody is in it */
+    uint64_t empty = fixture_ok(found(INIT, (struct terms){ 0, 1, 0, 1 }));
+    EXPECT(BAD_ARGUMENT, limit_time(empty, 0, 0));
+    EXPECT(BAD_ARGUMENT, limit_time(empty, 0, TIME_PERIOD_LEAST - 1));
+    EXPECT(BAD_ARGUMENT, limit_time(empty, 0, TIME_PERIOD_MOST + 1));
+    EXPECT(BAD_ARGUMENT, limit_time(empty, 10 * MS + 1, 10 * MS));
+    EXPECT(BAD_ARGUMENT, limit_time(empty, TIME_UNLIMITED - 1, 10 * MS));
+    EXPECT(BAD_HANDLE, limit_time(7777, MS, 10 * MS));
+    EXPECT(BAD_OBJECT, limit_time(handle, MS, 10 * MS));
+    uint64_t copy = fixture_ok(sim_request(INIT, PROTOCOL_handle_duplicate, empty, RIGHT_CALL, 0));
+    EXPECT(NO_RIGHT, limit_time(copy, MS, 10 * MS));
+    fixture_ok(limit_time(empty, MS, 10 * MS));
+    cr_assert_eq(sim_pager.family[BOOT_MODULES + 1].pages.charged, 1);
+    EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, empty, 0, 0)); /* the copy holds it */
+    cr_assert_neq(sim_pager.family[BOOT_MODULES + 1].time.purse.number, 0);
+    EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, copy, 0, 0));
+    cr_assert_eq(sim_pager.family[BOOT_MODULES + 1].time.purse.number, 0);
+    expect_sums(0, 400, 1000);
+    fixture_check();
+}
+
+Test(pager_limits, limiting_time_without_memory)
+{
+    for (uint64_t k = 1;; k++) {
+        start_small("guarantee=400 limit=1000");
+        family = fixture_ok(found(INIT, usual));
+        sim_fail_allocation(k);
+        struct sim_reply reply = limit_time(family, MS, 10 * MS);
+        uint64_t count = sim_count_allocations();
+        sim_fail_allocation(0);
+        fixture_check();
+        if (count < k) {
+            cr_assert_eq(reply.label, STATUS_OK);
+            cr_assert_gt(k, 1);
+            break;
+        }
+        cr_assert_eq(reply.label, STATUS_NO_MEMORY, "%s", status_name(reply.label));
+        cr_assert_eq(sim_pager.family[BOOT_MODULES].pages.charged, 0);
     }
 }
 

@@ -27,8 +27,8 @@ struct family_terms {
 
 /* Founds a family with these terms, which the caller's has less from now on. The result is a handle with every right, for process_start_as,
  * family_limit, and to be passed on. STATUS_BAD_ARGUMENT: more is guaranteed than the limit, or a limit is 0. STATUS_LIMIT: the caller's family has not
- * so much that is not used, or no more families may be founded by this program of the boot and what it started (96 in all, in equal parts), or too many
- * handles. STATUS_NO_MEMORY: what would be guaranteed has been used. Nothing was changed. */
+ * so much that is not used, or its time is limited, or no more families may be founded by this program of the boot and what it started (96 in all, in
+ * equal parts), or too many handles. STATUS_NO_MEMORY: what would be guaranteed has been used. Nothing was changed. */
 enum status family_create(const struct family_terms *terms, uint32_t *family);
 
 /* Gives a family that the caller founded other terms, the difference from or to the caller's family. STATUS_BAD_HANDLE, STATUS_STALE,
@@ -44,6 +44,23 @@ struct family_info {
 
 /* Describes a family; FAMILY_OWN: the caller's. STATUS_BAD_HANDLE, STATUS_STALE, STATUS_BAD_OBJECT, STATUS_NO_RIGHT: the handle. */
 enum status family_info(uint32_t family, struct family_info *info);
+
+/* Limits the time that all threads of all members use together: so many nanoseconds in each period, which is 1 ms to 1 s long; TIME_UNLIMITED: no limit any
+ * more. When it is used up they wait for the end of the period; a server that works for one of them goes on with its own time. The account takes a
+ * page of the family's. Members give no time away (time_give) and found no families. Called again it begins a new period with the new limit.
+ * STATUS_BAD_HANDLE, STATUS_STALE, STATUS_BAD_OBJECT, STATUS_NO_RIGHT: as family_limit. STATUS_BAD_ARGUMENT: the period, or more than it is long.
+ * STATUS_BAD_STATE: processes were started in it when it had no limit. STATUS_LIMIT, STATUS_NO_MEMORY: no page for the account. */
+enum status family_time(uint32_t family, uint64_t nanoseconds, uint64_t period);
+
+struct family_clock {
+    uint64_t nanoseconds; /* in each period, as family_time set it; TIME_UNLIMITED: no limit */
+    uint64_t period;
+    uint64_t used;        /* nanoseconds, since the family was limited first; 0: it was not */
+    uint64_t left;        /* of this period, when somebody last used some; TIME_UNLIMITED */
+};
+
+/* What time a family may use and has used; FAMILY_OWN: the caller's. STATUS_BAD_HANDLE, STATUS_STALE, STATUS_BAD_OBJECT, STATUS_NO_RIGHT: the handle. */
+enum status family_clock(uint32_t family, struct family_clock *clock);
 
 struct memory_info {
     uint64_t left_pages;     /* that the caller's family can still get now */

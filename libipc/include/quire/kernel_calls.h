@@ -242,13 +242,20 @@ static inline enum status kernel_device_unmap(uint64_t space, uint64_t address, 
 
 /* --- Threads --- */
 
-static inline enum status kernel_thread_create(uint64_t space, uint64_t label, uint64_t buffer_frame, uint32_t priority, uint64_t flags,
-                                               uint64_t *thread)
+/* purse: the thread whose account pays for the time of this one; 0: its own. */
+static inline enum status kernel_thread_create_for(uint64_t space, uint64_t label, uint64_t buffer_frame, uint32_t priority, uint64_t flags,
+                                                   uint64_t purse, uint64_t *thread)
 {
-    enum status status = call_with_5(CALL_thread_create, &space, label, buffer_frame, priority, flags);
+    enum status status = call_with_6(CALL_thread_create, &space, label, buffer_frame, priority, flags, purse);
     if (status == STATUS_OK)
         *thread = space;
     return status;
+}
+
+static inline enum status kernel_thread_create(uint64_t space, uint64_t label, uint64_t buffer_frame, uint32_t priority, uint64_t flags,
+                                               uint64_t *thread)
+{
+    return kernel_thread_create_for(space, label, buffer_frame, priority, flags, 0, thread);
 }
 
 static inline enum status kernel_thread_destroy(uint64_t thread) { return call_with_1(CALL_thread_destroy, &thread); }
