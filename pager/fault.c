@@ -49,6 +49,14 @@ static enum process_end fault_outside(const struct process *process, uint64_t ad
     return above->first - address <= segment_rules_of(above->kind)->guard_bytes ? PROCESS_STACK_OVERFLOW : PROCESS_BAD_ADDRESS;
 }
 
+/* Against the protection of a segment: where the stack of the thread begins right above it, that one has overflowed (thread_start of libipc). */
+static enum process_end fault_forbidden(const struct process *process, const struct segment *segment, uint64_t thread)
+{
+    const struct process_thread *row = process_thread_find(process, thread);
+    const struct segment *stack = row != nullptr && row->stack > 0 ? segment_find(&process->segments, row->stack - 1) : nullptr;
+    return stack != nullptr && stack->first == segment->limit ? PROCESS_STACK_OVERFLOW : PROCESS_PROTECTION;
+}
+
 static void fault_end(struct pager *pager, struct process *process, const struct fault_view *view, enum process_end reason)
 {
     report_fatal(view, reason);
@@ -209,7 +217,7 @@ static void fault_page(struct pager *pager, struct process *process, const struc
     if (segment == nullptr || segment->is_going) {
         fault_end(pager, process, &view, fault_outside(process, address));
     } else if (!fault_is_allowed(segment, message->word[0])) {
-        fault_end(pager, process, &view, PROCESS_PROTECTION);
+        fault_end(pager, process, &view, fault_forbidden(process, segment, message->word[4]));
     } else if (segment->fill->set == nullptr && !(message->word[0] & FAULT_PRESENT)) {
         fault_resolve(pager, process, &view, segment, is_alone, action);
     } else if (segment->is_copied && (message->word[0] & FAULT_WRITE) && (message->word[0] & FAULT_PRESENT)) {

@@ -203,7 +203,7 @@ enum status process_thread_create(struct process *process, const struct thread_b
     if (address == segment->limit) segment_resize(&process->segments, segment, segment->first, segment->limit + PAGE_BYTES, segment->pages + 1);
     struct process_thread *row = process_thread_at(process, place);
     process_thread_save(row);
-    *row = (struct process_thread){ .thread = thread, .number = number };
+    *row = (struct process_thread){ .thread = thread, .number = number, .stack = begin->stack };
     journal_save(&process->last_thread, sizeof(process->last_thread));
     process->last_thread = number;
     process->count_threads++;

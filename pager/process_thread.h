@@ -46,6 +46,7 @@ struct wait {
 struct process_thread {
     thread_id_t thread; /* the kernel's name */
     uint64_t number;    /* 0: the row is free */
+    uint64_t stack;     /* where its stack pointer began; of the first one 0: it has a segment of its own kind */
     struct wait wait;
 
     struct process_thread *next_work; /* in the pager's list of work */

@@ -54,6 +54,8 @@ enum status request_process_duplicate(struct pager *pager, const struct request 
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
+    process_thread_save(&made->first);
+    made->first.stack = request->thread->stack; /* whichever thread asks: it is the first there */
     process_tell_start(pager, made);
     struct holding holding = { .kind = HOLDING_PROCESS, .rights = RIGHTS_OF_STARTER, .process_index = (uint16_t)made->index };
     answer->word[0] = holding_insert(pager, parent, slot, holding, (struct holding_place){ 0 });

@@ -338,6 +338,26 @@ Test(pager_thread, all_touch_the_same_page)
     fixture_check();
 }
 
+/* What may not be written right below a thread's stack is the end of that stack for this thread, and for no other. */
+static void end_below_a_stack(bool by_its_thread)
+{
+    fixture_start();
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    uint64_t area = fixture_ok(sim_request(number, PROTOCOL_map, 8 * PAGE_BYTES, PROTECTION_WRITE, 0));
+    EXPECT(OK, sim_request(number, PROTOCOL_protect, area, 3 * PAGE_BYTES, PROTECTION_READ));
+    uint64_t thread = fixture_ok(sim_request(number, PROTOCOL_thread_create, LAYOUT_IMAGE_FIRST, area + 8 * PAGE_BYTES - 8, 0));
+    uint64_t other = fixture_ok(sim_request(number, PROTOCOL_thread_create, LAYOUT_IMAGE_FIRST, LAYOUT_STACK_TOP - 8 * PAGE_BYTES, 0));
+    uint32_t toucher = sim_thread_of(number, by_its_thread ? thread : other);
+    cr_assert_not_null(sim_touch(toucher, area + 3 * PAGE_BYTES, FAULT_WRITE));
+    cr_assert_null(sim_touch(toucher, area + 3 * PAGE_BYTES - 8, FAULT_WRITE));
+    fixture_ended(handle, by_its_thread ? PROCESS_STACK_OVERFLOW : PROCESS_PROTECTION, area + 3 * PAGE_BYTES - 8);
+    fixture_check();
+}
+
+Test(pager_thread, a_thread_overflows_its_stack) { end_below_a_stack(true); }
+Test(pager_thread, another_thread_only_may_not_write_there) { end_below_a_stack(false); }
+
 /* The same fault again and again is a loop when it is one thread's, and nothing has changed (invariant 2 of fault.c). */
 Test(pager_thread, a_fault_loop_is_one_threads)
 {

@@ -18,10 +18,10 @@ constexpr uint64_t THREAD_STACK_USUAL = 256 << 10;
 constexpr uint64_t THREAD_STACK_MOST = (4 << 20) - (64 << 10);
 
 /* Runs function(argument) as another thread of this process, with a stack of at least `stack_bytes` (0: THREAD_STACK_USUAL) of which pages come when they
- * are touched. Below the stack lie at least 64 KiB that nobody may write to: a thread that overflows its stack ends the process (PROCESS_PROTECTION).
- * `*thread` is its number, which is never used again. It ends when the function returns, and is to be joined: its stack stays until then.
- * STATUS_BAD_LENGTH: more than THREAD_STACK_MOST. STATUS_LIMIT: 64 threads, or no more memory in the mmap area. STATUS_NO_MEMORY. STATUS_BAD_ADDRESS:
- * `function` is no address of a program. Nothing was changed. */
+ * are touched. Below the stack lie at least 64 KiB that nobody may write to: a thread that overflows its stack ends the process
+ * (PROCESS_STACK_OVERFLOW). `*thread` is its number, which is never used again. It ends when the function returns, and is to be joined: its stack stays
+ * until then. STATUS_BAD_LENGTH: more than THREAD_STACK_MOST. STATUS_LIMIT: 64 threads, or no more memory in the mmap area. STATUS_NO_MEMORY.
+ * STATUS_BAD_ADDRESS: `function` is no address of a program. Nothing was changed. */
 enum status thread_start(uint64_t (*function)(void *argument), void *argument, uint64_t stack_bytes, uint32_t *thread);
 
 /* Ends the calling thread; thread_join delivers the value. In the first thread of a process it ends that one alone, and the others go on; the last one to end

@@ -178,6 +178,7 @@ static void make_call(uint64_t fresh_token)
     }
     if (call.number == CALL_space_create && random_below(&pool.random, 2) == 0) call.argument[0] = kit_info->endpoint; /* so that faults come here */
     if (call.number == CALL_thread_budget && random_below(&pool.random, 16) != 0) call.argument[2] = TIME_UNLIMITED; /* or soon none would run */
+    if (call.number == CALL_thread_create && random_below(&pool.random, 4) != 0) call.argument[5] = 0; /* it pays itself */
     if (!is_harmless(&call)) return;
     bool would_wait = call.number == CALL_reply_receive || call.number == CALL_resolve || call.number == CALL_handle_resolve;
     would_wait |= call.number == CALL_receive && call.argument[1] != RECEIVE_DO_NOT_WAIT;
