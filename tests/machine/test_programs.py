@@ -3,7 +3,6 @@
 `wordcount` is compared with what coreutils count in the same text on this machine.
 """
 import re
-import re
 import struct
 import subprocess
 
