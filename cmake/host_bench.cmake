@@ -9,8 +9,15 @@ if(NOT CALLGRIND_HEADER)
 endif()
 
 quire_sources(frame_bench_sources tests/bench/host/*.c tests/bench/host/alternatives/*.c microkernel/frame*.c microkernel/bitmap*.c)
-# For size where the kernel's release is (kernel_hot_names of cmake/machine.cmake).
-set_source_files_properties(${CMAKE_SOURCE_DIR}/microkernel/frame_block.c ${CMAKE_SOURCE_DIR}/microkernel/frame_tables.c PROPERTIES COMPILE_OPTIONS -Oz)
+# For size where the kernel's release is (cmake/machine.cmake).
+set(frame_bench_size_names frame_block frame_tables bitmap_block)
+set(frame_bench_warm_names frame bitmap)
+foreach(name ${frame_bench_size_names})
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/microkernel/${name}.c PROPERTIES COMPILE_OPTIONS -Oz)
+endforeach()
+foreach(name ${frame_bench_warm_names})
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/microkernel/${name}.c PROPERTIES COMPILE_OPTIONS -Os)
+endforeach()
 add_executable(frame_bench ${frame_bench_sources} arch/host/host.c arch/host/tlb.c)
 target_link_libraries(frame_bench PRIVATE quire_warnings)
 target_include_directories(frame_bench PRIVATE microkernel arch/host ${CMAKE_SOURCE_DIR})

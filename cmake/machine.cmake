@@ -26,22 +26,24 @@ function(quire_kernel name)
         microkernel arch/${QUIRE_PORT} arch/x86 libc-min/include libimage ${CMAKE_SOURCE_DIR})
     target_compile_options(${name} PRIVATE
         $<$<COMPILE_LANGUAGE:C>:-flto> $<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1024>
-        -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-omit-frame-pointer -momit-leaf-frame-pointer)
+        -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-omit-frame-pointer -momit-leaf-frame-pointer -falign-functions=1 -falign-loops=1)
     target_compile_definitions(${name} PRIVATE QUIRE_KERNEL=1 ${ARGN})
     target_link_options(${name} PRIVATE -T${kernel_script})
     set_target_properties(${name} PROPERTIES LINK_DEPENDS ${kernel_script})
 endfunction()
 
-# What runs on every call or fault, and the loops over whole tables, are compiled for speed; the rest for size. Functions that hot ones share are
-# kept from being copied into each of them (gnu::noinline in the scheduler, budgets, messages, endpoints).
-set(kernel_hot_sources ${kernel_sources})
-set(kernel_hot_names "fast|syscall|message|calls_message|handle|frame|bitmap|bitmap_block|space_loops|space_page|space_tables")
-list(FILTER kernel_hot_sources INCLUDE REGEX "/(${kernel_hot_names})\\.c$")
-set(kernel_cold_sources ${kernel_sources})
-list(REMOVE_ITEM kernel_cold_sources ${kernel_hot_sources})
-list(FILTER kernel_cold_sources INCLUDE REGEX "\\.c$")
+# What runs on every call or fault, and the loops over whole tables, are compiled for speed; what such ways need now and then for size first; the rest for
+# size alone. Functions that hot ones share are kept from being copied into each of them (gnu::noinline in the scheduler, budgets, messages, endpoints).
+set(kernel_hot_names "fast|space_loops|space_page|space_tables")
+set(kernel_warm_names "message|calls_message|handle|frame|bitmap") # cmake/host_bench.cmake measures frames and bitmap
 if(CMAKE_BUILD_TYPE MATCHES "^Rel")
-    set_source_files_properties(${kernel_cold_sources} PROPERTIES COMPILE_OPTIONS -Oz)
+    foreach(source ${kernel_sources})
+        if(source MATCHES "/(${kernel_warm_names})\\.c$")
+            set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -Os)
+        elseif(source MATCHES "\\.c$" AND NOT source MATCHES "/(${kernel_hot_names})\\.c$")
+            set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -Oz)
+        endif()
+    endforeach()
 endif()
 
 # What runs at boot only: kernel.ld finds these files by name and gives their memory back, so they stay apart.

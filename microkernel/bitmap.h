@@ -91,7 +91,7 @@ static inline uint32_t bitmap_take_word(struct bitmap *bitmap, uint32_t *base, u
     uint32_t word = bitmap->open_word;
     uint64_t taken = bitmap->words[word];
     if (taken == 0) return 0;
-    uint32_t count = (uint32_t)__builtin_popcountll(taken);
+    uint32_t count = taken == UINT64_MAX ? 64 : (uint32_t)__builtin_popcountll(taken); /* where memory is fresh there is nothing to count */
     bitmap->words[word] = 0;
     bitmap->open_word = (word + 1) % 8 == 0 ? word : word + 1;
     bitmap->count_free -= count;

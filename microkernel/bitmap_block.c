@@ -19,7 +19,7 @@
 
 static void node_fill(uint64_t *units, uint64_t value)
 {
-#pragma clang loop unroll(disable)
+#pragma clang loop unroll(full)
     for (unsigned i = 0; i < BITMAP_NODE_WORDS; i++) units[i] = value;
 }
 

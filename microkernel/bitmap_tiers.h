@@ -110,6 +110,7 @@ static inline unsigned unit_next(const uint64_t *units, unsigned from)
 static inline bool node_is_empty(const uint64_t *units)
 {
     uint64_t seen = 0;
+#pragma clang loop unroll(full)
     for (unsigned i = 0; i < BITMAP_NODE_WORDS; i++) seen |= units[i];
     return seen == 0;
 }

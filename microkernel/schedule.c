@@ -5,7 +5,8 @@
  *  2. A slice runs whenever a thread waits in a queue, so that nobody holds the processor against an equal for longer than a slice.
  *  3. SLICE_OVER is set from the end of a slice in a thread above all that wait until the next switch. A server runs on its client's slice: without
  *     the mark a client whose slices end in servers above it would never give way. While it is set no thread is schedule_is_best(), so the switch
- *     comes through here. */
+ *     comes through here.
+ *  4. processor.turn is READY, or nullptr. */
 #include "schedule.h"
 
 #include <assert.h>
@@ -48,6 +49,19 @@ static void start_slice(void)
     thread->queue_next = thread->queue_previous = nullptr;
     if (queue->first == nullptr) schedule_ready_priorities &= ~(1u << thread->priority);
     if (schedule_ready_priorities == SLICE_OVER) schedule_ready_priorities = 0;
+    if (thread == processor.turn) processor.turn = nullptr;
+}
+
+/* The thread's slice is over: it goes behind the others of its priority. So does the server that answered it: the slice was theirs together, and a server that
+ * went on now would spend the next one too, on other clients, before the thread can ask for anything. */
+static void give_way(struct thread *thread)
+{
+    queue_push(thread, false);
+    struct thread *server = processor.turn;
+    if (server == nullptr || server->priority != thread->priority) return;
+    assert(server->state == THREAD_READY);
+    queue_remove(server);
+    queue_push(server, false);
 }
 
 /* The highest ready priority, or -1. */
@@ -120,6 +134,7 @@ void schedule_take_turns(struct thread *server, struct thread *answered)
         return schedule_switch(server);
     }
     queue_push(server, true);
+    processor.turn = server;
     schedule_switch(answered);
 }
 
@@ -140,7 +155,7 @@ void schedule_remove(struct thread *thread)
         run(heir);
         return;
     }
-    if (heir != nullptr) queue_push(heir, !is_slice_over);
+    if (heir != nullptr) is_slice_over ? give_way(heir) : queue_push(heir, true);
     if (best < 0) {
         processor.current = nullptr;
         return;
@@ -174,7 +189,7 @@ void schedule_on_timer(uint64_t now)
         start_slice();
         return;
     }
-    queue_push(current, false);
+    give_way(current);
     schedule_switch(nullptr);
 }
 

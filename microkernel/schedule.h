@@ -15,6 +15,7 @@ struct processor {
     struct thread *payer;    /* whose account pays; nullptr: nobody's */
     uint64_t paid_until;     /* charged up to here */
     uint64_t slice_end;      /* 0: no slice runs */
+    struct thread *turn;     /* the server that waits for the thread that it answered last to have its turn; or nullptr */
     bool is_gift;            /* a gift of the payer pays */
     bool is_unlimited;       /* what pays has no limit: nothing but the sum is counted */
     bool is_idle;
@@ -102,7 +103,8 @@ void schedule_remove(struct thread *thread);
  * one. */
 void schedule_switch(struct thread *heir);
 /* The running server has answered a thread and has the next request already. The answered thread goes first, and then the server before others of its
- * priority: so whoever was answered can ask again at once, and the server chooses among all who want something. */
+ * priority: so whoever was answered can ask again at once, and the server chooses among all who want something. When the slice ends between the two, both go
+ * behind the others, in this order. */
 void schedule_take_turns(struct thread *server, struct thread *answered);
 /* The running thread gives way to others of its priority. */
 void schedule_yield(void);

@@ -56,6 +56,37 @@ Test(schedule, an_answered_thread_goes_first)
     cr_assert_eq(next(), nullptr);
 }
 
+/* The slice ends while the answered thread runs: the server does not go on with the next slice before that thread has asked again. */
+Test(schedule, a_slice_is_the_answered_threads_and_its_servers)
+{
+    struct thread *server = make(3), *answered = make(3), *other = make(3);
+    schedule_ready(server);
+    schedule_ready(other);
+    cr_assert_eq(next(), server);
+    schedule_take_turns(server, answered);
+    slice_ends();
+    cr_assert_eq(processor.current, other);
+    cr_assert_eq(next(), answered);
+    cr_assert_eq(next(), server);
+    cr_assert_eq(next(), nullptr);
+}
+
+/* The same where it ended before, in the server, while only lower ones waited. */
+Test(schedule, a_slice_that_ended_in_the_server_is_no_loss_of_whom_it_answers)
+{
+    struct thread *server = make(3), *answered = make(3), *low = make(2);
+    schedule_ready(server);
+    schedule_ready(low);
+    cr_assert_eq(next(), server);
+    slice_ends();
+    cr_assert_eq(processor.current, server);
+    schedule_take_turns(server, answered);
+    cr_assert_eq(processor.current, answered);
+    cr_assert_eq(next(), server);
+    cr_assert_eq(next(), low);
+    cr_assert_eq(next(), nullptr);
+}
+
 Test(schedule, highest_first_then_first_come)
 {
     struct thread *low = make(0), *first = make(3), *second = make(3), *high = make(PRIORITY_LIMIT - 1), *third = make(3);
