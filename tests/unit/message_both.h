@@ -67,7 +67,7 @@ static void model_call(uint64_t number, const uint64_t argument[CALL_ARGUMENTS])
         model.is_slice_over = true;
         return;
     }
-    make_ready(model.current, false);
+    give_way(model.current);
     switch_to_best(NOBODY);
 }
 
@@ -249,6 +249,7 @@ static void model_begin(uint64_t bytes, unsigned spaces, unsigned endpoints)
     model.queue_is_receivers[0] = true;
     model.current = IDLER;
     for (unsigned i = 0; i < endpoints; i++) model.server[i] = i == 0 ? PAGER : NOBODY;
+    model.turn = NOBODY;
 }
 
 #endif

@@ -51,6 +51,7 @@ static struct {
     uint64_t bits[MODEL_ENDPOINTS];
     unsigned current;
     bool is_slice_over; /* it ended in a thread above all that wait: the next heir gives way to its equals */
+    unsigned turn;      /* the server that waits for the thread that it answered last, or NOBODY */
     uint64_t next_page;
 } model;
 
@@ -84,6 +85,22 @@ static void make_ready(unsigned thread, bool at_front)
     line_insert(&model.ready[priority_of(thread)], thread, at_front);
 }
 
+static void leave_ready(unsigned thread)
+{
+    line_remove(&model.ready[priority_of(thread)], thread);
+    if (model.turn == thread) model.turn = NOBODY;
+}
+
+/* Its slice is over; the server that answered it goes behind it. */
+static void give_way(unsigned thread)
+{
+    unsigned server = model.turn;
+    make_ready(thread, false);
+    if (server == NOBODY || priority_of(server) != priority_of(thread)) return;
+    leave_ready(server);
+    make_ready(server, false);
+}
+
 static void run_thread(unsigned thread)
 {
     model.thread[thread].state = THREAD_RUNNING;
@@ -108,16 +125,17 @@ static void switch_to_best(unsigned heir)
         run_thread(heir);
         return;
     }
-    if (heir != NOBODY) make_ready(heir, !is_over);
+    if (heir != NOBODY && is_over) give_way(heir);
+    else if (heir != NOBODY) make_ready(heir, true);
     unsigned first = model.ready[best - 1].thread[0];
-    line_remove(&model.ready[best - 1], first);
+    leave_ready(first);
     run_thread(first);
 }
 
 static void set_priority(unsigned thread, unsigned priority)
 {
     bool moves = model.thread[thread].state == THREAD_READY && priority != priority_of(thread);
-    if (moves) line_remove(&model.ready[priority_of(thread)], thread);
+    if (moves) leave_ready(thread);
     model.thread[thread].priority = priority;
     if (moves) line_insert(&model.ready[priority], thread, false);
 }
@@ -241,6 +259,7 @@ static bool receive_model(unsigned at, unsigned endpoint, bool wait, unsigned he
     if (received || !wait) {
         bool is_heir_first = heir != NOBODY && priority_of(heir) >= priority_of(at);
         if (heir != NOBODY) make_ready(is_heir_first ? at : heir, is_heir_first);
+        if (is_heir_first) model.turn = at;
         switch_to_best(is_heir_first ? heir : at);
         return received;
     }
@@ -300,7 +319,7 @@ static void release(unsigned at)
 static void stop_model(unsigned at)
 {
     struct model_thread *thread = &model.thread[at];
-    if (thread->state == THREAD_READY) line_remove(&model.ready[priority_of(at)], at);
+    if (thread->state == THREAD_READY) leave_ready(at);
     if (best_waiting() == 0) model.is_slice_over = false;
     if (thread->state == THREAD_SENDING || thread->state == THREAD_RECEIVING) line_remove(&model.queue[thread->endpoint], at);
     release(at);
