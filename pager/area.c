@@ -183,12 +183,6 @@ static bool block_take(struct directory *directory, uint32_t count, uint32_t *pa
 
 /* --- Stacks --- */
 
-/* The stack for runs of `count` pages, or nullptr. */
-static inline struct page_stack *stack_of(struct area *area, uint64_t count)
-{
-    return (count & (count - 1)) == 0 && count < (uint64_t)1 << PAGE_STACKS ? &area->stack[__builtin_ctzll(count)] : nullptr;
-}
-
 /* Fills a stack as far as the regions have something, so that lower addresses come first. */
 static void stack_fill(struct directory *directory, struct page_stack *stack, uint32_t count)
 {
@@ -217,21 +211,19 @@ static bool stack_empty_all(struct directory *directory)
 /* Pushes a run that is given back; false: no stack takes it. */
 static bool stack_push(struct directory *directory, uint64_t first, uint64_t count)
 {
-    struct page_stack *stack = stack_of(directory->area, count);
+    struct page_stack *stack = page_stack_of(directory->area->stack, count);
     uint64_t page = (first - LAYOUT_MMAP_FIRST) >> PAGE_SHIFT;
-    return stack != nullptr && page % count == 0 && page % REGION_PAGES != 0 && page_stack_push(stack, (uint32_t)page);
+    return stack != nullptr && (page & (count - 1)) == 0 && page % REGION_PAGES != 0 && page_stack_push(stack, (uint32_t)page);
 }
 
 /* From a stack, or, where there is none or it stays empty, from a region. */
 static bool run_take(struct directory *directory, uint32_t count, uint32_t *page)
 {
-    struct page_stack *stack = stack_of(directory->area, count);
+    struct page_stack *stack = page_stack_of(directory->area->stack, count);
     if (stack == nullptr) return block_take(directory, count, page);
-    bool is_hit = page_stack_pop(stack, page);
+    bool is_taken = page_stack_pop(stack, page);
     if (stack->count < PAGE_STACK_LOW) stack_fill(directory, stack, count);
-    if (is_hit || stack->count == 0) return is_hit;
-    *page = stack->page[--stack->count];
-    return true;
+    return is_taken || page_stack_pop(stack, page);
 }
 
 /* Gives a range back to its regions. */
@@ -330,13 +322,25 @@ static enum status area_check_count(struct directory *directory, uint64_t count)
     return area_begin(directory);
 }
 
-enum status area_take(struct directory *directory, uint64_t count, uint64_t *address)
+/* What does not lie ready. */
+__attribute__((noinline)) static enum status area_take_slow(struct directory *directory, uint64_t count, uint64_t *address)
 {
     enum status status = area_check_count(directory, count);
     if (status != STATUS_OK) return status;
     status = count > AREA_BLOCK_PAGES ? area_take_run(directory, count, 1, address) : area_take_block(directory, (uint32_t)count, address);
     if (status != STATUS_OK) area_end(directory);
     return status;
+}
+
+enum status area_take(struct directory *directory, uint64_t count, uint64_t *address)
+{
+    struct area *area = directory->area;
+    struct page_stack *stack = area != nullptr ? page_stack_of(area->stack, count) : nullptr;
+    if (stack == nullptr || stack->count <= PAGE_STACK_LOW) return area_take_slow(directory, count, address);
+    if (count > (LAYOUT_MMAP_MOST >> PAGE_SHIFT) - area->pages) return STATUS_LIMIT;
+    area->pages += count;
+    *address = LAYOUT_MMAP_FIRST + ((uint64_t)stack->page[--stack->count] << PAGE_SHIFT);
+    return STATUS_OK;
 }
 
 /* What is aligned to a block is the beginning of one, whose end goes back at once: its region has a book. */

@@ -62,13 +62,12 @@ static inline uint64_t head_make(uint64_t first, uint64_t count)
 static inline uint64_t head_first(uint64_t head) { return head % ((uint64_t)1 << PLACE_BITS) >> COUNT_BITS; }
 static inline uint64_t head_count(uint64_t head) { return head % (1 << COUNT_BITS); }
 
-static inline void entry_append(uint64_t head)
+static inline void entry_append(uint64_t first, uint64_t count)
 {
     uint64_t *entry = journal->entry + journal->used;
-    const uint64_t *from = window + head_first(head);
-    uint64_t count = head_count(head);
-    *entry++ = head;
-#pragma clang loop unroll(disable)
+    const uint64_t *from = window + first;
+    *entry++ = head_make(first, count);
+#pragma clang loop unroll_count(4)
     for (uint64_t i = 0; i < count; i++) entry[i] = from[i];
     in_order();
     journal->used += 1 + count; /* invariant 1 */
@@ -91,44 +90,62 @@ static inline bool journal_has(uint64_t head)
     return false;
 }
 
+__attribute__((noinline)) static void save_any(struct record *record, uint64_t first, uint64_t count)
+{
+    if ((saved & saved_bit(first)) && journal_has(head_make(first, count))) return; /* invariant 2 */
+    if (journal->used + 1 + count > JOURNAL_WORDS) journal_commit();
+    saved |= saved_bit(first);
+    record_keep_sum(record);
+    entry_append(first, count);
+}
+
+/* Most of what is saved is a row of a segment, and nothing else in its message: four words, without a call or a loop. */
 void journal_save(const void *what, size_t bytes)
 {
+    constexpr uint64_t row = 4;
     uint64_t offset = (uintptr_t)what - (uintptr_t)window;
     uint64_t first = offset / sizeof(uint64_t);
     if (first >= window_words) return;
     struct record *record = record_of(first);
     if (record->magic != RECORD_MAGIC) return; /* invariant 3 */
     uint64_t count = (offset + bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t) - first;
-    uint64_t head = head_make(first, count);
-    if ((saved & saved_bit(first)) && journal_has(head)) return; /* invariant 2 */
-    if (journal->used + 1 + count > JOURNAL_WORDS) journal_commit();
+    if (count != row || (saved & saved_bit(first)) || journal->used + 1 + row > JOURNAL_WORDS) {
+        save_any(record, first, count);
+        return;
+    }
     saved |= saved_bit(first);
     record_keep_sum(record);
-    entry_append(head);
+    entry_append(first, row);
+}
+
+/* By how much a sum changes with `count` words from place `at` on. Their weights are those of the first one and so many steps more: so the differences are
+ * added up, and those sums once more, and two multiplications do. */
+static inline uint64_t change_of(const uint64_t *words, const uint64_t *old, uint64_t at, uint64_t count)
+{
+    uint64_t all = 0, steps = 0;
+#pragma clang loop unroll(disable)
+    for (uint64_t i = count; i-- > 0;) {
+        steps += all;
+        all += words[i] - old[i];
+    }
+    return all * weight_of(at) + steps * 2 * WEIGHT;
 }
 
 /* Not part of journal_save(), which comes to it only when the journal is full. */
 __attribute__((noinline)) void journal_commit(void)
 {
-    if (journal == nullptr || journal->used == 0) return;
-    for (uint64_t at = 0; at < journal->used;) {
-        const uint64_t *old = journal->entry + at;
-        uint64_t first = head_first(*old), count = head_count(*old);
-        old++;
-        at += 1 + count;
+    struct journal *kept = journal;
+    if (kept == nullptr || kept->used == 0) return;
+    const uint64_t *limit = kept->entry + kept->used;
+    for (const uint64_t *entry = kept->entry; entry < limit; entry += 1 + head_count(*entry)) {
+        uint64_t first = head_first(*entry), place = first % SLOT_WORDS;
         struct record *record = record_of(first);
-        uint64_t place = first % SLOT_WORDS;
-        if (place == 0 || record->magic != RECORD_MAGIC) continue;
-        uint64_t change = 0;
-        uint64_t weight = weight_of(place);
-#pragma clang loop unroll(disable)
-        for (uint64_t i = 0; i < count; i++, weight += 2 * WEIGHT) change += (window[first + i] - old[i]) * weight;
-        record->sum += change;
+        if (place != 0 && record->magic == RECORD_MAGIC) record->sum += change_of(window + first, entry + 1, place, head_count(*entry));
     }
     in_order();
-    journal->used = 0;
+    kept->used = 0;
     in_order();
-    journal->sequence++;
+    kept->sequence++;
     saved = 0;
 }
 
@@ -137,7 +154,7 @@ void journal_admit(struct record *record, uint64_t magic, uint64_t sum)
     if (journal != nullptr) {
         if (journal->used + 2 > JOURNAL_WORDS) journal_commit();
         record_keep_sum(record);
-        entry_append(head_make((uint64_t)((uint64_t *)record - window), 1));
+        entry_append((uint64_t)((uint64_t *)record - window), 1);
     }
     record->sum = sum;
     record->magic = magic;

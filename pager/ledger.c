@@ -6,6 +6,28 @@
 #include <assert.h>
 #include <string.h>
 
+/* The sum behind some words. */
+static uint64_t sum_before(const void *words, const uint64_t *sum)
+{
+    return ~journal_sum(words, words, (uint64_t)((const char *)sum - (const char *)words));
+}
+
+static bool numbers_hold(const struct ledger_numbers *kept) { return kept->sum == sum_before(kept, &kept->sum); }
+
+static bool numbers_agree(const struct pager *pager, const struct ledger_numbers *kept)
+{
+    return kept->next_number == pager->next_number && kept->count_started == pager->count_started && kept->has_failed == pager->has_failed;
+}
+
+__attribute__((noinline)) static void numbers_write(struct pager *pager)
+{
+    struct ledger *ledger = pager->ledger;
+    struct ledger_numbers kept = { .next_number = pager->next_number, .count_started = pager->count_started, .has_failed = pager->has_failed };
+    kept.sum = sum_before(&kept, &kept.sum);
+    ledger->numbers[0] = kept;
+    ledger->numbers[1] = kept;
+}
+
 static void ledger_open(struct pager *pager, struct ledger *ledger)
 {
     pager->ledger = ledger;
@@ -24,13 +46,8 @@ enum status ledger_begin(struct pager *pager)
     }
     ledger->done_token = LEDGER_NOBODY;
     ledger_open(pager, ledger);
+    numbers_write(pager);
     return STATUS_OK;
-}
-
-/* The sum behind some words. */
-static uint64_t sum_before(const void *words, const uint64_t *sum)
-{
-    return ~journal_sum(words, words, (uint64_t)((const char *)sum - (const char *)words));
 }
 
 static struct ledger_family family_row(const struct pager *pager, const struct family *family)
@@ -41,7 +58,7 @@ static struct ledger_family family_row(const struct pager *pager, const struct f
     return (struct ledger_family){ terms, family->time, family->parent, family->root };
 }
 
-static void families_write(const struct pager *pager, struct ledger_families *kept, uint64_t sequence)
+__attribute__((noinline)) static void families_write(const struct pager *pager, struct ledger_families *kept, uint64_t sequence)
 {
     *kept = (struct ledger_families){ .magic = LEDGER_MAGIC, .sequence = sequence, .pages_all = pager->pages.all };
     for (uint32_t i = 0; i < FAMILY_LIMIT; i++) kept->row[i] = family_row(pager, &pager->family[i]);
@@ -70,38 +87,23 @@ static const struct ledger_families *families_find(const struct ledger *ledger)
 }
 
 /* Commits the journal, and what has become of families with it. */
-static void families_commit(struct pager *pager)
+__attribute__((noinline)) static void families_commit(struct pager *pager)
 {
     struct ledger *ledger = pager->ledger;
-    bool has_changed = pager->families_changed;
     uint64_t sequence = ledger->journal.sequence + 1;
-    if (has_changed) families_write(pager, &ledger->families[1], sequence);
+    families_write(pager, &ledger->families[1], sequence);
     journal_commit();
-    if (!has_changed) return;
     ledger->journal.sequence = sequence; /* also when nothing else has changed */
     ledger->families[0] = ledger->families[1];
     pager->families_changed = false;
 }
 
-static bool numbers_hold(const struct ledger_numbers *kept) { return kept->sum == sum_before(kept, &kept->sum); }
-
-static void ledger_keep_numbers(struct pager *pager)
-{
-    struct ledger *ledger = pager->ledger;
-    const struct ledger_numbers *last = &ledger->numbers[0];
-    if (last->next_number == pager->next_number && last->count_started == pager->count_started && last->has_failed == pager->has_failed && last->sum != 0)
-        return;
-    struct ledger_numbers kept = { .next_number = pager->next_number, .count_started = pager->count_started, .has_failed = pager->has_failed };
-    kept.sum = sum_before(&kept, &kept.sum);
-    ledger->numbers[0] = kept;
-    ledger->numbers[1] = kept;
-}
-
 void ledger_commit(struct pager *pager)
 {
-    ledger_keep_numbers(pager);
+    if (!numbers_agree(pager, &pager->ledger->numbers[0])) numbers_write(pager);
     if (pager->ledger->journal.used > 0 || pager->families_changed) pager->ledger->is_changed = true;
-    families_commit(pager);
+    if (pager->families_changed) families_commit(pager);
+    else journal_commit();
 }
 
 void ledger_close(struct pager *pager)

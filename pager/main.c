@@ -32,15 +32,18 @@ static enum status loop_step(const struct pager_action *action, struct message *
     case ACTION_POLL:
         return receive(HANDLE_PAGER, RECEIVE_DO_NOT_WAIT, message);
     case ACTION_END:
-        return kernel_machine_end(action->code);
+        break;
     }
-    return STATUS_BAD_ARGUMENT;
+    *message = (struct message){ 0 };
+    return kernel_machine_end(action->code);
 }
 
+/* From here on it is read from where it lies, so that the loop has registers for other things. */
 static inline void loop_receive(struct pager_message *received, const struct message *message)
 {
     *received = (struct pager_message){ .badge = message->badge, .tag = message->tag, .token = message->token };
     __builtin_memcpy(received->word, message->word, sizeof(received->word));
+    __asm__ volatile("" : : : "memory");
 }
 
 /* Answers faults for as long as they can be answered at once. OK: *received is a message that is no such fault; else what the kernel said to the answer to
@@ -67,6 +70,14 @@ static enum status loop_quick(struct pager_message *received)
     }
 }
 
+/* The call that was to answer did not bring a message: *action is what is done instead. */
+__attribute__((noinline)) static void loop_failed(enum status status, const struct pager_message *received, struct pager_action *action)
+{
+    if (action->kind == ACTION_RESOLVE) pager_resolve_failed(&pager, received, status, action);
+    else if (action->kind == ACTION_POLL) pager_work(&pager, action);
+    else action_wait(action); /* whom it answered has ended meanwhile */
+}
+
 void _start(const struct boot_info *boot)
 {
     kernel_machine_initialise(boot);
@@ -79,13 +90,13 @@ void _start(const struct boot_info *boot)
     for (;;) {
         struct message message;
         enum status status = loop_step(action, &message);
-        if (status == STATUS_OK) {
-            loop_receive(received, &message);
-            if (action->kind != ACTION_POLL) status = loop_quick(received); /* what is found between two steps of work begins a pause (work.h) */
-            if (status == STATUS_OK) pager_handle(&pager, received, action);
-            else pager_resolve_failed(&pager, received, status, action);
-        } else if (action->kind == ACTION_RESOLVE) pager_resolve_failed(&pager, received, status, action);
-        else if (action->kind == ACTION_POLL) pager_work(&pager, action);
-        else action_wait(action); /* whom it answered has ended meanwhile */
+        if (status != STATUS_OK) {
+            loop_failed(status, received, action);
+            continue;
+        }
+        loop_receive(received, &message);
+        if (action->kind != ACTION_POLL) status = loop_quick(received); /* what is found between two steps of work begins a pause (work.h) */
+        if (status == STATUS_OK) pager_handle(&pager, received, action);
+        else pager_resolve_failed(&pager, received, status, action);
     }
 }

@@ -23,19 +23,23 @@ constexpr uint32_t PAGE_STACK_LOW = 4;
 
 struct page_stack {
     uint32_t count;
-    uint32_t hits;                  /* runs that came from it */
-    uint32_t misses;                /* times that it was empty */
     uint32_t page[PAGE_STACK_HIGH]; /* the first page of each run, counted from the beginning of the area */
 };
 
+/* Bit n: runs of n pages have a stack. */
+constexpr uint32_t PAGE_STACK_COUNTS = (PAGE_STACKS > 0) << 1 | (PAGE_STACKS > 1) << 2 | (PAGE_STACKS > 2) << 4 | (PAGE_STACKS > 3) << 8;
+static_assert(PAGE_STACKS <= PAGE_STACKS_MOST && PAGE_STACKS_MOST == 4);
+
+/* The stack for runs of `count` pages, of all that there are; nullptr: there is none. */
+static inline struct page_stack *page_stack_of(struct page_stack stacks[PAGE_STACKS_MOST], uint64_t count)
+{
+    return count < 32 && (PAGE_STACK_COUNTS >> count & 1) ? &stacks[__builtin_ctz((uint32_t)count)] : nullptr;
+}
+
 static inline bool page_stack_pop(struct page_stack *stack, uint32_t *page)
 {
-    if (stack->count == 0) {
-        stack->misses++;
-        return false;
-    }
+    if (stack->count == 0) return false;
     *page = stack->page[--stack->count];
-    stack->hits++;
     return true;
 }
 

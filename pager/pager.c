@@ -150,7 +150,7 @@ static void pager_idle(struct pager *pager, struct pager_action *action)
     if (pager->ends_machine) action_end(action, pager->has_failed ? 1 : 0);
 }
 
-/* Not part of the loop's function, whose registers are for faults; nor is pager_initialise(). */
+/* Not part of the loop's function, whose registers are for faults; nor are pager_initialise() and pager_handle(). */
 __attribute__((noinline)) void pager_start(struct pager *pager, struct pager_action *action)
 {
     action_wait(action);
@@ -216,7 +216,7 @@ static void pager_finish(struct pager *pager, uint32_t were_running, struct page
     if (were_running > 0 && pager->count_running == 0) pager_idle(pager, action);
 }
 
-static void pager_woken(struct pager *pager, uint64_t bits, struct pager_action *action)
+__attribute__((noinline)) static void pager_woken(struct pager *pager, uint64_t bits, struct pager_action *action)
 {
     if (bits & WAKE_FOR_WAITS) waits_look(pager);
     if (bits & WAKE_FOR_ANSWERS) pager->is_waking = false;
@@ -243,7 +243,7 @@ void pager_work(struct pager *pager, struct pager_action *action)
     pager_finish(pager, pager->count_running, action);
 }
 
-void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
+__attribute__((noinline)) void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
 {
     ledger_begin_message(pager->ledger);
     action_wait(action);

@@ -44,13 +44,18 @@ struct pager_action {
 
 static inline void action_wait(struct pager_action *action) { action->kind = ACTION_WAIT; }
 
+static inline void action_clear(struct pager_action *action)
+{
+    for (unsigned i = 0; i < MESSAGE_WORDS; i++) action->word[i] = 0;
+}
+
 /* An answer with this label; its words are zero and may be set after. */
 static inline void action_reply(struct pager_action *action, uint64_t token, uint32_t label)
 {
     action->kind = ACTION_REPLY;
     action->token = token;
     action->tag = tag_make(label, 0);
-    for (unsigned i = 0; i < MESSAGE_WORDS; i++) action->word[i] = 0;
+    action_clear(action);
 }
 
 /* What to resolve a fault with; count_pages 0: nothing. */

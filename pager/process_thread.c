@@ -40,14 +40,19 @@ struct process_thread *process_thread_find(const struct process *process, uint64
     return row->number == number && row->thread.number != 0 ? row : nullptr;
 }
 
+/* Of the threads from `place` on. */
+__attribute__((noinline)) static struct process_thread *thread_find_from(const struct process *process, uint32_t place, uint32_t thread)
+{
+    for (uint32_t places = process_thread_places(process); place < places; place++)
+        if (process_thread_at(process, place)->thread.number == thread) return process_thread_at(process, place);
+    return nullptr;
+}
+
 struct process_thread *process_thread_of_token(const struct process *process, uint64_t token)
 {
-    uint32_t places = process_thread_places(process);
-    for (uint32_t place = 0; place < places; place++) {
-        struct process_thread *row = process_thread_at(process, place);
-        if (row->thread.number == token_thread(token) && row->thread.number != 0) return row;
-    }
-    return nullptr;
+    uint32_t thread = token_thread(token);
+    if (thread == 0) return nullptr; /* an empty row's */
+    return process->first.thread.number == thread ? process_thread_at(process, 0) : thread_find_from(process, 1, thread);
 }
 
 struct process *process_of_thread(const struct pager *pager, const struct process_thread *row)

@@ -20,30 +20,32 @@ static enum status request_dispatch(struct pager *pager, uint32_t label, const s
     }
 }
 
+/* The answer's words are in place. */
 static void request_reply(const struct pager *pager, struct pager_action *action, uint64_t token, enum status status, const struct answer *answer)
 {
-    action_reply(action, token, status);
-    if (status != STATUS_OK) return;
-    __builtin_memcpy(action->word, answer->word, sizeof(action->word)); /* six moves, and no call */
-    if (answer->text_bytes == 0) return;
-    memcpy(pager->buffer, pager->text, answer->text_bytes); /* last: log lines go through the same page */
-    action->tag = tag_make(status, answer->text_bytes);
+    if (status != STATUS_OK) {
+        action_reply(action, token, status);
+        return;
+    }
+    action->kind = ACTION_REPLY;
+    action->token = token;
+    action->tag = tag_make(STATUS_OK, answer->text_bytes);
+    if (answer->text_bytes > 0) memcpy(pager->buffer, pager->text, answer->text_bytes); /* last: log lines go through the same page */
 }
 
 void request_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
 {
-    struct answer answer = { 0 };
     struct badge_parts parts = process_of_badge(pager, message->badge);
     struct process *caller = parts.holder != nullptr ? parts.holder : parts.process;
     uint32_t length = tag_length(message->tag);
     struct process_thread *thread = caller != nullptr ? process_thread_of_token(caller, message->token) : nullptr;
     if (thread == nullptr || length > MESSAGE_BUFFER_BYTES) {
-        request_reply(pager, action, message->token, thread == nullptr ? STATUS_STALE : STATUS_BAD_LENGTH, &answer);
+        action_reply(action, message->token, thread == nullptr ? STATUS_STALE : STATUS_BAD_LENGTH);
         return;
     }
     /* The kernel stops a caller until it is answered, so that two requests at once of one thread cannot come; if they do, the second is refused. */
     if (thread->wait.kind != WAIT_NOTHING) {
-        request_reply(pager, action, message->token, STATUS_BAD_STATE, &answer);
+        action_reply(action, message->token, STATUS_BAD_STATE);
         return;
     }
     if (length > 0 && pager->ledger->text_token != message->token) memcpy(pager->text, pager->buffer, length);
@@ -52,6 +54,8 @@ void request_handle(struct pager *pager, const struct pager_message *message, st
         .caller = caller, .thread = thread, .target = parts.holder != nullptr ? parts.process : nullptr, .word = message->word,
         .text = pager->text, .text_bytes = length, .token = message->token,
     };
+    struct answer answer = { .word = action->word };
+    action_clear(action);
     uint32_t number = caller->number;
     enum status status = request_dispatch(pager, tag_label(message->tag), &request, &answer);
     if (pager->trace & TRACE_CALLS) report_request(number, message, status, answer.is_deferred, answer.word[0]);

@@ -18,7 +18,7 @@ struct request {
 };
 
 struct answer {
-    uint64_t word[MESSAGE_WORDS];
+    uint64_t *word;      /* MESSAGE_WORDS, zero: those of the action */
     uint32_t text_bytes; /* of pager->text: the part in the message buffer */
     bool is_deferred; /* no reply now: the caller waits, or has ended */
 };

@@ -12,7 +12,7 @@
 static void segment_take_away(struct process *process, struct segment *segment, uint64_t first, uint64_t limit)
 {
     uint64_t gone = 0;
-    enum status status = fill_take_out(process->space, segment, first, limit, &gone);
+    enum status status = segment->pages > 0 ? fill_take_out(process->space, segment, first, limit, &gone) : STATUS_OK;
     assert(status == STATUS_OK && gone <= segment->pages);
     (void)status;
     if (segment->first == first && segment->limit == limit) segment_remove(&process->segments, segment);
@@ -45,7 +45,17 @@ static bool segment_unmap_later(struct pager *pager, const struct request *reque
     return true;
 }
 
-enum status request_unmap(struct pager *pager, const struct request *request, struct answer *answer)
+/* Whether a range is a whole segment that may go, in one step: then there is nothing to reserve, to cut or to look for. */
+static bool segment_may_go(const struct segment *segment, uint64_t first, uint64_t bytes)
+{
+    uint64_t length = segment->limit - segment->first;
+    if (segment->first != first || layout_page_up(bytes) != length) return false;
+    if (segment_rules_of(segment->kind)->is_immutable || segment->is_sealed || segment->is_going) return false;
+    return length <= STEP_PAGES << PAGE_SHIFT;
+}
+
+/* Any range. */
+__attribute__((noinline)) static enum status request_unmap_range(struct pager *pager, const struct request *request, struct answer *answer)
 {
     struct process *process = request->caller;
     struct segment_table *table = &process->segments;
@@ -71,6 +81,16 @@ enum status request_unmap(struct pager *pager, const struct request *request, st
         segment_take_away(process, segment, at, end);
         at = end;
     }
+    return STATUS_OK;
+}
+
+enum status request_unmap(struct pager *pager, const struct request *request, struct answer *answer)
+{
+    struct segment *segment = segment_find(&request->caller->segments, request->word[0]);
+    if (segment == nullptr || !segment_may_go(segment, request->word[0], request->word[1])) return request_unmap_range(pager, request, answer);
+
+    // Commit: nothing below may fail.
+    segment_take_away(request->caller, segment, segment->first, segment->limit);
     return STATUS_OK;
 }
 

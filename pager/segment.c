@@ -12,7 +12,7 @@ void segment_table_initialise(struct segment_table *table, struct slot *slot)
 {
     *table = (struct segment_table){ .rows = (struct segment *)(slot->base + SLOT_ROWS), .recent = &table->nobody, .slot = slot, .family = slot->family };
     assert((uintptr_t)table < (uintptr_t)table->rows && (uintptr_t)table->rows + SLOT_ROWS_BYTES - (uintptr_t)table <= UINT32_MAX);
-    for (uint32_t i = 0; i < SEGMENT_FIXED; i++) table->fixed_limit[i] = UINT64_MAX;
+    for (uint32_t i = 0; i <= SEGMENT_FIXED; i++) table->fixed[i] = SEGMENT_PLACE_EMPTY;
     directory_initialise(&table->directory, slot);
 }
 
@@ -21,20 +21,20 @@ void segment_table_initialise(struct segment_table *table, struct slot *slot)
 static inline struct segment *row_at(const struct segment_table *table, uint32_t distance) { return (struct segment *)((uintptr_t)table + distance); }
 static inline uint32_t row_distance(const struct segment_table *table, const struct segment *row) { return (uint32_t)((uintptr_t)row - (uintptr_t)table); }
 
-/* The first of the fixed ones that ends above an address, or the last place. Three comparisons, whatever there is. */
-static inline uint32_t fixed_above(const struct segment_table *table, uint64_t address)
+/* The place of the first of the fixed ones that ends above an address, or the last one, which is empty. Three comparisons, whatever there is. */
+static inline const struct segment_place *fixed_above(const struct segment_table *table, uint64_t address)
 {
-    static_assert(SEGMENT_FIXED == 8);
-    const uint64_t *limit = table->fixed_limit;
-    uint32_t at = limit[3] <= address ? 4 : 0;
-    at += limit[at + 1] <= address ? 2 : 0;
-    return at + (limit[at] <= address);
+    static_assert(SEGMENT_FIXED == 7);
+    const struct segment_place *at = table->fixed;
+    at = at[3].limit <= address ? at + 4 : at;
+    at = at[1].limit <= address ? at + 2 : at;
+    return at->limit <= address ? at + 1 : at;
 }
 
 __attribute__((noinline)) static struct segment *fixed_find(const struct segment_table *table, uint64_t address)
 {
-    struct segment *row = row_at(table, table->fixed_row[fixed_above(table, address)]);
-    return address >= row->first && address < row->limit ? row : nullptr;
+    const struct segment_place *place = fixed_above(table, address);
+    return __builtin_expect(address >= place->first, true) ? place->row : nullptr;
 }
 
 struct segment *segment_find(const struct segment_table *table, uint64_t address)
@@ -63,8 +63,7 @@ static struct segment *mapped_above(const struct segment_table *table, uint64_t 
 
 struct segment *segment_above(const struct segment_table *table, uint64_t address)
 {
-    struct segment *fixed = row_at(table, table->fixed_row[fixed_above(table, address)]);
-    if (fixed->limit <= address) fixed = nullptr;
+    struct segment *fixed = fixed_above(table, address)->row;
     if (fixed != nullptr && fixed->first < LAYOUT_MMAP_FIRST) return fixed;
     if (address >= LAYOUT_MMAP_LIMIT) return fixed;
     struct segment *mapped = mapped_above(table, address < LAYOUT_MMAP_FIRST ? LAYOUT_MMAP_FIRST : address);
@@ -74,7 +73,7 @@ struct segment *segment_above(const struct segment_table *table, uint64_t addres
 struct segment *segment_find_kind(const struct segment_table *table, enum segment_kind kind)
 {
     for (uint32_t i = 0; i < table->count_fixed; i++)
-        if (row_at(table, table->fixed_row[i])->kind == kind) return row_at(table, table->fixed_row[i]);
+        if (table->fixed[i].row->kind == kind) return table->fixed[i].row;
     return kind == SEGMENT_MMAP ? mapped_above(table, LAYOUT_MMAP_FIRST) : nullptr;
 }
 
@@ -116,29 +115,21 @@ static void row_give(struct segment_table *table, struct segment *row)
 
 /* --- The ways to rows --- */
 
-static void fixed_insert(struct segment_table *table, const struct segment *row)
+static void fixed_insert(struct segment_table *table, struct segment *row)
 {
     assert(table->count_fixed < SEGMENT_FIXED);
-    uint32_t at = table->count_fixed++;
-    for (; at > 0 && table->fixed_limit[at - 1] > row->limit; at--) {
-        table->fixed_limit[at] = table->fixed_limit[at - 1];
-        table->fixed_row[at] = table->fixed_row[at - 1];
-    }
-    table->fixed_limit[at] = row->limit;
-    table->fixed_row[at] = row_distance(table, row);
+    struct segment_place *at = &table->fixed[table->count_fixed++];
+    for (; at > table->fixed && at[-1].limit > row->limit; at--) *at = at[-1];
+    *at = (struct segment_place){ row->limit, row->first, row };
 }
 
 static void fixed_remove(struct segment_table *table, const struct segment *row)
 {
-    uint32_t at = 0;
-    while (table->fixed_row[at] != row_distance(table, row)) at++;
-    table->count_fixed--;
-    for (; at < table->count_fixed; at++) {
-        table->fixed_limit[at] = table->fixed_limit[at + 1];
-        table->fixed_row[at] = table->fixed_row[at + 1];
-    }
-    table->fixed_limit[at] = UINT64_MAX;
-    table->fixed_row[at] = 0;
+    struct segment_place *at = table->fixed;
+    while (at->row != row) at++;
+    const struct segment_place *last = &table->fixed[--table->count_fixed];
+    for (; at < last; at++) *at = at[1];
+    *at = SEGMENT_PLACE_EMPTY;
 }
 
 /* The pages of region `index` that lie in [first, limit). */
@@ -152,7 +143,7 @@ static struct part part_of(uint64_t index, uint64_t first, uint64_t limit)
 }
 
 /* Makes the pages of [first, limit), which were another segment's or nobody's, lead to a row; 0: to nobody. What was whoever's there has its new range. */
-static void mapped_set(struct segment_table *table, uint64_t first, uint64_t limit, uint32_t row)
+__attribute__((noinline)) static void mapped_set(struct segment_table *table, uint64_t first, uint64_t limit, uint32_t row)
 {
     for (uint64_t index = directory_index(first); index <= directory_index(limit - 1); index++) {
         struct region *region = directory_at(&table->directory, index);
@@ -170,10 +161,15 @@ static void mapped_set(struct segment_table *table, uint64_t first, uint64_t lim
     }
 }
 
-static void mapped_give(struct segment_table *table, uint64_t first, uint64_t limit)
+/* The same for all of a segment, of which every page leads to `from` and is to lead to `to`: it is one word where the segment is one page, or all that there is
+ * in its region. */
+static inline void mapped_change(struct segment_table *table, uint64_t first, uint64_t limit, uint32_t from, uint32_t to)
 {
-    mapped_set(table, first, limit, 0);
-    area_give(&table->directory, first, limit);
+    struct region *region = directory_at(&table->directory, directory_index(first));
+    uint32_t *word = &region->map[first >> PAGE_SHIFT & region->mask];
+    bool is_word = limit - first == PAGE_BYTES || (region->mask == 0 && directory_index(first) == directory_index(limit - 1));
+    if (is_word && *word == from) *word = to;
+    else mapped_set(table, first, limit, to);
 }
 
 static bool is_mapped(uint64_t address) { return directory_index(address) < DIRECTORY_REGIONS; }
@@ -200,19 +196,24 @@ struct segment *segment_insert(struct segment_table *table, const struct segment
     assert(segment->first < segment->limit);
     struct segment *row = row_take(table, segment);
     segment_refresh(row);
-    if (is_mapped(row->first)) mapped_set(table, row->first, row->limit, row_distance(table, row));
+    if (is_mapped(row->first)) mapped_change(table, row->first, row->limit, 0, row_distance(table, row));
     else fixed_insert(table, row);
-    quota_add(segment_quota(table, row), segment_charge(row));
+    uint64_t charge = segment_charge(row);
+    if (charge > 0) quota_add(segment_quota(table, row), charge);
     return row;
 }
 
 void segment_remove(struct segment_table *table, struct segment *row)
 {
-    quota_remove(segment_quota(table, row), segment_charge(row));
+    uint64_t charge = segment_charge(row);
+    if (charge > 0) quota_remove(segment_quota(table, row), charge);
     uint64_t first = row->first, limit = row->limit;
-    if (!is_mapped(first)) fixed_remove(table, row);
+    bool is_fixed = !is_mapped(first);
+    if (is_fixed) fixed_remove(table, row);
     row_give(table, row);
-    if (is_mapped(first)) mapped_give(table, first, limit);
+    if (is_fixed) return;
+    mapped_change(table, first, limit, row_distance(table, row), 0);
+    area_give(&table->directory, first, limit);
 }
 
 void segment_shorten(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages)
@@ -225,7 +226,8 @@ void segment_shorten(struct segment_table *table, struct segment *segment, uint6
     } else {
         segment_resize(table, segment, segment->first, first, pages);
     }
-    mapped_give(table, first, limit);
+    mapped_set(table, first, limit, 0);
+    area_give(&table->directory, first, limit);
 }
 
 static bool segment_joins(const struct segment *lower, const struct segment *upper)
@@ -319,13 +321,11 @@ static bool segment_extend_neighbour(struct segment_table *table, const struct s
 /* Maps for regions at the ends of a new segment that have another one. */
 static enum status segment_reserve_maps(struct segment_table *table, uint64_t first, uint64_t limit)
 {
-    enum status status = STATUS_OK;
-    const uint64_t ends[] = { first, limit - 1 };
-    for (unsigned i = 0; i < 2 && status == STATUS_OK; i++) {
-        const struct region *region = directory_at(&table->directory, directory_index(ends[i]));
-        if (region->single != 0) status = directory_add_map(&table->directory, directory_index(ends[i]));
-    }
-    return status;
+    struct directory *directory = &table->directory;
+    uint64_t lower = directory_index(first), upper = directory_index(limit - 1);
+    enum status status = directory_at(directory, lower)->single != 0 ? directory_add_map(directory, lower) : STATUS_OK;
+    if (lower == upper || status != STATUS_OK) return status;
+    return directory_at(directory, upper)->single != 0 ? directory_add_map(directory, upper) : STATUS_OK;
 }
 
 enum status segment_reserve_insert(struct segment_table *table, uint64_t first, uint64_t limit)
@@ -334,11 +334,21 @@ enum status segment_reserve_insert(struct segment_table *table, uint64_t first, 
     return status == STATUS_OK ? segment_reserve_maps(table, first, limit) : status;
 }
 
+/* Whether a new segment lies in one region that has no other, and not at its beginning: then none is beside it. */
+static inline bool segment_is_alone(const struct segment_table *table, const struct segment *segment)
+{
+    const struct region *region = directory_at(&table->directory, directory_index(segment->first));
+    bool is_inside = segment->first % REGION_BYTES != 0 && (segment->first ^ segment->limit) < REGION_BYTES;
+    return is_inside && (region->mask | region->single) == 0;
+}
+
 /* Inserts a segment whose range was taken, or gives the range back. */
 static enum status segment_settle(struct segment_table *table, struct segment *segment)
 {
-    if (segment_extend_neighbour(table, segment)) return STATUS_OK;
-    enum status status = segment_reserve_insert(table, segment->first, segment->limit);
+    bool is_alone = segment_is_alone(table, segment);
+    if (!is_alone && segment_extend_neighbour(table, segment)) return STATUS_OK;
+    enum status status = segment_reserve(table, 1);
+    if (status == STATUS_OK && !is_alone) status = segment_reserve_maps(table, segment->first, segment->limit);
     if (status != STATUS_OK) {
         area_give(&table->directory, segment->first, segment->limit);
         return status;
@@ -461,6 +471,12 @@ static bool mapped_check(const struct segment_table *table, const struct segment
     return true;
 }
 
+static bool fixed_check(const struct segment_table *table, const struct segment *row)
+{
+    const struct segment_place *place = fixed_above(table, row->first);
+    return place->row == row && place->first == row->first && place->limit == row->limit;
+}
+
 bool segment_table_check(const struct segment_table *table)
 {
     uint32_t count = 0;
@@ -475,7 +491,7 @@ bool segment_table_check(const struct segment_table *table)
         if (before != nullptr && (before->limit > row->first || before->kind > row->kind)) return false; /* invariants 1 and 2 */
         if (is_mapped(row->first) && !mapped_check(table, row)) return false;
         if (is_mapped(row->first)) mapped += layout_pages(row->first, row->limit);
-        else if (segment_find(table, row->first) != row || segment_find(table, row->limit - 1) != row) return false;
+        else if (!fixed_check(table, row)) return false;
     }
     if (mapped != area_pages(&table->directory) || area_check(&table->directory) != nullptr) return false; /* invariant 5 */
     if (given != table->count_given || given_bytes != table->given_bytes) return false;

@@ -77,18 +77,25 @@ constexpr uint8_t SEGMENT_RUN_MOST = 12;
 constexpr uint32_t SEGMENT_LIMIT = 1 << 18; /* of a process */
 constexpr uint32_t SEGMENT_GIVEN_MOST = 1024; /* that others have put into one process: they cannot use up its rows, */
 constexpr uint64_t SEGMENT_GIVEN_BYTES_MOST = LAYOUT_MMAP_MOST / 2; /* nor its room */
-constexpr uint32_t SEGMENT_FIXED = 8;       /* outside of the mmap area */
+constexpr uint32_t SEGMENT_FIXED = 7;       /* outside of the mmap area: one of each kind */
+static_assert(SEGMENT_FIXED == SEGMENT_KINDS - SEGMENT_CODE - 1);
 constexpr unsigned SEGMENT_LEVELS = sizeof(void *) == 8 ? 3 : 1; /* of page tables below the root */
 /* One table on each level may be counted for both parts. */
 constexpr uint64_t SEGMENT_CUT_CHARGE = SEGMENT_LEVELS;
+
+/* Where a segment outside of the mmap area is. An empty one is above any address, and leads nowhere. */
+struct segment_place {
+    uint64_t limit, first;
+    struct segment *row;
+};
+constexpr struct segment_place SEGMENT_PLACE_EMPTY = { UINT64_MAX, UINT64_MAX, nullptr };
 
 /* Lies in the slot itself, in front of its rows: a row is named by its distance from the table, and what is at distance 0 holds no address. */
 struct segment_table {
     struct segment nobody;
     struct directory directory;
     struct segment *rows;   /* in the slot */
-    uint64_t fixed_limit[SEGMENT_FIXED]; /* sorted; UINT64_MAX where there is none */
-    uint32_t fixed_row[SEGMENT_FIXED];   /* rows, as their distance in bytes */
+    struct segment_place fixed[SEGMENT_FIXED + 1]; /* sorted; the last is always empty */
     uint32_t count_fixed;
     struct segment *recent; /* where a fault was found last, unless faults are traced; `nobody` after any change */
     uint32_t count;

@@ -16,6 +16,7 @@ uint64_t segment_tables_of(uint64_t first, uint64_t limit, unsigned level)
 
 uint64_t segment_tables(uint64_t first, uint64_t limit, uint64_t pages)
 {
+    if (pages == 0) return 0;
     uint64_t bound = 0;
     for (unsigned level = 1; level <= SEGMENT_LEVELS; level++) {
         uint64_t tables = segment_tables_of(first, limit, level);

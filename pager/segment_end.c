@@ -16,17 +16,12 @@ void segment_table_clear(struct segment_table *table)
 {
     for (struct segment *row; (row = segment_find_kind(table, SEGMENT_MMAP)) != nullptr;) segment_remove(table, row);
     area_release(&table->directory);
-    for (uint32_t i = 0; i < table->count_fixed; i++) {
-        const struct segment *row = (const struct segment *)((uintptr_t)table + table->fixed_row[i]);
-        quota_remove(segment_quota(table, row), segment_charge(row));
-    }
+    for (uint32_t i = 0; i < table->count_fixed; i++)
+        quota_remove(segment_quota(table, table->fixed[i].row), segment_charge(table->fixed[i].row));
     rows_give(table, 1);
     uint64_t used_bytes = table->used * sizeof(struct segment);
     if (table->capacity > 0) memset(table->rows, 0, used_bytes < PAGE_BYTES ? used_bytes : PAGE_BYTES);
-    for (uint32_t i = 0; i < table->count_fixed; i++) {
-        table->fixed_limit[i] = UINT64_MAX;
-        table->fixed_row[i] = 0;
-    }
+    for (uint32_t i = 0; i < table->count_fixed; i++) table->fixed[i] = SEGMENT_PLACE_EMPTY;
     table->recent = &table->nobody;
     table->count_fixed = table->count = table->count_given = table->used = table->free = 0;
     table->given_bytes = 0;

@@ -56,7 +56,7 @@ class Image:
     def inlined(self, addresses):
         """address: function whose line it is."""
         text = '\n'.join(hex(address) for address in addresses)
-        output = subprocess.run(['llvm-symbolizer-19', f'--obj={self.path}', '--output-style=GNU', '--functions=short'],
+        output = subprocess.run(['llvm-symbolizer-19', f'--obj={self.path}', '--output-style=LLVM', '--functions=short'],
                                 input=text, text=True, stdout=subprocess.PIPE, check=True).stdout
         blocks = output.strip().split('\n\n')
         return {address: f'{self.name}: {block.splitlines()[0]}' for address, block in zip(addresses, blocks)}

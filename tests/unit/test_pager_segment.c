@@ -250,7 +250,7 @@ Test(pager_segment, the_checker_sees_what_is_broken)
     struct area *area = table->directory.area, kept_area = *area;
     struct region *region = directory_at(&table->directory, 0), kept_region = *region;
     struct region_page *page = directory_page(&table->directory, 0), kept_page = *page;
-    for (unsigned damage = 0; damage < 20; damage++) {
+    for (unsigned damage = 0; damage < 21; damage++) {
         cr_assert(segment_table_check(table));
         switch (damage) {
         case 0: one->first = one->limit; break;
@@ -270,8 +270,9 @@ Test(pager_segment, the_checker_sees_what_is_broken)
         case 14: region->map[2] = region->map[1]; break;
         case 15: page->book.used[0] ^= 8; break;
         case 16: area->list[REGION_ORDERS] = 0; break;
-        case 17: table->fixed_row[0] = 0; break;
-        case 18: table->fixed_limit[2] = 0; break;
+        case 17: table->fixed[0].row = nullptr; break;
+        case 18: table->fixed[2].limit = 0; break;
+        case 19: table->fixed[0].first += PAGE_BYTES; break;
         default: region_set_flags(&region->descriptor, 0); break;
         }
         cr_assert_not(segment_table_check(table), "damage %u", damage);
