@@ -15,12 +15,11 @@ struct space *space_find(uint64_t frame)
     return arch_frame_pointer((frame_t){ (uint32_t)frame });
 }
 
-/* A USER frame from outside, or a status. */
-static enum status user_frame(uint64_t number, frame_t *frame)
+/* The row of the block of a USER frame from outside, or nullptr. */
+static struct frame_info *user_frame(uint64_t number)
 {
-    if (number > UINT32_MAX) return STATUS_BAD_FRAME;
-    *frame = (frame_t){ (uint32_t)number };
-    return frame_is(*frame, FRAME_KIND_USER) ? STATUS_OK : STATUS_BAD_FRAME;
+    struct frame_info *info = number <= UINT32_MAX ? frame_find((frame_t){ (uint32_t)number }) : nullptr;
+    return info != nullptr && info->kind == FRAME_KIND_USER ? info : nullptr;
 }
 
 enum status sys_frame_allocate([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
@@ -69,15 +68,11 @@ enum status sys_frame_free([[maybe_unused]] struct thread *caller, uint64_t argu
 
 enum status sys_frame_copy([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    frame_t to, from;
-    enum status status = user_frame(argument[0], &to);
-    if (status == STATUS_OK) status = user_frame(argument[2], &from);
-    if (status != STATUS_OK) return status;
+    struct frame_info *target = user_frame(argument[0]), *source = user_frame(argument[2]);
+    if (target == nullptr || source == nullptr) return STATUS_BAD_FRAME;
+    frame_t to = { (uint32_t)argument[0] }, from = { (uint32_t)argument[2] };
     uint64_t length = argument[4];
-    if (length == 0 || length > PAGE_BYTES) return STATUS_BAD_LENGTH;
-    if (!range_within(argument[1], length, PAGE_BYTES) || !range_within(argument[3], length, PAGE_BYTES)) return STATUS_BAD_LENGTH;
-
-    struct frame_info *source = frame_find(from), *target = frame_find(to);
+    if (length == 0 || !range_within(argument[1], length, PAGE_BYTES) || !range_within(argument[3], length, PAGE_BYTES)) return STATUS_BAD_LENGTH;
     if (frame_is_unmappable(source) || frame_is_unmappable(target)) return STATUS_BAD_STATE;
 
     // Commit: nothing below may fail.
@@ -94,10 +89,8 @@ enum status sys_frame_copy([[maybe_unused]] struct thread *caller, uint64_t argu
 
 enum status sys_frame_zero([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    frame_t frame;
-    enum status status = user_frame(argument[0], &frame);
-    if (status != STATUS_OK) return status;
-    return frame_clean_step(frame, frame_find(frame));
+    struct frame_info *info = user_frame(argument[0]);
+    return info != nullptr ? frame_clean_step((frame_t){ (uint32_t)argument[0] }, info) : STATUS_BAD_FRAME;
 }
 
 enum status sys_frame_count([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
@@ -126,6 +119,7 @@ enum status sys_space_destroy(struct thread *caller, uint64_t argument[CALL_ARGU
     if (space == caller->space || space->count_threads != 0) return STATUS_BAD_STATE;
     enum status status = message_end_callers(space);
     if (status != STATUS_OK) return status;
+#pragma clang loop unroll_count(8)
     for (unsigned i = 0; i < HANDLE_ROWS; i++)
         if (space->rows[i].endpoint != nullptr) handle_empty(&space->rows[i]);
     handle_empty(&space->pager);

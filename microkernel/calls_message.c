@@ -153,7 +153,7 @@ static enum status resolve_map(const uint64_t *argument, struct thread *faulted)
         if (span.count_pages == 1) return space_map_page(faulted->space, span.first, frame, (uint32_t)attributes);
         return space_map(faulted->space, span, frame, (uint32_t)attributes, &done);
     }
-    if (span.count_pages == 1) return space_fill_page(faulted->space, span.first, (uint32_t)attributes, &frame);
+    if (span.count_pages == 1) return space_fill_page(faulted->space, span.first, (uint32_t)attributes);
     return space_fill(faulted->space, span, (uint32_t)attributes, &done);
 }
 

@@ -47,7 +47,7 @@ enum status sys_space_unmap([[maybe_unused]] struct thread *caller, uint64_t arg
     if (status != STATUS_OK) return status;
     if (argument[3] > UNMAP_FREE) return STATUS_BAD_ARGUMENT;
     struct unmap_result result;
-    if (span.count_pages == 1 && space_unmap_page(space, span.first, argument[3] & UNMAP_FREE, &result)) {
+    if (span.count_pages == 1 && argument[3] == UNMAP_FREE && space_unmap_page(space, span.first, true, &result)) { /* what else is quick came not here */
         argument[0] = argument[1] = 1;
         argument[2] = result.freed_frames;
         return STATUS_OK;

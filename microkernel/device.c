@@ -48,8 +48,6 @@ BOOT_ONLY void device_forbid(uint64_t first, uint64_t limit)
     forbidden[count_forbidden++].limit = limit;
 }
 
-static uint64_t least(uint64_t one, uint64_t other) { return one < other ? one : other; }
-
 /* Frames that entries can name and the registry has places for. */
 static uint64_t frames_limit(void)
 {
@@ -73,11 +71,7 @@ static uint64_t entries_left(uint64_t address, unsigned level) { return pte_entr
 static void run_measure(struct run *run, struct user_span span, uint64_t first)
 {
     uint64_t address = span.first.address, left = span.count_pages, rows = first < frame_limit ? ROWS_LIMIT : UINT64_MAX;
-    unsigned level = arch_leaf_levels() - 1;
-    for (; level > 0; level--) {
-        uint64_t pages = walk_pages_of(level);
-        if (((address >> PAGE_SHIFT | first) & (pages - 1)) == 0 && left >= pages && pages <= rows) break;
-    }
+    unsigned level = level_fit(address >> PAGE_SHIFT | first, least(left, rows), arch_leaf_levels() - 1);
     unsigned shift = pte_shift(level) - PAGE_SHIFT;
     uint64_t count = least(least(left, rows) >> shift, STEP_PAGES);
     run->first = first;
@@ -86,15 +80,15 @@ static void run_measure(struct run *run, struct user_span span, uint64_t first)
 }
 
 /* The places in the space are free, and the registry has nothing against it. */
-static enum status run_check(struct run *run, const struct space *space, uint64_t address, const struct space *owner, bool is_shared)
+static enum status run_check(struct run *run, struct space *space, uint64_t address, const struct space *owner, bool is_shared)
 {
     unsigned level = run->level;
     walk_begin(&run->walk, space, address);
-    if (run->walk.level < level) return STATUS_ALREADY_MAPPED;
-    if (pte_is_present(entries_common(run->walk.entry, run->walk.level == level ? run->count : 1).any)) return STATUS_ALREADY_MAPPED;
+    if (!walk_is_open(&run->walk, level)) return STATUS_ALREADY_MAPPED;
+    if (run->walk.level == level && pte_is_present(entries_common(run->walk.entry, run->count).any)) return STATUS_ALREADY_MAPPED;
     walk_begin(&run->known, &device_registry, run->first << PAGE_SHIFT);
-    if (run->known.level < level) return STATUS_EXISTS;
-    if (run->known.level > level) return pte_is_present(*run->known.entry) ? STATUS_EXISTS : STATUS_OK;
+    if (!walk_is_open(&run->known, level)) return STATUS_EXISTS;
+    if (run->known.level > level) return STATUS_OK;
     for (unsigned i = 0; i < run->count; i++) {
         pte_t entry = run->known.entry[i];
         if (!pte_is_present(entry)) continue;
@@ -106,16 +100,7 @@ static enum status run_check(struct run *run, const struct space *space, uint64_
     return STATUS_OK;
 }
 
-/* `count` more entries stand in the table where the walk stands. */
-static void walk_add(const struct walk *walk, struct space *space, unsigned count)
-{
-    struct frame_info *table = table_row(walk->tables[walk->level]);
-    table->count = (uint16_t)(table->count + count);
-    walk_count_pages(walk, space, count * walk_pages_of(walk->level));
-    counter_add(COUNTER_ENTRIES_WRITTEN, count);
-}
-
-static void run_map(struct run *run, struct space *space, const struct space *owner, uint32_t attributes)
+static void run_map(struct run *run, const struct space *owner, uint32_t attributes)
 {
     unsigned level = run->level, added = 0;
     pte_t leaf = pte_make_device((frame_t){ (uint32_t)run->first }, attributes, level);
@@ -127,9 +112,9 @@ static void run_map(struct run *run, struct space *space, const struct space *ow
         }
         run->known.entry[i] += DEVICE_SHARE;
     }
-    walk_add(&run->walk, space, run->count);
-    walk_add(&run->known, &device_registry, added);
-    space->count_devices += run->count;
+    walk_add(&run->walk, run->count);
+    walk_add(&run->known, added);
+    run->walk.space->count_devices += run->count;
 }
 
 /* Invariant 2. */
@@ -152,7 +137,6 @@ enum status device_map(struct space *owner, struct space *space, struct user_spa
 {
     assert(device_attributes_check(attributes) == STATUS_OK);
     struct run run;
-    uint64_t address = span.first.address;
     run_measure(&run, span, first);
     uint64_t pages = run.count * walk_pages_of(run.level);
     if (!range_within(first, span.count_pages, frames_limit()) || !frames_are_free(first, pages)) return STATUS_BAD_FRAME;
@@ -160,19 +144,17 @@ enum status device_map(struct space *owner, struct space *space, struct user_spa
     if (is_combining && !arch_has_write_combining()) attributes ^= ATTRIBUTE_WRITE_COMBINING ^ ATTRIBUTE_UNCACHED;
     enum status status = registry_begin();
     if (status != STATUS_OK) return status;
-    struct reserve reserve;
-    status = run_check(&run, space, address, owner, is_shared);
-    if (status == STATUS_OK) status = reserve_fill(&reserve, run.walk.level - run.level + run.known.level - run.level);
+    status = run_check(&run, space, span.first.address, owner, is_shared);
+    if (status == STATUS_OK) status = reserve_fill(run.walk.level - run.level + run.known.level - run.level);
     if (status != STATUS_OK) {
         registry_end();
         return status;
     }
 
     // Commit: nothing below may fail.
-    walk_grow(&run.walk, space, address, run.level, &reserve);
-    walk_grow(&run.known, &device_registry, first << PAGE_SHIFT, run.level, &reserve);
-    run_map(&run, space, owner, attributes);
-    assert(reserve.count == 0);
+    walk_grow(&run.walk, run.level);
+    walk_grow(&run.known, run.level);
+    run_map(&run, owner, attributes);
     *done = pages;
     return pages == span.count_pages ? STATUS_OK : STATUS_AGAIN;
 }
@@ -190,8 +172,8 @@ static bool leaf_forget(pte_t *leaf, pte_t *known)
     return true;
 }
 
-/* Unmaps leaves from the start of the span on as far as one table reaches, for their owner or (nullptr) for whoever ends the space. */
-static enum status run_unmap(const struct space *owner, struct space *space, struct user_span span, uint64_t *done)
+/* Unmaps leaves from the start of the span on as far as one table reaches. */
+enum status device_unmap(const struct space *owner, struct space *space, struct user_span span, uint64_t *done)
 {
     struct run run;
     uint64_t address = span.first.address;
@@ -207,8 +189,7 @@ static enum status run_unmap(const struct space *owner, struct space *space, str
 
     // Commit: nothing below may fail.
     uint64_t limit = least(least(span.count_pages / pages, STEP_PAGES), least(entries_left(address, level), entries_left(run.first << PAGE_SHIFT, level)));
-    struct gather gather;
-    gather_begin(&gather);
+    gather_begin();
     bool is_cached = false;
     unsigned count = 0, gone = 0;
     for (; count < limit; count++) {
@@ -216,35 +197,20 @@ static enum status run_unmap(const struct space *owner, struct space *space, str
         if (!pte_is_device(*leaf) || pte_leaf_frame(*leaf, level).number != run.first + count * pages) break;
         if (owner != nullptr && pte_frame(*known).number != owner->frame.number) break;
         is_cached |= pte_cache(*leaf, level) == 0 || pte_cache(*leaf, level) == ATTRIBUTE_WRITE_THROUGH;
-        gather_page(&gather, address + ((uint64_t)count << pte_shift(level)));
+        gather_page(address + ((uint64_t)count << pte_shift(level)));
         gone += leaf_forget(leaf, known);
     }
     space->count_devices -= count;
-    walk_count_pages(&run.walk, space, -(count * pages));
-    walk_count_pages(&run.known, &device_registry, -(gone * pages));
+    walk_count_pages(&run.walk, -(count * pages));
+    walk_count_pages(&run.known, -(gone * pages));
     counter_add(COUNTER_ENTRIES_WRITTEN, count + gone);
-    walk_release(&run.walk, space, address, count, &gather);
-    walk_release(&run.known, &device_registry, run.first << PAGE_SHIFT, gone, &gather);
-    gather_end(&gather, space);
+    walk_release(&run.walk, count);
+    walk_release(&run.known, gone);
+    gather_end(space);
     if (is_cached) arch_cache_write_back();
     registry_end();
     *done = count * pages;
-    return STATUS_OK;
-}
-
-enum status device_unmap(const struct space *owner, struct space *space, struct user_span span, uint64_t *done)
-{
-    enum status status = run_unmap(owner, space, span, done);
-    if (status != STATUS_OK) return status;
     return *done == span.count_pages ? STATUS_OK : STATUS_AGAIN;
-}
-
-void device_drop(struct space *space, user_page_t page)
-{
-    uint64_t done;
-    enum status status = run_unmap(nullptr, space, (struct user_span){ page, (USER_LIMIT - page.address) >> PAGE_SHIFT }, &done);
-    assert(status == STATUS_OK);
-    (void)status;
 }
 
 #ifdef QUIRE_TEST

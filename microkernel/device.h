@@ -36,11 +36,8 @@ static inline enum status device_attributes_check(uint64_t attributes)
 enum status device_map(struct space *owner, struct space *space, struct user_span span, uint64_t first, uint32_t attributes, bool is_shared, uint64_t *done);
 
 /* Removes leaves of devices. NOT_MAPPED (no leaf of a device at the start of what is left: also when it is unmapped already), NO_RIGHT (another owner's),
- * BAD_ALIGNMENT (a part of a large leaf), AGAIN. */
+ * BAD_ALIGNMENT (a part of a large leaf), AGAIN. Without an owner: anybody's, for the end of the space. */
 enum status device_unmap(const struct space *owner, struct space *space, struct user_span span, uint64_t *done);
-
-/* A step of the end of a space: the leaf of a device at `page`, and some behind it. */
-void device_drop(struct space *space, user_page_t page);
 
 #ifdef QUIRE_TEST
 /* For the checker: the registry, and the entry of a page there whose leaf has the level, or nullptr. DEVICE_SHARE in it: leaves. */

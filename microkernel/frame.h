@@ -19,6 +19,8 @@
 #ifndef QUIRE_FRAME_H
 #define QUIRE_FRAME_H
 
+#include <assert.h>
+
 #include "types.h"
 
 enum frame_kind : uint8_t {
@@ -119,6 +121,13 @@ enum status frame_free_object(frame_t block, unsigned order, enum frame_kind kin
 static inline enum status frame_free(frame_t block, unsigned order, enum frame_kind kind)
 {
     return kind == FRAME_KIND_USER ? frame_free_user(block, order) : frame_free_object(block, order, kind);
+}
+
+/* The same for who knows that it can be. */
+static inline void frame_release(frame_t block, unsigned order, enum frame_kind kind)
+{
+    [[maybe_unused]] enum status status = frame_free(block, order, kind);
+    assert(status == STATUS_OK);
 }
 
 /* Gives the frame of an object or a table back that is all zero: it need not be zeroed for its next owner. */

@@ -23,7 +23,7 @@ struct cleaning {
 /* Holds the frames of up to `count` leaves of one level, one behind the other from `first`; a large leaf lies within one block. hold->count says how many:
  * fewer (none, when there is cleaning already) when the next leaf is larger than its block, or when more would have to be zeroed than a step may.
  * BAD_FRAME, BAD_STATE (unmappable), TOO_MANY_MAPPINGS: nothing is held. */
-enum status hold_take(struct hold *hold, frame_t first, unsigned count, unsigned level, struct cleaning *cleaning);
+enum status hold_take(struct hold *hold, uint64_t first, unsigned count, unsigned level, struct cleaning *cleaning);
 
 /* Lets go again. */
 void hold_drop(const struct hold *hold);

@@ -23,9 +23,7 @@ enum status space_create(struct space **space)
     frame_t control, root;
     if (frame_allocate(0, FRAME_KIND_SPACE, &control) != STATUS_OK) return STATUS_NO_MEMORY;
     if (frame_allocate(0, FRAME_KIND_TABLE, &root) != STATUS_OK) {
-        enum status status = frame_free(control, 0, FRAME_KIND_SPACE);
-        assert(status == STATUS_OK);
-        (void)status;
+        frame_release(control, 0, FRAME_KIND_SPACE);
         return STATUS_NO_MEMORY;
     }
     // Commit: nothing below may fail.
@@ -41,7 +39,7 @@ enum status space_create(struct space **space)
     return STATUS_OK;
 }
 
-enum status space_query(const struct space *space, user_page_t page, struct translation *translation)
+enum status space_query(struct space *space, user_page_t page, struct translation *translation)
 {
     struct walk walk;
     walk_begin(&walk, space, page.address);
@@ -55,7 +53,7 @@ enum status space_query(const struct space *space, user_page_t page, struct tran
     return STATUS_OK;
 }
 
-enum page_state space_locate(const struct space *space, user_page_t page, unsigned *level)
+enum page_state space_locate(struct space *space, user_page_t page, unsigned *level)
 {
     struct walk walk;
     walk_begin(&walk, space, page.address);

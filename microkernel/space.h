@@ -77,9 +77,9 @@ enum status space_map(struct space *space, struct user_span span, frame_t first,
 /* Maps fresh zeroed USER frames. ALREADY_MAPPED, NO_MEMORY, AGAIN. */
 enum status space_fill(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done);
 
-/* The same for one page, with fewer instructions and no AGAIN: for resolve. *frame: the fresh frame. */
+/* The same for one page, with fewer instructions where its tables are there, and no AGAIN: for resolve. */
 enum status space_map_page(struct space *space, user_page_t page, frame_t frame, uint32_t attributes);
-enum status space_fill_page(struct space *space, user_page_t page, uint32_t attributes, frame_t *frame);
+enum status space_fill_page(struct space *space, user_page_t page, uint32_t attributes);
 
 struct unmap_result {
     uint64_t done_pages;     /* of the span, holes included */
@@ -122,11 +122,11 @@ struct translation {
     uint64_t page_bytes; /* size of the leaf */
 };
 /* What a page is mapped to. NOT_MAPPED. */
-enum status space_query(const struct space *space, user_page_t page, struct translation *translation);
+enum status space_query(struct space *space, user_page_t page, struct translation *translation);
 
 /* The four answers of a walk. */
 enum page_state : uint8_t { PAGE_NO_TABLE, PAGE_NOT_PRESENT, PAGE_PRESENT, PAGE_LARGE };
 /* Finds the entry of a page: its state, and through *level the level (0: 4 KiB) where the walk ended. Changes nothing. */
-enum page_state space_locate(const struct space *space, user_page_t page, unsigned *level);
+enum page_state space_locate(struct space *space, user_page_t page, unsigned *level);
 
 #endif

@@ -11,33 +11,31 @@
 #include "counter.h"
 #include "walk.h"
 
-/* The bits of `count` pages from the `at`-th on. */
-static uint64_t bits_of(uint64_t at, uint64_t count)
+/* Adds to the bits of the part. A page of a large leaf has the marks of the leaf, which is looked at once. */
+static void part_harvest(const struct visit *visit, uint64_t *accessed, uint64_t *dirty)
 {
-    return (count == 64 ? UINT64_MAX : ((uint64_t)1 << count) - 1) << at;
+    unsigned pages = visit->walk.level == 0 ? 1 : (unsigned)visit->count_pages;
+    for (unsigned i = 0; i < visit->count_pages; i += pages) {
+        pte_t *entry = &visit->walk.entry[i], marks = *entry & (PTE_ACCESSED | PTE_DIRTY);
+        if (!pte_is_present(*entry) || marks == 0) continue;
+        uint64_t bits = (UINT64_MAX >> (HARVEST_PAGES - pages)) << (visit->done + i);
+        if (marks & PTE_ACCESSED) *accessed |= bits;
+        if (marks & PTE_DIRTY) *dirty |= bits;
+        *entry ^= marks;
+        gather_page(visit->walk.address + ((uint64_t)i << PAGE_SHIFT));
+        counter_add(COUNTER_ENTRIES_WRITTEN, 1);
+    }
 }
 
 void space_harvest(struct space *space, struct user_span span, uint64_t *accessed, uint64_t *dirty)
 {
     assert(span.count_pages <= HARVEST_PAGES);
-    struct gather gather;
-    gather_begin(&gather);
-    uint64_t all_accessed = 0, all_dirty = 0;
-    for (uint64_t done = 0, count; done < span.count_pages; done += count) {
-        uint64_t address = span.first.address + (done << PAGE_SHIFT), left = span.count_pages - done;
-        struct walk walk;
-        walk_begin(&walk, space, address);
-        uint64_t inside = walk_pages_left(address, walk.level);
-        count = left < inside ? left : inside;
-        constexpr pte_t marks = PTE_ACCESSED | PTE_DIRTY;
-        if (!pte_is_present(*walk.entry) || (*walk.entry & marks) == 0) continue;
-        if (*walk.entry & PTE_ACCESSED) all_accessed |= bits_of(done, count);
-        if (*walk.entry & PTE_DIRTY) all_dirty |= bits_of(done, count);
-        *walk.entry &= ~marks;
-        gather_page(&gather, address);
-        counter_add(COUNTER_ENTRIES_WRITTEN, 1);
-    }
-    gather_end(&gather, space);
+    struct visit visit;
+    uint64_t all_accessed = 0, all_dirty = 0, done, changed;
+    visit_begin(&visit, space, span);
+    while (visit_next(&visit)) part_harvest(&visit, &all_accessed, &all_dirty);
+    [[maybe_unused]] enum status status = visit_end(&visit, &done, &changed);
+    assert(status == STATUS_OK);
     *accessed = all_accessed;
     *dirty = all_dirty;
 }

@@ -16,7 +16,7 @@ static inline void element_done(void) { atomic_signal_fence(memory_order_seq_cst
 [[gnu::noinline]] struct words_common words_common(const word_t *words, unsigned count)
 {
     word_t any = 0, all = ~(word_t)0;
-    for (unsigned turns = count / TURN; turns > 0; turns--, words += TURN) {
+    for (const word_t *limit = words + count / TURN * TURN; words != limit; words += TURN) {
 #pragma clang loop unroll(full)
         for (unsigned i = 0; i < TURN; i++) {
             any |= words[i];
@@ -35,7 +35,7 @@ static inline void element_done(void) { atomic_signal_fence(memory_order_seq_cst
 
 [[gnu::noinline]] void entries_flip(pte_t *entries, unsigned count, pte_t change)
 {
-    for (unsigned turns = count / TURN; turns > 0; turns--, entries += TURN) {
+    for (const pte_t *limit = entries + count / TURN * TURN; entries != limit; entries += TURN) {
 #pragma clang loop unroll(full)
         for (unsigned i = 0; i < TURN; i++) {
             entries[i] ^= change;
@@ -48,7 +48,7 @@ static inline void element_done(void) { atomic_signal_fence(memory_order_seq_cst
 
 [[gnu::noinline]] void entries_fill(pte_t *entries, unsigned count, pte_t leaf, pte_t step)
 {
-    for (unsigned turns = count / TURN; turns > 0; turns--, entries += TURN) {
+    for (const pte_t *limit = entries + count / TURN * TURN; entries != limit; entries += TURN) {
 #pragma clang loop unroll(full)
         for (unsigned i = 0; i < TURN; i++, leaf += step) {
             entries[i] = leaf;

@@ -24,81 +24,35 @@
 /* Entries of this level and below can be moved: what lies below a higher one is not known without looking. */
 constexpr unsigned MOVE_LEVEL = HAS_TOTALS ? TOTALS_LEVEL + 1 : TOTALS_LEVEL;
 
-struct move {
-    struct space *from;
-    struct space *to;
-    uint64_t from_address;
-    uint64_t to_address;
-    uint64_t count_pages;
-};
-
-struct run {
-    uint64_t from_address;
-    uint64_t to_address;
-    uint64_t count_pages;
-    unsigned level;
-    unsigned count; /* entries; 0: a hole */
-    struct walk from;
-    struct walk to;
-};
-
-/* The highest level whose entries fit both addresses and what is left. */
-static unsigned level_of(uint64_t from, uint64_t to, uint64_t count_pages)
+/* Makes the part a run that begins where it begins: as many entries as have one table here and one there, or what is a hole in both. ALREADY_MAPPED. */
+static enum status run_begin(struct visit *visit, const struct walk *to)
 {
-    unsigned level = MOVE_LEVEL;
-    for (; level > 0; level--) {
-        uint64_t pages = walk_pages_of(level);
-        if (((from >> PAGE_SHIFT | to >> PAGE_SHIFT) & (pages - 1)) == 0 && count_pages >= pages) break;
-    }
-    return level;
-}
-
-static uint64_t least(uint64_t one, uint64_t other) { return one < other ? one : other; }
-
-/* The run that begins `done` pages from the start. ALREADY_MAPPED. */
-static enum status run_begin(struct run *run, const struct move *move, uint64_t done, unsigned budget)
-{
-    run->from_address = move->from_address + (done << PAGE_SHIFT);
-    run->to_address = move->to_address + (done << PAGE_SHIFT);
-    uint64_t left = move->count_pages - done;
-    walk_begin(&run->from, move->from, run->from_address);
-    walk_begin(&run->to, move->to, run->to_address);
-    unsigned level = level_of(run->from_address, run->to_address, left);
-    bool is_by_leaf = move->from->count_devices != 0; /* what a table holds may be a device's, which stays */
-    if (is_by_leaf && level > run->from.level) level = run->from.level;
-    if (run->to.level != 0 && pte_is_present(*run->to.entry)) return STATUS_ALREADY_MAPPED; /* a large leaf */
-    if (run->from.level > level && !pte_is_memory(*run->from.entry)) { /* a hole, as far as it is one in both */
-        uint64_t hole = least(left, walk_pages_left(run->from_address, run->from.level));
-        if (run->to.level != 0) hole = least(hole, walk_pages_left(run->to_address, run->to.level));
-        else if (pte_is_present(*run->to.entry)) return STATUS_ALREADY_MAPPED;
-        else hole = 1;
-        run->count = 0;
-        run->count_pages = hole;
-        run->level = level;
+    struct walk *from = &visit->walk;
+    uint64_t left = visit->span.count_pages - visit->done;
+    unsigned level = level_fit((from->address | to->address) >> PAGE_SHIFT, left, MOVE_LEVEL);
+    bool is_by_leaf = from->space->count_devices != 0; /* what a table holds may be a device's, which stays */
+    if (is_by_leaf && level > from->level) level = from->level;
+    if (to->level != 0 && pte_is_present(*to->entry)) return STATUS_ALREADY_MAPPED; /* a large leaf */
+    visit->is_hole = from->level > level && !pte_is_memory(*from->entry);
+    visit->level = level;
+    if (visit->is_hole) {
+        if (to->level == 0 && pte_is_present(*to->entry)) return STATUS_ALREADY_MAPPED;
+        visit->count_pages = least(left, walk_pages_left(from->address, from->level));
+        visit->count_pages = to->level == 0 ? 1 : least(visit->count_pages, walk_pages_left(to->address, to->level));
         return STATUS_OK;
     }
-    /* The next larger entry ends the run, where it may be a table's turn. */
-    uint64_t here = pte_entries(level) - pte_index(run->from_address, level), there = pte_entries(level) - pte_index(run->to_address, level);
-    uint64_t count = least(least(here, there), least(left >> (pte_shift(level) - PAGE_SHIFT), budget));
-    if (run->from.level > level || (is_by_leaf && level > 0)) count = 1; /* a leaf that is to be split first: the rest of it comes after */
-    if (run->to.level < level) return STATUS_ALREADY_MAPPED; /* tables are never empty */
-    if (run->from.level < level) { /* the entry to be moved is above the one where the walk ended */
-        run->from.level = level;
-        run->from.entry = walk_table_entry(run->from.tables[level], run->from_address, level);
+    if (to->level < level) return STATUS_ALREADY_MAPPED; /* tables are never empty */
+    /* The next larger entry ends the run, where it may be a table's turn. A leaf that is to be split first: the rest of it comes after. */
+    uint64_t count = least(walk_pages_left(from->address, level + 1), walk_pages_left(to->address, level + 1));
+    count = least(least(count, left) / walk_pages_of(level), visit->budget);
+    if (from->level > level || (is_by_leaf && level > 0)) count = 1;
+    if (from->level < level) { /* the entry to be moved is above the one where the walk ended */
+        from->level = level;
+        from->entry = walk_table_entry(from->tables[level], from->address, level);
     }
-    run->level = level;
-    run->count = (unsigned)count;
-    run->count_pages = count << (pte_shift(level) - PAGE_SHIFT);
+    visit->count = (unsigned)count;
+    visit->count_pages = count * walk_pages_of(level);
     return STATUS_OK;
-}
-
-/* Where the entries of a run go is free. */
-static bool run_is_free(const struct run *run)
-{
-    if (run->to.level > run->level) return true; /* its entry is absent: run_begin */
-    for (unsigned i = 0; i < run->count; i++)
-        if (pte_is_present(run->to.entry[i])) return false;
-    return true;
 }
 
 /* What an entry stands for, as totals. */
@@ -109,98 +63,73 @@ static uint32_t entry_totals(pte_t entry, unsigned level)
     return TOTALS_TABLE + (level == 1 ? row->count : row->cookie);
 }
 
-/* Adds to (1) or takes from (-1) a space and the tables above the run what has moved: pages and tables by their own counts, since 512 entries of 1 GiB
- * are more than a table's totals hold. */
-static void run_count(const struct walk *walk, struct space *space, uint64_t pages, uint64_t tables, bool is_more)
+/* Adds to a space and the tables above the run what has moved: pages and tables by their own counts (UINT64_C(0) - n: fewer), since 512 entries of 1 GiB are
+ * more than a table's totals hold. */
+static void run_count(const struct walk *walk, uint64_t pages, uint64_t tables)
 {
-    uint32_t totals = (uint32_t)(pages + tables * TOTALS_TABLE);
-    space->count_mapped += is_more ? pages : -pages;
-    space->count_tables += is_more ? tables : -tables;
-    walk_total(walk, is_more ? totals : -totals);
+    walk->space->count_tables += tables;
+    walk_count_pages(walk, pages);
+    walk_total(walk, (uint32_t)(tables * TOTALS_TABLE));
 }
 
-/* Moves the entries of the run. Returns pages moved. */
-static uint64_t run_move(struct run *run, const struct move *move, struct gather *gather)
+/* Moves the entries of the run. */
+static void run_move(struct visit *visit, const struct walk *to)
 {
-    pte_t *from = run->from.entry, *to = run->to.entry;
-    counter_add(COUNTER_ENTRIES_READ, 3 * run->count); /* with run_is_free() and run_has_entries() */
-    unsigned level = run->level, moved = 0;
+    const struct walk *from = &visit->walk;
+    counter_add(COUNTER_ENTRIES_READ, 2 * visit->count); /* with part_move() */
+    unsigned level = visit->level, moved = 0;
     uint64_t pages = 0, tables = 0;
-    for (unsigned i = 0; i < run->count; i++) {
-        pte_t entry = from[i];
+    for (unsigned i = 0; i < visit->count; i++) {
+        pte_t entry = from->entry[i];
         if (!pte_is_memory(entry)) continue;
         uint32_t totals = entry_totals(entry, level);
         pages += totals_pages(totals);
         tables += totals_tables(totals);
-        to[i] = entry;
-        from[i] = 0;
+        to->entry[i] = entry;
+        from->entry[i] = 0;
         moved++;
-        if (level == 0 || pte_is_large(entry, level)) gather_page(gather, run->from_address + ((uint64_t)i << pte_shift(level)));
-        else gather->count_pages += INVALIDATE_LIMIT + 1; /* what was below it is not listed: a flush */
+        if (totals_tables(totals) == 0) gather_page(from->address + ((uint64_t)i << pte_shift(level)));
+        else gather_many(); /* what was below it is not listed */
     }
-    if (moved == 0) return 0;
-    struct frame_info *table = table_row(run->to.tables[level]);
-    table->count = (uint16_t)(table->count + moved);
+    table_row(to->tables[level])->count += (uint16_t)moved;
     counter_add(COUNTER_ENTRIES_WRITTEN, 2 * moved);
-    run_count(&run->to, move->to, pages, tables, true);
-    run_count(&run->from, move->from, pages, tables, false);
-    walk_release(&run->from, move->from, run->from_address, moved, gather);
-    return pages;
-}
-
-static bool run_has_entries(const struct run *run)
-{
-    for (unsigned i = 0; i < run->count; i++)
-        if (pte_is_memory(run->from.entry[i])) return true;
-    return false;
+    run_count(to, pages, tables);
+    run_count(from, -pages, -tables);
+    walk_release(from, moved);
+    visit->changed += pages;
 }
 
 /* Does one run. ALREADY_MAPPED, NO_MEMORY, TOO_MANY_MAPPINGS (split): nothing has changed. */
-static enum status run_do(struct run *run, const struct move *move, uint64_t *moved, struct gather *gather)
+[[gnu::noinline]] static enum status part_move(struct visit *visit)
 {
-    if (!run_is_free(run)) return STATUS_ALREADY_MAPPED;
-    bool is_split = run->from.level > run->level;
-    if (!is_split && !run_has_entries(run)) return STATUS_OK;
-    if (is_split && !walk_can_split(&run->from, run->level, 0)) return STATUS_TOO_MANY_MAPPINGS;
-    unsigned count_split = is_split ? run->from.level - run->level : 0;
-    struct reserve reserve;
-    enum status status = reserve_fill(&reserve, count_split + run->to.level - run->level);
+    struct walk *from = &visit->walk, to;
+    walk_begin(&to, visit->to, visit->to_address + (visit->done << PAGE_SHIFT));
+    enum status status = run_begin(visit, &to);
+    if (status != STATUS_OK || visit->is_hole) return status;
+    unsigned level = visit->level, first = 0;
+    if (to.level == level && pte_is_present(entries_common(to.entry, visit->count).any)) return STATUS_ALREADY_MAPPED;
+    while (first < visit->count && !pte_is_memory(from->entry[first])) first++;
+    if (first == visit->count) return STATUS_OK;
+    if (from->level > level && !walk_can_split(from, level, 0)) return STATUS_TOO_MANY_MAPPINGS;
+    status = reserve_fill(from->level - level + to.level - level);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
-    if (is_split) {
-        gather_page(gather, run->from_address);
-        walk_split(&run->from, move->from, run->from_address, run->level, &reserve);
-    }
-    walk_grow(&run->to, move->to, run->to_address, run->level, &reserve);
-    *moved += run_move(run, move, gather);
-    assert(reserve.count == 0);
+    if (from->level > level) gather_page(from->address);
+    walk_split(from, level);
+    walk_grow(&to, level);
+    run_move(visit, &to);
     return STATUS_OK;
 }
 
 enum status space_move(struct space *from, user_page_t from_page, struct space *to, struct user_span to_span, uint64_t *done, uint64_t *moved)
 {
-    struct move move = { from, to, from_page.address, to_span.first.address, to_span.count_pages };
-    uint64_t size_bytes = to_span.count_pages << PAGE_SHIFT;
-    uint64_t apart = move.from_address < move.to_address ? move.to_address - move.from_address : move.from_address - move.to_address;
-    if (from == to && apart < size_bytes) return STATUS_BAD_ARGUMENT;
-    struct gather gather;
-    gather_begin(&gather);
-    enum status status = STATUS_OK;
-    uint64_t count_done = 0, count_moved = 0;
-    unsigned budget = STEP_PAGES;
-    while (count_done < move.count_pages && budget > 0) {
-        struct run run;
-        status = run_begin(&run, &move, count_done, budget);
-        if (status == STATUS_OK && run.count != 0) status = run_do(&run, &move, &count_moved, &gather);
-        if (status != STATUS_OK) break;
-        unsigned cost = run.count < HOLE_COST ? HOLE_COST : run.count;
-        budget -= cost < budget ? cost : budget;
-        count_done += run.count_pages;
-    }
-    gather_end(&gather, from);
-    if (count_done == 0) return status; /* as in space_unmap */
-    *done = count_done;
-    *moved = count_moved;
-    return count_done == move.count_pages ? STATUS_OK : STATUS_AGAIN;
+    struct visit visit;
+    visit.to = to;
+    visit.to_address = to_span.first.address;
+    struct user_span span = { from_page, to_span.count_pages };
+    if (from == to && spans_overlap(span, to_span.first)) return STATUS_BAD_ARGUMENT;
+    visit_begin(&visit, from, span);
+    while (visit_next(&visit)) visit.status = part_move(&visit);
+    return visit_end(&visit, done, moved);
 }

@@ -17,14 +17,6 @@
 #include "counter.h"
 #include "walk.h"
 
-struct share {
-    struct space *from;
-    struct space *to;
-    uint64_t to_address;
-    uint32_t attributes;
-    bool is_copy;
-};
-
 static inline struct frame_info *leaf_row(pte_t leaf) { return block_row(pte_frame(leaf).number); }
 
 /* One leaf less for the block of each of `count` entries. */
@@ -54,55 +46,52 @@ static enum status leaves_hold(const pte_t *from, const pte_t *to, unsigned coun
 }
 
 /* Writes the entries. Neighbours are alike, so what an entry becomes is worked out when it differs from the one before. */
-static void leaves_write(const struct share *share, const struct visit *visit, pte_t *to, unsigned count, struct gather *gather)
+static void leaves_write(const struct visit *visit, uint32_t attributes, pte_t *to)
 {
     pte_t *from = visit->walk.entry, seen = 0, bits = 0;
-    unsigned level = visit->level;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < visit->count; i++) {
         pte_t leaf = from[i];
         if (!pte_is_memory(leaf)) continue;
         if (((leaf ^ seen) & ~PTE_ADDRESS) != 0) {
             seen = leaf;
-            bits = pte_make_leaf((frame_t){ 0 }, pte_attributes(leaf) & share->attributes, level);
+            bits = pte_make_leaf((frame_t){ 0 }, pte_attributes(leaf) & attributes & ATTRIBUTES_ALL, visit->level);
         }
         to[i] = bits | (leaf & PTE_ADDRESS);
-        if (!share->is_copy || !(leaf & PTE_WRITE)) continue;
+        if (!(attributes & SHARE_COPY) || !(leaf & PTE_WRITE)) continue;
         from[i] = leaf & ~(PTE_WRITE | PTE_WRITE_EXECUTE_MEANT);
         counter_add(COUNTER_ENTRIES_WRITTEN, 1);
-        gather_page(gather, visit->address + ((uint64_t)i << PAGE_SHIFT));
+        gather_page(visit->walk.address + ((uint64_t)i << PAGE_SHIFT));
     }
 }
 
-/* Lowers the level of a part to what fits both places; returns its entries, at most `budget`. */
-static unsigned part_fit(struct visit *visit, uint64_t to_address, unsigned budget)
+/* Makes a part shorter and its level lower, to what fits both places. */
+static void part_fit(struct visit *visit, uint64_t to_address)
 {
-    unsigned level = visit->level;
-    while (level > 0 && walk_pages_left(to_address, level) != walk_pages_of(level)) level--;
+    unsigned level = level_fit(to_address >> PAGE_SHIFT, visit->count_pages, visit->level);
     if (level > 0) {
         const struct frame_info *info = leaf_row(*visit->walk.entry);
         if ((info->flags & FRAME_FILLED) && info->count == 1) level = 0;
     }
     visit->level = level;
-    uint64_t left = walk_pages_left(to_address, 1), most = level != 0 ? walk_pages_of(level) : left < budget ? left : budget;
-    if (visit->count_pages > most) visit->count_pages = most;
-    return level != 0 ? 1 : (unsigned)visit->count_pages;
+    visit->count_pages = least(visit->count_pages, level != 0 ? walk_pages_of(level) : least(walk_pages_left(to_address, 1), visit->budget));
+    visit->count = level != 0 ? 1 : (unsigned)visit->count_pages;
 }
 
-/* Shares `count` entries. ALREADY_MAPPED, TOO_MANY_MAPPINGS, NO_MEMORY: nothing has changed. */
-static enum status part_share(struct visit *visit, const struct share *share, uint64_t to_address, unsigned count, uint64_t *shared, struct gather *gather)
+/* Shares what is mapped in the part. ALREADY_MAPPED, TOO_MANY_MAPPINGS, NO_MEMORY: nothing has changed. */
+[[gnu::noinline]] static enum status part_share(struct visit *visit, uint32_t attributes)
 {
+    if (visit->is_hole) return STATUS_OK;
     struct walk *from = &visit->walk, to;
-    walk_begin(&to, share->to, to_address);
-    unsigned level = visit->level, present = count, tables = from->level - level;
-    bool is_blocked = to.level < level || (to.level > level && pte_is_present(*to.entry)); /* by a table, which is never empty, or a larger leaf */
+    walk_begin(&to, visit->to, visit->to_address + (visit->done << PAGE_SHIFT));
+    part_fit(visit, to.address);
+    unsigned level = visit->level, count = visit->count, present = count, tables = from->level - level;
     const pte_t *there = to.level == level ? to.entry : nullptr;
     enum status status = STATUS_OK;
     if (tables == 0) status = leaves_hold(from->entry, there, count, &present);
     else if (there != nullptr && pte_is_present(entries_common(there, count).any)) status = STATUS_ALREADY_MAPPED;
     else if (!walk_can_split(from, level, count)) status = STATUS_TOO_MANY_MAPPINGS;
     if (status != STATUS_OK || present == 0) return status;
-    struct reserve reserve;
-    status = is_blocked ? STATUS_ALREADY_MAPPED : reserve_fill(&reserve, tables + to.level - level);
+    status = walk_is_open(&to, level) ? reserve_fill(tables + to.level - level) : STATUS_ALREADY_MAPPED;
     if (status != STATUS_OK) {
         if (tables == 0) leaves_drop(from->entry, count);
         return status;
@@ -110,48 +99,25 @@ static enum status part_share(struct visit *visit, const struct share *share, ui
 
     // Commit: nothing below may fail.
     if (tables != 0) {
-        walk_split(from, share->from, visit->address, level, &reserve);
+        walk_split(from, level);
         status = leaves_hold(from->entry, nullptr, count, &present);
         assert(status == STATUS_OK);
     }
-    walk_grow(&to, share->to, to_address, level, &reserve);
-    assert(reserve.count == 0);
-    leaves_write(share, visit, to.entry, count, gather);
-    struct frame_info *table = table_row(to.tables[level]);
-    table->count = (uint16_t)(table->count + present);
-    walk_count_pages(&to, share->to, present * walk_pages_of(level));
+    walk_grow(&to, level);
+    leaves_write(visit, attributes, to.entry);
+    walk_add(&to, present);
     counter_add(COUNTER_ENTRIES_READ, 2 * count);
-    counter_add(COUNTER_ENTRIES_WRITTEN, present);
-    *shared += present * walk_pages_of(level);
+    visit->changed += present * walk_pages_of(level);
     return STATUS_OK;
 }
 
 enum status space_share(struct space *from, struct user_span span, struct space *to, user_page_t to_page, uint32_t attributes, uint64_t *done, uint64_t *shared)
 {
-    struct share share = { from, to, to_page.address, attributes & ATTRIBUTES_ALL, attributes & SHARE_COPY };
-    uint64_t one = span.first.address, other = to_page.address;
-    if (from == to && (one < other ? other - one : one - other) < span.count_pages << PAGE_SHIFT) return STATUS_BAD_ARGUMENT;
-    struct gather gather;
-    gather_begin(&gather);
-    enum status status = STATUS_OK;
-    uint64_t count_done = 0, count_shared = 0;
-    unsigned budget = STEP_PAGES;
-    while (count_done < span.count_pages && budget > 0) {
-        struct visit visit;
-        visit_begin(&visit, from, span, count_done, budget);
-        if (!visit.is_hole) {
-            uint64_t to_address = other + (count_done << PAGE_SHIFT);
-            unsigned count = part_fit(&visit, to_address, budget);
-            status = part_share(&visit, &share, to_address, count, &count_shared, &gather);
-            if (status != STATUS_OK) break;
-        }
-        unsigned cost = visit.is_hole ? HOLE_COST : visit.level != 0 ? LARGE_COST : (unsigned)visit.count_pages; /* part_fit() may have cut it */
-        budget -= cost < budget ? cost : budget;
-        count_done += visit.count_pages;
-    }
-    gather_end(&gather, from);
-    if (count_done == 0) return status; /* as in space_unmap */
-    *done = count_done;
-    *shared = count_shared;
-    return count_done == span.count_pages ? STATUS_OK : STATUS_AGAIN;
+    struct visit visit;
+    visit.to = to;
+    visit.to_address = to_page.address;
+    if (from == to && spans_overlap(span, to_page)) return STATUS_BAD_ARGUMENT;
+    visit_begin(&visit, from, span);
+    while (visit_next(&visit)) visit.status = part_share(&visit, attributes);
+    return visit_end(&visit, done, shared);
 }

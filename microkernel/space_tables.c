@@ -5,7 +5,7 @@
  *
  * 1. A table below the root is never empty, except inside a step: so an absent entry above means that no page below is mapped.
  * 2. frame_info.count of a table = present entries of its user part; frame_info.cookie: walk.h.
- * 3. Blocks and tables in a gather's chains have a count of zero and no entry that names them.
+ * 3. Blocks and tables in the gather's chains have a count of zero and no entry that names them.
  * 4. A table in reserve is zero; one in a chain is zero, or marked FRAME_DIRTY. */
 #include "walk.h"
 
@@ -13,42 +13,124 @@
 
 #include "counter.h"
 
-enum status reserve_fill(struct reserve *reserve, unsigned count)
+/* --- Walks --- */
+
+static inline void walk_down(struct walk *walk, pte_t *entry, unsigned level)
 {
-    assert(count <= RESERVE_LIMIT);
-    reserve->count = count;
-    return count == 0 ? STATUS_OK : frame_allocate_tables(reserve->tables, count);
+    while (level != 0 && pte_is_present(*entry) && !pte_is_large(*entry, level)) {
+        frame_t table = pte_frame(*entry);
+        walk->tables[--level] = table;
+        entry = walk_table_entry(table, walk->address, level);
+        counter_add(COUNTER_ENTRIES_READ, 1);
+    }
+    walk->level = level;
+    walk->entry = entry;
 }
 
-void reserve_empty(struct reserve *reserve)
+void walk_begin(struct walk *walk, struct space *space, uint64_t address)
 {
-    while (reserve->count > 0)
-        frame_free_zeroed(reserve->tables[--reserve->count], FRAME_KIND_TABLE);
+    constexpr unsigned level = PTE_LEVELS - 1;
+    walk->space = space;
+    walk->address = address;
+    walk->tables[level] = space->root;
+    counter_add(COUNTER_ENTRIES_READ, 1);
+    walk_down(walk, walk_table_entry(space->root, address, level), level);
 }
 
-static frame_t reserve_take(struct reserve *reserve, struct space *space)
+void walk_continue(struct walk *walk)
 {
-    assert(reserve->count > 0);
-    space->count_tables++;
+    walk_down(walk, walk->entry, walk->level);
+}
+
+uint64_t walk_pages_left(uint64_t address, unsigned level)
+{
+    return walk_pages_of(level) - (address >> PAGE_SHIFT & (walk_pages_of(level) - 1));
+}
+
+[[gnu::noinline, clang::minsize]] unsigned level_fit(uint64_t numbers, uint64_t count_pages, unsigned highest)
+{
+    unsigned level = highest;
+    while ((numbers & (walk_pages_of(level) - 1)) != 0 || count_pages < walk_pages_of(level)) level--;
+    return level;
+}
+
+/* --- Tables in reserve --- */
+
+static struct {
+    unsigned count;
+    frame_t tables[RESERVE_LIMIT];
+} reserve;
+
+[[clang::minsize]] enum status reserve_fill(unsigned count)
+{
+    assert(count <= RESERVE_LIMIT && reserve.count == 0);
+    enum status status = count == 0 ? STATUS_OK : frame_allocate_tables(reserve.tables, count);
+    if (status == STATUS_OK) reserve.count = count;
+    return status;
+}
+
+[[clang::minsize]] enum status reserve_unzeroed(void)
+{
+    assert(reserve.count == 0);
+    enum status status = frame_allocate_unzeroed_table(reserve.tables);
+    if (status == STATUS_OK) reserve.count = 1;
+    return status;
+}
+
+void reserve_page(frame_t page)
+{
+    assert(reserve.count == 0);
+    reserve.tables[0] = page;
+    reserve.count = 1;
+}
+
+[[clang::minsize]] void reserve_empty(void)
+{
+    while (reserve.count > 0)
+        frame_free_zeroed(reserve.tables[--reserve.count], FRAME_KIND_TABLE);
+}
+
+pte_t *reserve_entries(void)
+{
+    assert(reserve.count > 0);
+    return arch_frame_pointer(reserve.tables[reserve.count - 1]);
+}
+
+/* Puts the next table of the reserve in place of the entry where the walk stands, and walks down to it. */
+static struct frame_info *walk_descend(struct walk *walk)
+{
+    assert(reserve.count > 0);
+    frame_t table = reserve.tables[--reserve.count];
+    *walk->entry = pte_make_table(table, walk->level);
+    if (walk->level == TOTALS_LEVEL) walk_total(walk, TOTALS_TABLE);
+    walk->space->count_tables++;
+    walk->level--;
+    walk->tables[walk->level] = table;
+    walk->entry = walk_table_entry(table, walk->address, walk->level);
     counter_add(COUNTER_TABLES_ALLOCATED, 1);
     counter_add(COUNTER_ENTRIES_WRITTEN, 1);
-    return reserve->tables[--reserve->count];
+    return table_row(table);
 }
 
-void walk_grow(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve)
+void walk_grow(struct walk *walk, unsigned level)
 {
     while (walk->level > level) {
         assert(!pte_is_present(*walk->entry));
-        *walk->entry = pte_make_table(reserve_take(reserve, space), walk->level);
         table_row(walk->tables[walk->level])->count++;
-        if (walk->level == TOTALS_LEVEL) walk_total(walk, TOTALS_TABLE);
-        walk->level--;
-        walk->tables[walk->level] = pte_frame(*walk->entry);
-        walk->entry = walk_table_entry(walk->tables[walk->level], address, walk->level);
+        walk_descend(walk);
     }
 }
 
-bool walk_can_split(const struct walk *walk, unsigned level, unsigned also)
+[[gnu::noinline, clang::minsize]] bool tables_add(struct space *space, user_page_t page)
+{
+    struct walk walk;
+    walk_begin(&walk, space, page.address);
+    if (walk.level == 0 || pte_is_present(*walk.entry) || reserve_fill(walk.level) != STATUS_OK) return false;
+    walk_grow(&walk, 0);
+    return true;
+}
+
+[[clang::minsize]] bool walk_can_split(const struct walk *walk, unsigned level, unsigned also)
 {
     unsigned more = also;
     for (unsigned at = walk->level; at > level; at--) more += pte_entries(at - 1) - 1;
@@ -57,7 +139,7 @@ bool walk_can_split(const struct walk *walk, unsigned level, unsigned also)
 
 /* The block of a leaf of `level` that becomes smaller ones counts each of them. A block that space_fill took for this leaf alone becomes single frames,
  * so that each goes back with its own page. */
-static void block_split(frame_t first, unsigned level)
+[[clang::minsize]] static void block_split(frame_t first, unsigned level)
 {
     struct frame_info *info = block_row(first.number);
     if (level == 1 && frame_order(info) == pte_shift(1) - PAGE_SHIFT && info->count == 1 && (info->flags & FRAME_FILLED))
@@ -66,72 +148,121 @@ static void block_split(frame_t first, unsigned level)
 }
 
 /* The upper table keeps its count: one entry stands where one stood. */
-void walk_split(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve)
+[[clang::minsize]] void walk_split(struct walk *walk, unsigned level)
 {
     while (walk->level > level) {
         assert(pte_is_large(*walk->entry, walk->level));
-        frame_t table = reserve_take(reserve, space);
-        unsigned lower = walk->level - 1;
-        unsigned count = pte_entries(lower);
-        pte_t *pieces = arch_frame_pointer(table);
+        unsigned lower = walk->level - 1, count = pte_entries(lower);
         pte_t piece = pte_split(*walk->entry, walk->level);
         block_split(pte_frame(piece), walk->level);
-        for (unsigned i = 0; i < count; i++, piece = pte_next(piece, lower))
-            pieces[i] = piece;
-        struct frame_info *row = table_row(table);
+        entries_fill(reserve_entries(), count, piece, pte_next(0, lower));
+        struct frame_info *row = walk_descend(walk);
         row->count = (uint16_t)count;
-        if (lower == TOTALS_LEVEL) row->cookie = (uint32_t)walk_pages_of(walk->level);
-        else if (walk->level == TOTALS_LEVEL) walk_total(walk, TOTALS_TABLE);
+        if (lower == TOTALS_LEVEL) row->cookie = (uint32_t)walk_pages_of(lower + 1);
         counter_add(COUNTER_ENTRIES_WRITTEN, count);
-        *walk->entry = pte_make_table(table, walk->level);
-        walk->level = lower;
-        walk->tables[lower] = table;
-        walk->entry = walk_table_entry(table, address, lower);
     }
 }
 
-void visit_begin(struct visit *visit, const struct space *space, struct user_span span, uint64_t done, uint64_t budget)
+void walk_add(const struct walk *walk, unsigned count)
 {
-    uint64_t count = span.count_pages - done;
-    uint64_t address = span.first.address + (done << PAGE_SHIFT);
+    struct frame_info *table = table_row(walk->tables[walk->level]);
+    table->count = (uint16_t)(table->count + count);
+    walk_count_pages(walk, count * walk_pages_of(walk->level));
+    counter_add(COUNTER_ENTRIES_WRITTEN, count);
+}
+
+/* --- Going over a span --- */
+
+[[gnu::noinline]] void visit_begin(struct visit *visit, struct space *space, struct user_span span)
+{
+    gather_begin();
+    visit->space = space;
+    visit->span = span;
+    visit->status = STATUS_OK;
+    visit->budget = STEP_PAGES;
+    visit->done = visit->changed = visit->freed = visit->count_pages = 0;
+    visit->count = visit->level = 0;
+    visit->is_hole = false;
+}
+
+bool visit_next(struct visit *visit)
+{
+    if (visit->status != STATUS_OK) return false;
+    unsigned cost = visit->count;
+    if ((visit->is_hole || visit->level != 0) && cost < HOLE_COST) cost = HOLE_COST;
+    visit->budget -= cost < visit->budget ? cost : visit->budget;
+    visit->done += visit->count_pages;
+    if (visit->done >= visit->span.count_pages || visit->budget == 0) return false;
+
     struct walk *walk = &visit->walk;
-    walk_begin(walk, space, address);
+    uint64_t address = visit->span.first.address + (visit->done << PAGE_SHIFT), count = visit->span.count_pages - visit->done;
+    walk_begin(walk, visit->space, address);
     unsigned level = walk->level;
-    if (level == 0) { /* most are: the short way through what is below */
-        uint64_t left = walk_pages_left(address, 1), most = left < budget ? left : budget;
-        visit->address = address;
-        visit->count_pages = count < most ? count : most;
-        visit->cost = (unsigned)visit->count_pages;
-        visit->level = 0;
-        visit->is_hole = false;
-        return;
+    visit->is_hole = level != 0 && !pte_is_memory(*walk->entry);
+    for (; level > 0; level--) {
+        count = least(count, walk_pages_left(address, level));
+        if (visit->is_hole || count == walk_pages_of(level)) break;
     }
-    visit->is_hole = !pte_is_memory(*walk->entry);
-    for (;; level--) {
-        uint64_t left = walk_pages_left(address, level == 0 ? 1 : level);
-        if (count > left) count = left;
-        if (level == 0 || visit->is_hole || count == walk_pages_of(level)) break;
-    }
-    if (level == 0 && count > budget) count = budget;
-    visit->address = address;
+    if (level == 0) count = least(least(count, visit->budget), walk_pages_left(address, 1));
     visit->count_pages = count;
-    visit->cost = visit->is_hole ? HOLE_COST : level != 0 ? LARGE_COST : (unsigned)count;
     visit->level = level;
+    visit->count = level == 0 ? (unsigned)count : 1;
+    return true;
 }
 
-enum status visit_split(struct visit *visit, struct space *space)
+[[gnu::noinline]] enum status visit_end(struct visit *visit, uint64_t *done, uint64_t *changed)
 {
-    if (visit->level == visit->walk.level) return STATUS_OK;
-    if (!walk_can_split(&visit->walk, visit->level, 0)) return STATUS_TOO_MANY_MAPPINGS;
-    struct reserve reserve;
-    enum status status = reserve_fill(&reserve, visit->walk.level - visit->level);
+    visit->freed += gather_end(visit->space);
+    if (visit->done == 0) return visit->status; /* what stopped a step that had begun is met again, and told, by the next one */
+    *done = visit->done;
+    *changed = visit->changed;
+    return visit->done == visit->span.count_pages ? STATUS_OK : STATUS_AGAIN;
+}
+
+[[clang::minsize]] enum status visit_split_leaf(struct visit *visit)
+{
+    struct walk *walk = &visit->walk;
+    if (!walk_can_split(walk, visit->level, 0)) return STATUS_TOO_MANY_MAPPINGS;
+    enum status status = reserve_fill(walk->level - visit->level);
     if (status != STATUS_OK) return status;
     // Commit: nothing below may fail.
-    walk_split(&visit->walk, space, visit->address, visit->level, &reserve);
+    walk_split(walk, visit->level);
     return STATUS_OK;
 }
 
-void walk_release(struct walk *walk, struct space *space, uint64_t address, unsigned count, struct gather *gather)
+/* --- What waits for the end of a step --- */
+
+static struct {
+    unsigned count_pages; /* changed entries, also those beyond pages[] */
+    uint32_t frames;      /* chains through frame_info.cookie: heads of blocks */
+    uint32_t tables;
+    user_page_t pages[INVALIDATE_LIMIT];
+} gather;
+
+void gather_begin(void)
+{
+    gather.count_pages = 0;
+    gather.frames = gather.tables = FRAME_CHAIN_END;
+}
+
+void gather_page(uint64_t address)
+{
+    if (gather.count_pages < INVALIDATE_LIMIT) gather.pages[gather.count_pages] = (user_page_t){ address };
+    gather.count_pages++;
+}
+
+void gather_many(void)
+{
+    gather.count_pages = INVALIDATE_LIMIT + 1;
+}
+
+void gather_block(uint32_t head)
+{
+    frame_table[head].cookie = gather.frames;
+    gather.frames = head;
+}
+
+void walk_release(const struct walk *walk, unsigned count)
 {
     for (unsigned level = walk->level;; level++, count = 1) {
         frame_t table = walk->tables[level];
@@ -140,51 +271,48 @@ void walk_release(struct walk *walk, struct space *space, uint64_t address, unsi
         info->count = (uint16_t)(info->count - count);
         if (info->count != 0 || level == PTE_LEVELS - 1) return;
         assert(info->cookie == 0);
-        info->cookie = gather->tables;
-        gather->tables = table.number;
-        space->count_tables--;
+        info->cookie = gather.tables;
+        gather.tables = table.number;
+        walk->space->count_tables--;
         if (HAS_TOTALS && level + 1 == TOTALS_LEVEL) table_row(walk->tables[TOTALS_LEVEL])->cookie -= TOTALS_TABLE;
-        *walk_table_entry(walk->tables[level + 1], address, level + 1) = 0;
+        *walk_table_entry(walk->tables[level + 1], walk->address, level + 1) = 0;
         counter_add(COUNTER_ENTRIES_WRITTEN, 1);
     }
 }
 
-static void translations_forget(const struct gather *gather, const struct space *space)
+static void translations_forget(const struct space *space)
 {
-    if (gather->count_pages == 0 || !arch_root_is_active(space->root)) return;
-    if (gather->count_pages > INVALIDATE_LIMIT) {
+    if (gather.count_pages == 0 || !arch_root_is_active(space->root)) return;
+    if (gather.count_pages > INVALIDATE_LIMIT) {
         counter_add(COUNTER_FLUSHES, 1);
         arch_tlb_flush();
         return;
     }
-    counter_add(COUNTER_INVALIDATIONS, gather->count_pages);
-    for (unsigned i = 0; i < gather->count_pages; i++)
-        arch_tlb_invalidate(gather->pages[i]);
+    counter_add(COUNTER_INVALIDATIONS, gather.count_pages);
+    for (unsigned i = 0; i < gather.count_pages; i++)
+        arch_tlb_invalidate(gather.pages[i]);
 }
 
-void gather_end(struct gather *gather, const struct space *space)
+uint64_t gather_end(const struct space *space)
 {
-    assert(gather->count_pages != 0 || (gather->frames == CHAIN_END && gather->tables == CHAIN_END));
-    translations_forget(gather, space);
-    while (gather->frames != CHAIN_END) {
-        frame_t frame = { gather->frames };
+    assert(gather.count_pages != 0 || (gather.frames == FRAME_CHAIN_END && gather.tables == FRAME_CHAIN_END));
+    translations_forget(space);
+    uint64_t freed = 0;
+    while (gather.frames != FRAME_CHAIN_END) {
+        frame_t frame = { gather.frames };
         struct frame_info *info = &frame_table[frame.number];
         unsigned order = frame_order(info);
-        gather->frames = info->cookie;
-        enum status status = frame_free(frame, order, FRAME_KIND_USER);
-        assert(status == STATUS_OK);
-        (void)status;
-        gather->freed_frames += (uint64_t)1 << order;
+        gather.frames = info->cookie;
+        frame_release(frame, order, FRAME_KIND_USER);
+        freed += (uint64_t)1 << order;
     }
-    while (gather->tables != CHAIN_END) {
-        frame_t table = { gather->tables };
+    while (gather.tables != FRAME_CHAIN_END) {
+        frame_t table = { gather.tables };
         struct frame_info *row = table_row(table);
-        gather->tables = row->cookie;
-        if (row->flags & FRAME_DIRTY) {
-            enum status status = frame_free(table, 0, FRAME_KIND_TABLE);
-            assert(status == STATUS_OK);
-            (void)status;
-        } else frame_free_zeroed(table, FRAME_KIND_TABLE);
+        gather.tables = row->cookie;
+        if (row->flags & FRAME_DIRTY) frame_release(table, 0, FRAME_KIND_TABLE);
+        else frame_free_zeroed(table, FRAME_KIND_TABLE);
         counter_add(COUNTER_TABLES_FREED, 1);
     }
+    return freed;
 }

@@ -76,7 +76,7 @@ static void fill(struct space *space, uint64_t address, uint64_t count_pages, ui
 }
 
 /* The kernel's view of a filled page, and its frame. */
-static void *page_pointer(const struct space *space, uint64_t address, frame_t *frame)
+static void *page_pointer(struct space *space, uint64_t address, frame_t *frame)
 {
     struct translation translation;
     enum status status = space_query(space, (user_page_t){ address }, &translation);

@@ -1,8 +1,10 @@
 /* Walks through page tables, and what a step of a space has in hand: internal to space*.c.
  *
- * A walk remembers the tables that it came by, so that it can go on, grow downwards or release upwards without starting again. A reserve holds the
- * tables that a step will need, taken before the step changes anything. A gather holds what must wait for the end of the step: entries that
- * processors may still remember, and the frames and tables behind them, which nobody may get before the translations are forgotten. */
+ * A walk remembers the tables that it came by, so that it can go on, grow downwards or release upwards without starting again. The reserve holds the
+ * tables that a step will need, taken before the step changes anything. The gather holds what must wait for the end of the step: entries that
+ * processors may still remember, and the frames and tables behind them, which nobody may get before the translations are forgotten.
+ *
+ * There is one reserve and one gather, since a step runs to its end before the next begins; with several processors there is one of each for each. */
 #ifndef QUIRE_WALK_H
 #define QUIRE_WALK_H
 
@@ -12,6 +14,8 @@
 #include "space.h"
 
 struct walk {
+    struct space *space;
+    uint64_t address;
     pte_t *entry;               /* where it ended: absent, a leaf, or (level 0) either */
     unsigned level;             /* of that entry's table */
     frame_t tables[PTE_LEVELS]; /* the tables on the way: [level] and above */
@@ -22,29 +26,10 @@ static inline pte_t *walk_table_entry(frame_t table, uint64_t address, unsigned 
     return (pte_t *)arch_frame_pointer(table) + pte_index(address, level);
 }
 
-/* Goes down from where the walk stands as far as there are tables. */
-static inline void walk_continue(struct walk *walk, uint64_t address)
-{
-    unsigned level = walk->level;
-    pte_t *entry = walk->entry;
-    while (level != 0 && pte_is_present(*entry) && !pte_is_large(*entry, level)) {
-        frame_t table = pte_frame(*entry);
-        walk->tables[--level] = table;
-        entry = walk_table_entry(table, address, level);
-        counter_add(COUNTER_ENTRIES_READ, 1);
-    }
-    walk->level = level;
-    walk->entry = entry;
-}
-
-static inline void walk_begin(struct walk *walk, const struct space *space, uint64_t address)
-{
-    walk->level = PTE_LEVELS - 1;
-    walk->tables[PTE_LEVELS - 1] = space->root;
-    walk->entry = walk_table_entry(space->root, address, PTE_LEVELS - 1);
-    counter_add(COUNTER_ENTRIES_READ, 1);
-    walk_continue(walk, address);
-}
+/* Goes down from the root as far as there are tables. */
+void walk_begin(struct walk *walk, struct space *space, uint64_t address);
+/* The same from where the walk stands. */
+void walk_continue(struct walk *walk);
 
 /* Pages of 4 KiB that one entry of a level stands for. */
 static inline uint64_t walk_pages_of(unsigned level)
@@ -53,10 +38,19 @@ static inline uint64_t walk_pages_of(unsigned level)
 }
 
 /* Pages from an address to the end of what one entry of a level stands for. */
-static inline uint64_t walk_pages_left(uint64_t address, unsigned level)
+uint64_t walk_pages_left(uint64_t address, unsigned level);
+
+/* The highest level up to `highest` at which pages fit: their numbers, ORed, are aligned, and there are enough of them. */
+unsigned level_fit(uint64_t numbers, uint64_t count_pages, unsigned highest);
+
+/* A span, and one of the same length that begins at a page. */
+static inline bool spans_overlap(struct user_span span, user_page_t other)
 {
-    return walk_pages_of(level) - (address >> PAGE_SHIFT & (walk_pages_of(level) - 1));
+    uint64_t apart = span.first.address < other.address ? other.address - span.first.address : span.first.address - other.address;
+    return apart < span.count_pages << PAGE_SHIFT;
 }
+
+static inline uint64_t least(uint64_t one, uint64_t other) { return one < other ? one : other; }
 
 /* --- Loops over entries: one or two instructions each (space_loops.c) --- */
 
@@ -115,10 +109,21 @@ static inline void walk_total(const struct walk *walk, uint32_t change)
 }
 
 /* More or fewer pages (UINT64_C(0) - n) are mapped in the table where the walk stands. */
-static inline void walk_count_pages(const struct walk *walk, struct space *space, uint64_t change)
+static inline void walk_count_pages(const struct walk *walk, uint64_t change)
 {
-    space->count_mapped += change;
+    walk->space->count_mapped += change;
     walk_total(walk, (uint32_t)change);
+}
+
+/* `count` more leaves stand in the table where the walk stands. */
+void walk_add(const struct walk *walk, unsigned count);
+/* `count` entries of the table where the walk stands are gone: gathers it when it is empty, and so on upwards. */
+void walk_release(const struct walk *walk, unsigned count);
+
+/* New entries of a level can stand where the walk ended, if they are absent: no larger leaf is in the way, and no table, which is never empty. */
+static inline bool walk_is_open(const struct walk *walk, unsigned level)
+{
+    return walk->level == level || (walk->level > level && !pte_is_present(*walk->entry));
 }
 
 /* --- The short way to one page --- */
@@ -155,82 +160,82 @@ static inline void lowest_count(const struct lowest *lowest, struct space *space
     space->count_mapped += (uint64_t)(int64_t)change;
 }
 
-/* Maps one leaf of a level; frame and address are aligned to it, and the frame's block is that long. As space_map. */
-enum status space_map_leaf(struct space *space, user_page_t page, frame_t frame, uint32_t attributes, unsigned level);
-
 /* --- Tables in reserve --- */
 
 constexpr unsigned STEP_PARTS = 2; /* runs of entries that a step of space_map writes */
 constexpr unsigned RESERVE_LIMIT = STEP_PARTS * (PTE_LEVELS - 1);
 
-struct reserve {
-    unsigned count;
-    frame_t tables[RESERVE_LIMIT];
-};
-
-/* Takes `count` zeroed tables for the space. NO_MEMORY: none is taken. */
-enum status reserve_fill(struct reserve *reserve, unsigned count);
-void reserve_empty(struct reserve *reserve);
+/* Takes `count` zeroed tables. NO_MEMORY: none is taken. */
+enum status reserve_fill(unsigned count);
+/* Takes one table as it is: every entry is written before it is put in place. NO_MEMORY. */
+enum status reserve_unzeroed(void);
+/* Takes a frame of the direct map that is not in use for anything else; the same holds for it. */
+void reserve_page(frame_t page);
+void reserve_empty(void);
+/* The entries of the table that is put in place next. */
+pte_t *reserve_entries(void);
 
 /* Puts tables of the reserve below the absent entry where the walk stands, and walks down to `level`. */
-void walk_grow(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve);
+void walk_grow(struct walk *walk, unsigned level);
 /* True when the large leaf where the walk stands can become smaller ones down to `level`, as far as the count of its block goes, with `also` leaves besides. */
 bool walk_can_split(const struct walk *walk, unsigned level, unsigned also);
 /* Replaces the large leaf where the walk stands by a table of smaller leaves of the same meaning, down to `level`. */
-void walk_split(struct walk *walk, struct space *space, uint64_t address, unsigned level, struct reserve *reserve);
+void walk_split(struct walk *walk, unsigned level);
 
-/* --- Going through what may be mapped --- */
+/* Adds the tables that a page lacks; the caller has an entry to write there. False: none is lacking, a large leaf is in the way, or memory is out. */
+bool tables_add(struct space *space, user_page_t page);
 
-constexpr unsigned HOLE_COST = 16;  /* a walk that finds nothing, in entries of a step's budget */
-constexpr unsigned LARGE_COST = 16; /* a large leaf */
+/* Maps one leaf of a level; frame and address are aligned to it, and the frame's block is that long. As space_map. */
+enum status space_map_leaf(struct space *space, user_page_t page, frame_t frame, uint32_t attributes, unsigned level);
 
-/* The next part of a span: a hole, some entries of one lowest table, or a part of a large leaf. */
+/* --- Going over a span --- */
+
+constexpr unsigned HOLE_COST = 16; /* a walk that finds nothing or a large leaf, in entries of a step's budget */
+
+/* A step over a span, and its part in hand: a hole, some entries of one lowest table, or a part of a large leaf. */
 struct visit {
-    uint64_t address;
+    struct walk walk; /* at the part's first page */
     uint64_t count_pages;
-    unsigned level; /* of the leaves to change: below walk.level when a large leaf has to be split first */
-    unsigned cost;  /* what the part takes of a step's budget */
+    unsigned count; /* entries to change, when no leaf has to be split first */
+    unsigned level; /* of them: below walk.level when a large leaf has to be split first */
     bool is_hole;
-    struct walk walk;
+    enum status status; /* what became of the part, by who looks at it; on any but OK it has changed nothing, and the step ends before it */
+    unsigned budget;    /* entries of 4 KiB that are left to the step */
+    uint64_t done;      /* pages of the span dealt with before this part */
+    uint64_t changed;   /* pages that the step has changed */
+    uint64_t freed;     /* frames that the step has given back */
+    struct space *space;
+    struct user_span span;
+    struct space *to;    /* for who needs another place: of the span's first page there */
+    uint64_t to_address;
 };
 
-/* The part of a span, `done` pages from its start; at most `budget` entries of 4 KiB. */
-void visit_begin(struct visit *visit, const struct space *space, struct user_span span, uint64_t done, uint64_t budget);
-/* Splits the large leaf down to visit.level. NO_MEMORY, TOO_MANY_MAPPINGS: nothing has changed. */
-enum status visit_split(struct visit *visit, struct space *space);
+/* Begins a step; what is gathered waits for its end. */
+void visit_begin(struct visit *visit, struct space *space, struct user_span span);
+/* The next part, holes too; the one before may have been made shorter. False: the budget is used up, the span done, or a part has failed. */
+bool visit_next(struct visit *visit);
+/* Ends a step. OK, AGAIN, with results; what a part failed with, when nothing was done before. */
+enum status visit_end(struct visit *visit, uint64_t *done, uint64_t *changed);
+
+/* Splits the large leaf of the part down to visit->level. NO_MEMORY, TOO_MANY_MAPPINGS: nothing has changed. */
+enum status visit_split_leaf(struct visit *visit);
+static inline enum status visit_split(struct visit *visit)
+{
+    return visit->level == visit->walk.level ? STATUS_OK : visit_split_leaf(visit);
+}
 
 /* --- What waits for the end of a step --- */
 
 constexpr unsigned INVALIDATE_LIMIT = 32; /* more changed entries than this: one flush */
-constexpr uint32_t CHAIN_END = FRAME_CHAIN_END;
 
-struct gather {
-    unsigned count_pages; /* changed entries, also those beyond pages[] */
-    uint32_t frames;      /* chains through frame_info.cookie: heads of blocks */
-    uint32_t tables;
-    uint64_t freed_frames;
-    user_page_t pages[INVALIDATE_LIMIT];
-};
-
-static inline void gather_begin(struct gather *gather)
-{
-    gather->count_pages = 0;
-    gather->frames = CHAIN_END;
-    gather->tables = CHAIN_END;
-    gather->freed_frames = 0;
-}
-
+void gather_begin(void);
 /* An entry that was present has changed. One address of a large leaf is enough. */
-static inline void gather_page(struct gather *gather, uint64_t address)
-{
-    if (gather->count_pages < INVALIDATE_LIMIT) gather->pages[gather->count_pages] = (user_page_t){ address };
-    gather->count_pages++;
-}
-
-/* Makes the processor forget, then gives frames and tables back. */
-void gather_end(struct gather *gather, const struct space *space);
-
-/* `count` entries of the table where the walk stands are gone: gathers it when it is empty, and so on upwards. */
-void walk_release(struct walk *walk, struct space *space, uint64_t address, unsigned count, struct gather *gather);
+void gather_page(uint64_t address);
+/* More have changed than are worth listing. */
+void gather_many(void);
+/* A block to be freed, by its head. */
+void gather_block(uint32_t head);
+/* Makes the processor forget, then gives frames and tables back. Returns frames freed. */
+uint64_t gather_end(const struct space *space);
 
 #endif

@@ -83,8 +83,6 @@ static uint64_t entries_left(const struct window *window, const struct walk *wal
     return (table_pages(window, walk->level) - table_inside(window, walk->level, at)) / walk_pages_of(walk->level);
 }
 
-static uint64_t least(uint64_t one, uint64_t other) { return one < other ? one : other; }
-
 /* Ends the use of pages that are all in use, by whole entries. */
 static void range_clear(struct window *window, uint64_t at, uint64_t count_pages)
 {

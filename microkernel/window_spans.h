@@ -15,11 +15,12 @@ enum status window_range_check(const struct window *window, uint64_t first, uint
 /* Walks to the entry of a page. */
 static inline void window_walk(struct walk *walk, const struct window *window, uint64_t at)
 {
+    walk->address = window_address(window, at);
     walk->level = window->level;
     walk->tables[window->level] = window->table;
-    walk->entry = walk_table_entry(window->table, window_address(window, at), window->level);
+    walk->entry = walk_table_entry(window->table, walk->address, window->level);
     counter_add(COUNTER_ENTRIES_READ, 1);
-    walk_continue(walk, window_address(window, at));
+    walk_continue(walk);
 }
 
 /* Pages of a table of a level, as far as it is the window's. */

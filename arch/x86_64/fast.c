@@ -318,8 +318,7 @@ slow:
 /* Maps one page, which the pager names or which is fresh. */
 static inline enum status map_page(struct space *space, user_page_t page, uint64_t frame, uint32_t attributes)
 {
-    frame_t fresh;
-    if (frame == FRAME_FRESH) return space_fill_page(space, page, attributes, &fresh);
+    if (frame == FRAME_FRESH) return space_fill_page(space, page, attributes);
     if (frame == FRAME_COPY) return space_copy_page(space, page, attributes);
     return space_map_page(space, page, (frame_t){ (uint32_t)frame }, attributes);
 }

@@ -121,18 +121,6 @@ static uint64_t take(struct arguments *arguments, unsigned size_bytes)
     return size_bytes > sizeof(int) ? va_arg(arguments->list, uint64_t) : va_arg(arguments->list, unsigned);
 }
 
-static uint64_t take_unsigned(const struct conversion *conversion, struct arguments *arguments)
-{
-    unsigned unused = 64 - 8 * conversion->size_bytes;
-    return take(arguments, conversion->size_bytes) << unused >> unused;
-}
-
-static int64_t take_signed(const struct conversion *conversion, struct arguments *arguments)
-{
-    unsigned unused = 64 - 8 * conversion->size_bytes;
-    return (int64_t)(take(arguments, conversion->size_bytes) << unused) >> unused;
-}
-
 /* Digits, or the argument of a `*`, which may be negative. */
 static const char *read_number(const char *format, int64_t *number, struct arguments *arguments)
 {
@@ -165,38 +153,46 @@ static const char *read_conversion(const char *format, struct conversion *conver
     return *format == '\0' ? format : format + 1;
 }
 
-static void put_signed(struct output *out, const struct conversion *conversion, int64_t value)
+/* d i u x X p */
+static void put_integer(struct output *out, const struct conversion *conversion, uint64_t value)
 {
-    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    put_number(out, conversion, magnitude, 10, value < 0 ? "-" : conversion->plus ? "+" : "");
-}
-
-static void put_string(struct output *out, const struct conversion *conversion, const char *text)
-{
-    if (text == nullptr)
-        text = "(null)";
-    put_field(out, conversion, "", 0, text, strnlen(text, conversion->precision));
+    char letter = conversion->letter;
+    unsigned unused = 64 - 8 * conversion->size_bytes, base = 16;
+    bool is_signed = letter == 'd' || letter == 'i';
+    const char *sign = "";
+    value <<= unused;
+    value = is_signed ? (uint64_t)((int64_t)value >> unused) : value >> unused;
+    if (is_signed || letter == 'u') base = 10;
+    else if (conversion->prefix || letter == 'p') sign = letter == 'X' ? "0X" : "0x";
+    if (is_signed && (int64_t)value < 0) {
+        sign = "-";
+        value = 0 - value;
+    } else if (is_signed && conversion->plus) sign = "+";
+    put_number(out, conversion, value, base, sign);
 }
 
 /* `start` is the percent sign, `end` the place behind the letter. */
-static void put_conversion(struct output *out, const struct conversion *conversion, struct arguments *arguments, const char *start, const char *end)
+static void put_conversion(struct output *out, struct conversion *conversion, struct arguments *arguments, const char *start, const char *end)
 {
     char character;
+    const char *text = &character;
+    size_t length = 1;
     switch (conversion->letter) {
-    case 'd':
-    case 'i': put_signed(out, conversion, take_signed(conversion, arguments)); break;
-    case 'u': put_number(out, conversion, take_unsigned(conversion, arguments), 10, ""); break;
-    case 'x': put_number(out, conversion, take_unsigned(conversion, arguments), 16, conversion->prefix ? "0x" : ""); break;
-    case 'X': put_number(out, conversion, take_unsigned(conversion, arguments), 16, conversion->prefix ? "0X" : ""); break;
-    case 'p': put_number(out, conversion, take(arguments, sizeof(void *)), 16, "0x"); break;
-    case 'c':
-        character = (char)take(arguments, sizeof(int));
-        put_field(out, conversion, "", 0, &character, 1);
+    case 'c': character = (char)take(arguments, sizeof(int)); break;
+    case 's':
+        text = (const char *)(uintptr_t)take(arguments, sizeof(char *));
+        if (text == nullptr) text = "(null)";
+        length = strnlen(text, conversion->precision);
         break;
-    case 's': put_string(out, conversion, (const char *)(uintptr_t)take(arguments, sizeof(char *))); break;
-    case '%': put(out, '%'); break;
-    default: put_text(out, start, (size_t)(end - start)); break;
+    case 'p': conversion->size_bytes = sizeof(void *); [[fallthrough]];
+    case 'd':
+    case 'i':
+    case 'u':
+    case 'x':
+    case 'X': put_integer(out, conversion, take(arguments, conversion->size_bytes)); return;
+    default: put_text(out, start, conversion->letter == '%' ? 1 : (size_t)(end - start)); return;
     }
+    put_field(out, conversion, "", 0, text, length);
 }
 
 size_t format_text(char *buffer, size_t size_bytes, const char *format, va_list arguments)

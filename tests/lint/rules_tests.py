@@ -44,7 +44,6 @@ REACHED = {
     'microkernel/deadline.h': {'deadline_forget': 'thread_destroy'},
     'microkernel/calls.h': {'message_row': 'kernel_on_call'},
     'microkernel/counter.h': {'counter_add': 'counters'},
-    'microkernel/device.h': {'device_drop': 'space_destroy'},
     'microkernel/endpoint.h': {'endpoint_drop_client': 'thread_stop'},
     'microkernel/frame.h': {
         'frame_allocate_chain': 'space_fill', 'frame_allocate_tables': 'space_map',

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "deadline.h"
 #include "endpoint.h"
+#include "fill_page.h"
 #include "host.h"
 #include "interrupt.h"
 #include "schedule.h"
@@ -27,7 +28,7 @@ static void begin(void)
     host_initialise_frames((uint64_t)8 << 20, RESERVED);
     cr_assert_eq(space_create(&space), STATUS_OK);
     cr_assert_eq(space_create(&other), STATUS_OK);
-    cr_assert_eq(space_fill_page(space, (user_page_t){ PLACE }, ATTRIBUTE_WRITE, &user), STATUS_OK);
+    cr_assert_eq(fill_page(space, (user_page_t){ PLACE }, ATTRIBUTE_WRITE, &user), STATUS_OK);
     cr_assert_eq(space_map_page(other, (user_page_t){ PLACE }, user, ATTRIBUTE_READ), STATUS_OK);
     cr_assert_eq(frame_allocate(0, FRAME_KIND_USER, &buffer), STATUS_OK);
     cr_assert_eq(endpoint_create(&endpoint), STATUS_OK);
@@ -216,7 +217,7 @@ Test(check, rights_5)
 Test(check, rights_5_addresses)
 {
     frame_t frame;
-    cr_assert_eq(space_fill_page(space, (user_page_t){ USER_FIRST }, ATTRIBUTE_WRITE, &frame), STATUS_OK);
+    cr_assert_eq(fill_page(space, (user_page_t){ USER_FIRST }, ATTRIBUTE_WRITE, &frame), STATUS_OK);
     struct host_translation found;
     cr_assert(host_walk(space->root, USER_FIRST, &found));
     frame_t table = space->root;
@@ -229,7 +230,7 @@ Test(check, rights_5_addresses)
     lowest[16] = lowest[15];
     lowest[15] = 0;
     expect_none();
-    cr_assert_eq(space_fill_page(space, (user_page_t){ USER_LIMIT - PAGE_BYTES }, ATTRIBUTE_WRITE, &frame), STATUS_OK);
+    cr_assert_eq(fill_page(space, (user_page_t){ USER_LIMIT - PAGE_BYTES }, ATTRIBUTE_WRITE, &frame), STATUS_OK);
     table = space->root;
     for (unsigned level = PTE_LEVELS - 1; level > 0; level--)
         table = pte_frame(((pte_t *)arch_frame_pointer(table))[pte_index(USER_LIMIT - PAGE_BYTES, level)]);

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "fill_page.h"
 #include "host.h"
 #include "log.h"
 #include "space.h"
@@ -75,7 +76,7 @@ Test(host, stale_translations_are_seen)
     struct space *space;
     frame_t frame;
     cr_assert_eq(space_create(&space), STATUS_OK);
-    cr_assert_eq(space_fill_page(space, (user_page_t){ PLACE }, ATTRIBUTE_WRITE, &frame), STATUS_OK);
+    cr_assert_eq(fill_page(space, (user_page_t){ PLACE }, ATTRIBUTE_WRITE, &frame), STATUS_OK);
     host_activate(space->root);
     cr_assert_null(host_load(PLACE + PAGE_BYTES), "a page fault");
     cr_assert_eq(host_load(PLACE + 5), (char *)arch_frame_pointer(frame) + 5);

@@ -1,5 +1,6 @@
 /* Faults as messages: delivered, kept, answered by retry, refusal or resolve; and faults that nobody can answer. */
 #include "abi/boot_info.h"
+#include "fill_page.h"
 #include "message_play.h"
 
 TestSuite(message_fault, .init = message_begin);
@@ -257,7 +258,7 @@ static void expect_refused(enum status status, uint64_t page, uint64_t frame, ui
 Test(message_fault, resolve_refuses_and_changes_nothing)
 {
     frame_t frame = world_frame(), mapped;
-    must(space_fill_page(client_space, (user_page_t){ PAGE + 8 * PAGE_BYTES }, ATTRIBUTE_WRITE, &mapped));
+    must(fill_page(client_space, (user_page_t){ PAGE + 8 * PAGE_BYTES }, ATTRIBUTE_WRITE, &mapped));
     world_fault(client, PAGE);
     expect_refused(STATUS_BAD_LENGTH, PAGE, FRAME_FRESH, 0);
     expect_refused(STATUS_BAD_LENGTH, PAGE, FRAME_FRESH, STEP_PAGES + 1);

@@ -51,7 +51,7 @@ static uint64_t move(uint64_t from, uint64_t to, uint64_t count_pages)
 }
 
 /* Frames of a range, 0 where there is none. */
-static void frames_of(const struct space *space, uint64_t address, uint32_t *frames, uint64_t count)
+static void frames_of(struct space *space, uint64_t address, uint32_t *frames, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
         struct host_translation found;

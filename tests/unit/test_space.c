@@ -1,4 +1,5 @@
 /* Spaces, one property at a time: checks of arguments, boundaries, what operations cost, large leaves, content of frames. */
+#include "fill_page.h"
 #include "space_fixture.h"
 
 TestSuite(space, .init = begin, .fini = end);
@@ -290,7 +291,7 @@ Test(space, protect_keeps_what_the_processor_noted)
 {
     host_activate(space->root);
     frame_t frame;
-    cr_assert_eq(space_fill_page(space, page_of(MIDDLE), ATTRIBUTE_WRITE, &frame), STATUS_OK);
+    cr_assert_eq(fill_page(space, page_of(MIDDLE), ATTRIBUTE_WRITE, &frame), STATUS_OK);
     cr_assert_eq(host_load(MIDDLE), arch_frame_pointer(frame));
     uint64_t done, changed;
     cr_assert_eq(space_protect(space, span_of(MIDDLE, 1), ATTRIBUTE_READ, &done, &changed), STATUS_OK);
@@ -366,11 +367,11 @@ Test(space, memory_beyond_the_direct_map)
     uint64_t done, beyond = 0;
     frame_t frame;
     for (uint64_t i = 0; i < 1536; i += 512) /* all tables, while there are frames for them */
-        cr_assert_eq(space_fill_page(space, page_of(MIDDLE + i * PAGE_BYTES), ATTRIBUTE_WRITE, &frame), STATUS_OK);
+        cr_assert_eq(fill_page(space, page_of(MIDDLE + i * PAGE_BYTES), ATTRIBUTE_WRITE, &frame), STATUS_OK);
     for (uint64_t i = 0; i < 1536; i += 512)
         cr_assert_eq(space_fill(space, span_of(MIDDLE + (i + 1) * PAGE_BYTES, 511), ATTRIBUTE_WRITE, &done), STATUS_OK);
     while (frame_allocate(0, FRAME_KIND_KERNEL, &frame) == STATUS_OK) cr_assert_lt(frame.number, direct);
-    cr_assert_eq(space_fill_page(space, page_of(USER_FIRST), ATTRIBUTE_WRITE, &frame), STATUS_NO_MEMORY, "frames there are, but none for tables");
+    cr_assert_eq(fill_page(space, page_of(USER_FIRST), ATTRIBUTE_WRITE, &frame), STATUS_NO_MEMORY, "frames there are, but none for tables");
     for (uint64_t i = 0; i < 1536; i++) {
         struct host_translation found;
         cr_assert(host_walk(space->root, MIDDLE + i * PAGE_BYTES, &found));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "fill_page.h"
 #include "host.h"
 #include "space.h"
 #include "table_format.h"
@@ -83,7 +84,7 @@ static enum status run_map_page(struct world *world)
 static enum status run_fill_page(struct world *world)
 {
     frame_t frame;
-    return space_fill_page(world->space, (user_page_t){ EDGE }, ATTRIBUTE_EXECUTE, &frame);
+    return fill_page(world->space, (user_page_t){ EDGE }, ATTRIBUTE_EXECUTE, &frame);
 }
 
 static enum status run_map_large(struct world *world)
@@ -127,7 +128,7 @@ static void prepare_shared(struct world *world)
     frame_t frame;
     uint64_t done, shared;
     cr_assert_eq(space_create(&twin), STATUS_OK);
-    cr_assert_eq(space_fill_page(world->space, (user_page_t){ LARGE }, ATTRIBUTE_WRITE, &frame), STATUS_OK);
+    cr_assert_eq(fill_page(world->space, (user_page_t){ LARGE }, ATTRIBUTE_WRITE, &frame), STATUS_OK);
     cr_assert_eq(space_share(world->space, span_of(LARGE, 1), twin, (user_page_t){ LARGE }, SHARE_COPY, &done, &shared), STATUS_OK);
 }
 

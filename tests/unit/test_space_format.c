@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "check.h"
+#include "fill_page.h"
 #include "host.h"
 #include "space.h"
 #include "table_format.h"
@@ -201,7 +202,7 @@ Test(space_format, pages_move_between_spaces)
     constexpr unsigned count_pages = sizeof pages / sizeof pages[0];
     frame_t frames[count_pages];
     for (unsigned i = 0; i < count_pages; i++)
-        cr_assert_eq(space_fill_page(space, (user_page_t){ from + pages[i] * PAGE_BYTES }, ATTRIBUTE_WRITE, &frames[i]), STATUS_OK);
+        cr_assert_eq(fill_page(space, (user_page_t){ from + pages[i] * PAGE_BYTES }, ATTRIBUTE_WRITE, &frames[i]), STATUS_OK);
     host_activate(space->root);
     for (unsigned i = 0; i < count_pages; i++) cr_assert_not_null(host_load(from + pages[i] * PAGE_BYTES));
     uint64_t total = 0, total_moved = 0, tables = space->count_tables;

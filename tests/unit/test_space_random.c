@@ -2,6 +2,7 @@
  *
  * Ranges of any length, also over the ends of tables of every level and with alignments that make large leaves. One space is active, and a program
  * reads its pages at random, so every missing invalidation shows. */
+#include "fill_page.h"
 #include "space_model.h"
 
 constexpr unsigned OPERATIONS = 480;
@@ -187,7 +188,7 @@ static void try_page(const struct target *target)
         if (expected == STATUS_OK) model_set(target->s, target->window, target->page, frame, attributes);
     } else {
         frame_t frame;
-        enum status status = space_fill_page(model.spaces[target->s], target->span.first, attributes, &frame);
+        enum status status = fill_page(model.spaces[target->s], target->span.first, attributes, &frame);
         cr_assert_eq(status, is_mapped ? STATUS_ALREADY_MAPPED : STATUS_OK);
         if (status == STATUS_OK) {
             fill_learn(target, 0, 1, attributes);

@@ -40,7 +40,7 @@ static uint64_t share(uint64_t from, uint64_t to, uint64_t count_pages, uint32_t
     return pages;
 }
 
-static struct translation at(const struct space *where, uint64_t address)
+static struct translation at(struct space *where, uint64_t address)
 {
     struct translation translation = { 0 };
     cr_assert_eq(space_query(where, page_of(address), &translation), STATUS_OK);
@@ -48,7 +48,7 @@ static struct translation at(const struct space *where, uint64_t address)
     return translation;
 }
 
-static void *bytes_of(const struct space *where, uint64_t address) { return arch_frame_pointer(at(where, address).frame); }
+static void *bytes_of(struct space *where, uint64_t address) { return arch_frame_pointer(at(where, address).frame); }
 
 Test(space_share, the_same_frames_and_one_leaf_more)
 {

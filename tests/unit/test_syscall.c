@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "counter.h"
+#include "fill_page.h"
 #include "kernel_world.h"
 
 static struct space *space;
@@ -255,7 +256,7 @@ Test(syscall, counts_of_a_space_by_call)
     cr_assert_eq(program->context.call.argument[0], 0);
     cr_assert_eq(program->context.call.argument[1], 0);
     frame_t frame;
-    must(space_fill_page(space, (user_page_t){ WORLD_PLACE }, ATTRIBUTE_WRITE, &frame));
+    must(fill_page(space, (user_page_t){ WORLD_PLACE }, ATTRIBUTE_WRITE, &frame));
     cr_assert_eq(play(program, test_space, space->frame.number), STATUS_OK);
     cr_assert_eq(program->context.call.argument[0], 1);
     cr_assert_eq(program->context.call.argument[1], PTE_LEVELS - 1);
