@@ -43,7 +43,7 @@ static inline void loop_receive(struct pager_message *received, const struct mes
 {
     *received = (struct pager_message){ .badge = message->badge, .tag = message->tag, .token = message->token };
     __builtin_memcpy(received->word, message->word, sizeof(received->word));
-    __asm__ volatile("" : : : "memory");
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 /* Answers faults for as long as they can be answered at once. OK: *received is a message that is no such fault; else what the kernel said to the answer to

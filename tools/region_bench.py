@@ -44,8 +44,8 @@ def measure():
 
 
 def results(measured):
-    """{name: (least, worst, unit, samples)} for the table of ./quire bench: one page at any use; finding among 10 to 100,000 segments, and those of the image and
-    the stack."""
+    """{name: (least, worst, unit, samples)} for the table of ./quire bench: one page at any use; finding among 10 to 100,000 segments, and those of the
+    image and the stack."""
     groups = {'region_allocate': r'region_allocate_\d+$', 'region_free': r'region_free_\d+$', 'segment_find': r'segment_find_\w+$'}
     found = {name: [cost for row, cost in measured.items() if re.match(pattern, row)] for name, pattern in groups.items()}
     return {name: (min(costs), max(costs), 'instructions', len(costs)) for name, costs in found.items() if costs}
