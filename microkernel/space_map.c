@@ -2,8 +2,8 @@
  *
  * A step is at most two parts: runs of entries of one table each, at the highest level that addresses, frames and length allow. It is planned first: each
  * table is walked once, its entries are checked, the blocks are held (hold.h), and the tables that are missing are counted and taken. Then the plan's
- * walks go on from where they ended, so nothing is walked twice. Fresh frames go the same way, but that they are taken in place of being held. No translation has to be forgotten: a processor remembers no absent entry (AMD64 manual
- * vol. 2, 5.5.2).
+ * walks go on from where they ended, so nothing is walked twice. Fresh frames go the same way, but that they are taken in place of being held.
+ * No translation has to be forgotten: a processor remembers no absent entry (AMD64 manual vol. 2, 5.5.2).
  *
  * 1. Every entry is checked absent and every block is held before the first entry is written; a failure lets go of what was held.
  * 2. A dirty block is cleaned before its first entry is written.

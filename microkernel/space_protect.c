@@ -55,7 +55,7 @@ static bool protect_alike(pte_t *entries, unsigned count, uint32_t attributes, u
 enum status space_protect(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done, uint64_t *changed)
 {
     assert(attributes_check(attributes) == STATUS_OK);
-    struct lowest lowest; /* the short way through much of one table */
+    struct lowest lowest; /* the short way through much of one table: without it protect_512_per_page is 4.15 */
     unsigned count = (unsigned)span.count_pages, written = 0;
     bool is_much = span.count_pages > INVALIDATE_LIMIT && span.count_pages <= least(STEP_PAGES, walk_pages_left(span.first.address, 1));
     gather_begin();
