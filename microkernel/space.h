@@ -25,7 +25,6 @@
 
 /* A space's control frame. */
 struct space {
-    struct handle_row rows[HANDLE_ROWS]; /* the handle cache: row = number % HANDLE_ROWS; first, which saves each look-up an addition */
     frame_t frame; /* this control frame: the space's name */
     frame_t root;
     uint64_t root_address;    /* the same as switches want it */
@@ -38,8 +37,9 @@ struct space {
     struct thread *threads;   /* list through thread.space_next */
     struct caller_link callers; /* threads that wait for a reply from here */
     struct handle_row pager;  /* where its faults go and with which badge; empty for the first pager */
-    uint64_t served[HANDLE_ROWS];        /* by row: time that servers have worked for it (handle_served) */
     uint64_t pager_served;
+    uint64_t served[HANDLE_ROWS];        /* by row: time that servers have worked for it (handle_served) */
+    struct handle_row rows[HANDLE_ROWS]; /* the handle cache: row = number % HANDLE_ROWS; last, for short offsets of the others (thread.h) */
 };
 static_assert(sizeof(struct space) <= PAGE_BYTES);
 

@@ -169,8 +169,7 @@ enum status space_destroy(struct space *space)
     frame_t control = space->frame, root = space->root;
     arch_root_clear(root);
     frame_free_zeroed(root, FRAME_KIND_TABLE);
-    static_assert(offsetof(struct space, frame) == sizeof(space->rows));
-    memset(&space->frame, 0, sizeof *space - sizeof(space->rows)); /* the rows are empty, and nothing else was ever written to its frame */
+    memset(space, 0, offsetof(struct space, rows)); /* the rows are empty, and nothing else was ever written to its frame */
     frame_free_zeroed(control, FRAME_KIND_SPACE);
     return STATUS_OK;
 }

@@ -17,7 +17,8 @@
  *  4. A thread is in the list of clients of the endpoint to which its latest request went, answered or not, until that ends or another request goes
  *     elsewhere. So who calls one server again and again costs one compare, and an endpoint that ends finds whoever waits for an answer.
  *
- * A thread is one frame. The saved registers come first: traps save straight into it. */
+ * A thread is one frame. Traps save straight into its context. What nearly every entry reads and writes stands in front of that: an offset below 128 is one
+ * byte of an instruction, a larger one four. */
 #ifndef QUIRE_THREAD_H
 #define QUIRE_THREAD_H
 
@@ -35,8 +36,6 @@ struct caller_link {
 };
 
 struct thread {
-    struct arch_context context;
-
     struct space *space;
     struct thread *queue_next; /* ready queue or endpoint queue */
     struct thread *queue_previous;
@@ -56,6 +55,8 @@ struct thread {
     struct thread *vectors_user; /* the thread itself if it has vector state, else nullptr */
     uint64_t payer;            /* account that pays when it runs */
     uint64_t account;          /* its own */
+
+    struct arch_context context;
 
     frame_t buffer;
     uint64_t label; /* the pager's name for it */
@@ -77,7 +78,6 @@ struct thread {
 
     struct arch_vectors vectors;
 };
-static_assert(offsetof(struct thread, context) == 0);
 static_assert(sizeof(struct thread) <= PAGE_BYTES);
 
 /* The thread of a link: threads are frames. */

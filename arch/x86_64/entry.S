@@ -1,7 +1,7 @@
 /* Entries and the way out.
  *
- * SYSCALL: the stub in user code gave up rcx, r11, r10, rbx; everything else is saved into the running thread's frame, whose first bytes are its struct
- * arch_context. Exceptions and interrupts from user mode push straight into that frame, because the task segment's stack pointer is the end of the context.
+ * SYSCALL: the stub in user code gave up rcx, r11, r10, rbx; everything else is saved into the running thread's struct arch_context. Exceptions and
+ * interrupts from user mode push straight into that, because the task segment's stack pointer is its end.
  * The kernel has one stack; it is empty at each entry and left empty at each exit, so its top is a constant. */
 #include "layout.h"
 
@@ -16,21 +16,21 @@
 
         .text
         .global syscall_entry, resume, vector_entries
-        .global fast_slow_call, fast_slow_reply_receive, fast_slow_resolve, fast_slow_fault, fast_resume, fast_resume_saved
-        .global fast_slow_notify, fast_slow_space_map, fast_slow_space_unmap
+        .global fast_slow_call, fast_slow_reply_receive, fast_slow_saved, fast_slow_fault, fast_resume, fast_resume_saved
+        .global fast_slow_space_map, fast_slow_space_unmap
 
 /* The registers of a call, into the context of the thread in rcx. */
         .macro save_call_registers
-        mov %rax, CONTEXT_NUMBER(%rcx)
-        mov %rdi, CONTEXT_ARGUMENT + 0(%rcx)
-        mov %rsi, CONTEXT_ARGUMENT + 8(%rcx)
-        mov %rdx, CONTEXT_ARGUMENT + 16(%rcx)
-        mov %r14, CONTEXT_ARGUMENT + 24(%rcx)
-        mov %r8, CONTEXT_ARGUMENT + 32(%rcx)
-        mov %r9, CONTEXT_ARGUMENT + 40(%rcx)
-        mov %r12, CONTEXT_ARGUMENT + 48(%rcx)
-        mov %r13, CONTEXT_ARGUMENT + 56(%rcx)
-        mov %r15, CONTEXT_ARGUMENT + 64(%rcx)
+        mov %rax, THREAD_CONTEXT + CONTEXT_NUMBER(%rcx)
+        mov %rdi, THREAD_CONTEXT + CONTEXT_ARGUMENT + 0(%rcx)
+        mov %rsi, THREAD_CONTEXT + CONTEXT_ARGUMENT + 8(%rcx)
+        mov %rdx, THREAD_CONTEXT + CONTEXT_ARGUMENT + 16(%rcx)
+        mov %r14, THREAD_CONTEXT + CONTEXT_ARGUMENT + 24(%rcx)
+        mov %r8, THREAD_CONTEXT + CONTEXT_ARGUMENT + 32(%rcx)
+        mov %r9, THREAD_CONTEXT + CONTEXT_ARGUMENT + 40(%rcx)
+        mov %r12, THREAD_CONTEXT + CONTEXT_ARGUMENT + 48(%rcx)
+        mov %r13, THREAD_CONTEXT + CONTEXT_ARGUMENT + 56(%rcx)
+        mov %r15, THREAD_CONTEXT + CONTEXT_ARGUMENT + 64(%rcx)
         .endm
 
 /* AMD64 manual vol. 3, SYSCALL: rcx = user rip, r11 = user flags, rsp unchanged.
@@ -40,10 +40,10 @@
         .balign 64
 syscall_entry:
         mov processor + PROCESSOR_CURRENT(%rip), %r10
-        mov %rsp, CONTEXT_RSP(%r10)
-        mov %rbp, CONTEXT_RBP(%r10)
-        mov %rcx, CONTEXT_RIP(%r10)
-        mov %r11, CONTEXT_FLAGS(%r10)
+        mov %rsp, THREAD_CONTEXT + CONTEXT_RSP(%r10)
+        mov %rbp, THREAD_CONTEXT + CONTEXT_RBP(%r10)
+        mov %rcx, THREAD_CONTEXT + CONTEXT_RIP(%r10)
+        mov %r11, THREAD_CONTEXT + CONTEXT_FLAGS(%r10)
         mov %r10, %rcx
         lea kernel_stack_top(%rip), %rsp
         cmp $CALL_NUMBER_CALL, %rax
@@ -53,31 +53,15 @@ syscall_entry:
         je fast_reply_receive
         cmp $CALL_NUMBER_SPACE_MAP, %rax
         je fast_space_map
-        cmp $CALL_NUMBER_RESOLVE, %rax
-        je fast_resolve
         cmp $CALL_NUMBER_SPACE_UNMAP, %rax
         je fast_space_unmap
-        cmp $CALL_NUMBER_NOTIFY, %rax
-        jne syscall_slow
-        save_call_registers
-        jmp fast_notify
-fast_slow_space_map:
-        mov $CALL_NUMBER_SPACE_MAP, %eax
-        jmp syscall_slow
-fast_slow_space_unmap:
-        mov $CALL_NUMBER_SPACE_UNMAP, %eax
-        jmp syscall_slow
-fast_slow_call:
-        mov $CALL_NUMBER_CALL, %eax
-        jmp syscall_slow
-fast_slow_resolve:
-        mov $CALL_NUMBER_RESOLVE, %eax
-        jmp syscall_slow
-fast_slow_reply_receive:
-        mov $CALL_NUMBER_REPLY_RECEIVE, %eax
 syscall_slow:
         save_call_registers
-fast_slow_notify:
+        cmp $CALL_NUMBER_RESOLVE, %rax
+        je fast_resolve
+        cmp $CALL_NUMBER_NOTIFY, %rax
+        je fast_notify
+fast_slow_saved:
         mov %rcx, %rdi
         lea kernel_stack_top(%rip), %rsp
         call kernel_on_call
@@ -85,6 +69,7 @@ fast_slow_notify:
 /* Goes on with processor.current. */
 resume:
         mov processor + PROCESSOR_CURRENT(%rip), %rsp
+        sub $-THREAD_CONTEXT, %rsp      /* a byte shorter than its addition */
         cmpl $VECTOR_SYSCALL, CONTEXT_VECTOR(%rsp)
         jne resume_by_iret
         cmpl $USER_LIMIT_HIGH, CONTEXT_RIP + 4(%rsp) /* SYSRET to a non-canonical address faults in ring 0 (CVE-2012-0217) */
@@ -109,16 +94,29 @@ resume:
         mov CONTEXT_RSP(%rsp), %rsp
         sysretq
 
+fast_slow_space_map:
+        mov $CALL_NUMBER_SPACE_MAP, %eax
+        jmp syscall_slow
+fast_slow_space_unmap:
+        mov $CALL_NUMBER_SPACE_UNMAP, %eax
+        jmp syscall_slow
+fast_slow_call:
+        mov $CALL_NUMBER_CALL, %eax
+        jmp syscall_slow
+fast_slow_reply_receive:
+        mov $CALL_NUMBER_REPLY_RECEIVE, %eax
+        jmp syscall_slow
+
 /* The end of a fast path: message words, badge (rdi), tag (rsi), token (r15) and the thread to go on with (rcx) are in registers. */
         .balign 16
 fast_resume:
         xor %eax, %eax
-        cmpl $USER_LIMIT_HIGH, CONTEXT_RIP + 4(%rcx)
+        cmpl $USER_LIMIT_HIGH, THREAD_CONTEXT + CONTEXT_RIP + 4(%rcx)
         ja fast_resume_by_iret
-        mov CONTEXT_RBP(%rcx), %rbp
-        mov CONTEXT_FLAGS(%rcx), %r11
-        mov CONTEXT_RSP(%rcx), %rsp
-        mov CONTEXT_RIP(%rcx), %rcx
+        mov THREAD_CONTEXT + CONTEXT_RBP(%rcx), %rbp
+        mov THREAD_CONTEXT + CONTEXT_FLAGS(%rcx), %r11
+        mov THREAD_CONTEXT + CONTEXT_RSP(%rcx), %rsp
+        mov THREAD_CONTEXT + CONTEXT_RIP(%rcx), %rcx
         and $FLAGS_USER_ALLOWED, %r11d
         or $FLAGS_ALWAYS, %r11d
         xor %r10d, %r10d
@@ -132,7 +130,7 @@ fast_resume_by_iret:
 /* The end of a fast path whose thread was stopped by a trap: everything is in its context (rcx). */
         .balign 16
 fast_resume_saved:
-        mov %rcx, %rsp
+        lea THREAD_CONTEXT(%rcx), %rsp
 resume_by_iret:
         andl $FLAGS_USER_ALLOWED, CONTEXT_FLAGS(%rsp)
         orl $FLAGS_ALWAYS, CONTEXT_FLAGS(%rsp)
@@ -220,10 +218,10 @@ exception:
         cmpb $0, cpu_features + CPU_FEATURES_SMAP(%rip)
         je 1f
         clac                            /* the user's AC flag would open user memory to the kernel: AMD64 manual vol. 2, 5.6.6 */
-1:      mov %rsp, %rcx                  /* the thread's frame */
+1:      lea -THREAD_CONTEXT(%rsp), %rcx  /* the thread */
         lea kernel_stack_top(%rip), %rsp
         xor %ebp, %ebp
-        cmpl $VECTOR_PAGE_FAULT, CONTEXT_VECTOR(%rcx)
+        cmpl $VECTOR_PAGE_FAULT, THREAD_CONTEXT + CONTEXT_VECTOR(%rcx)
         je fast_fault
 fast_slow_fault:
         mov %rcx, %rdi

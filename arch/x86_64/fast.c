@@ -252,24 +252,30 @@ static inline void wait_for_message(struct thread *receiver, struct endpoint *en
     assert(thread_check(receiver));
 }
 
+/* The end of what answers a fault: the thread waits at the endpoint, and whom it has answered goes on. */
+[[gnu::noinline]] FAST static void answered(uint64_t, uint64_t, uint64_t, uint64_t caller, uint64_t endpoint, uint64_t, uint64_t, struct thread *thread,
+                                            uint64_t, uint64_t)
+{
+    struct thread *heir = (struct thread *)caller;
+    end_waiting(heir);
+    wait_for_message(thread, (struct endpoint *)endpoint);
+    run(heir, heir->space);
+    [[clang::musttail]] return fast_resume_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, heir, ANY, ANY);
+}
+
 FAST void fast_reply_receive(FAST_ARGUMENTS)
 {
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
     if (!row_is_good(row, handle, RIGHT_RECEIVE)) goto slow;
     struct endpoint *endpoint = row->endpoint;
     if (endpoint->first != nullptr || endpoint->bits != 0) goto slow;
-    struct thread *caller = message_find_caller(thread, token);
+    struct thread *caller = message_caller(thread, token);
     if (caller == nullptr) goto slow;
     if (caller->request == REQUEST_FAULT) {
         if (caller->fault.kind == FAULT_HANDLE || (tag & TAG_SENDER_MASK) != FAULT_RETRY || caller->context.vector == VECTOR_SYSCALL) goto slow;
         if (!may_go_on(caller, thread)) goto slow;
-        // Commit: nothing below may fail.
-        end_waiting(caller);
-        wait_for_message(thread, endpoint);
-        run(caller, caller->space);
-        [[clang::musttail]] return fast_resume_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, caller, ANY, ANY);
+        [[clang::musttail]] return answered(ANY, ANY, ANY, (uint64_t)caller, (uint64_t)endpoint, ANY, ANY, thread, ANY, ANY);
     }
-
     if (!may_go_on(caller, thread)) goto slow;
     if ((tag & TAG_HAS_PART) != 0 && !part_copy(tag, thread, caller)) goto turn_back;
 
@@ -285,7 +291,7 @@ slow:
 }
 
 /* Where nobody waits the bits stay; a receiver above the notifier runs at once, on its own time, and the notifier is the next of its priority. */
-FAST void fast_notify(FAST_ARGUMENTS)
+[[clang::minsize]] FAST void fast_notify(FAST_ARGUMENTS)
 {
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
     if (!row_is_good(row, handle, RIGHT_NOTIFY) || tag == 0 || fast_is_off) goto slow;
@@ -312,7 +318,7 @@ FAST void fast_notify(FAST_ARGUMENTS)
     run(receiver, space);
     [[clang::musttail]] return fast_resume(0, 0, 0, 0, 0, tag, w0, receiver, 0, 0);
 slow:
-    [[clang::musttail]] return fast_slow_notify(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_slow_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
 }
 
 /* Maps one page, which the pager names or which is fresh. */
@@ -323,13 +329,13 @@ static inline enum status map_page(struct space *space, user_page_t page, uint64
     return space_map_page(space, page, (frame_t){ (uint32_t)frame }, attributes);
 }
 
-FAST void fast_resolve(FAST_ARGUMENTS)
+FAST void fast_resolve(uint64_t, uint64_t, uint64_t w1, uint64_t token, uint64_t handle, uint64_t tag, uint64_t w0, struct thread *thread, uint64_t, uint64_t)
 {
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
     if (!row_is_good(row, handle, RIGHT_RECEIVE) || !thread->space->is_pager) goto slow;
     struct endpoint *endpoint = row->endpoint;
     if (endpoint->first != nullptr || endpoint->bits != 0) goto slow;
-    struct thread *caller = message_find_caller(thread, token);
+    struct thread *caller = message_caller(thread, token);
     if (caller == nullptr) goto slow;
     if (caller->request != REQUEST_FAULT || caller->fault.kind != FAULT_PAGE || caller->context.vector == VECTOR_SYSCALL) goto slow;
     uint64_t page = tag & ~(PAGE_BYTES - 1);
@@ -342,13 +348,9 @@ FAST void fast_resolve(FAST_ARGUMENTS)
         goto slow;
     }
 
-    // Commit: nothing below may fail.
-    end_waiting(caller);
-    wait_for_message(thread, endpoint);
-    run(caller, caller->space);
-    [[clang::musttail]] return fast_resume_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, caller, ANY, ANY);
+    [[clang::musttail]] return answered(ANY, ANY, ANY, (uint64_t)caller, (uint64_t)endpoint, ANY, ANY, thread, ANY, ANY);
 slow:
-    [[clang::musttail]] return fast_slow_resolve(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_slow_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
 }
 
 /* A page of user addresses. */

@@ -21,7 +21,7 @@ FAST void fast_version(FAST_ARGUMENTS);
 FAST void fast_call(FAST_ARGUMENTS);
 FAST void fast_reply_receive(FAST_ARGUMENTS);
 FAST void fast_notify(FAST_ARGUMENTS);  /* tag: bits; the registers have been saved */
-FAST void fast_resolve(FAST_ARGUMENTS); /* tag: page and attributes, w0: frame, w1: count */
+FAST void fast_resolve(FAST_ARGUMENTS); /* tag: page and attributes, w0: frame, w1: count; the registers have been saved */
 FAST void fast_fault(FAST_ARGUMENTS);   /* thread only */
 FAST void fast_space_map(FAST_ARGUMENTS);   /* one page. handle: space, tag: address, w0: frame, w1: count, w2: attributes */
 FAST void fast_space_unmap(FAST_ARGUMENTS); /* one page. handle: space, tag: address, w0: count, w1: flags */
@@ -29,8 +29,7 @@ FAST void fast_space_unmap(FAST_ARGUMENTS); /* one page. handle: space, tag: add
 /* In entry.S: the ordinary path; and going on with a thread, its message in registers (`handle` is then the badge) or all of it saved. */
 FAST void fast_slow_call(FAST_ARGUMENTS);
 FAST void fast_slow_reply_receive(FAST_ARGUMENTS);
-FAST void fast_slow_notify(FAST_ARGUMENTS);
-FAST void fast_slow_resolve(FAST_ARGUMENTS);
+FAST void fast_slow_saved(FAST_ARGUMENTS); /* thread only: the registers have been saved */
 FAST void fast_slow_fault(FAST_ARGUMENTS);
 FAST void fast_slow_space_map(FAST_ARGUMENTS);
 FAST void fast_slow_space_unmap(FAST_ARGUMENTS);

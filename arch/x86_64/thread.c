@@ -10,6 +10,8 @@
 #include "switch.h"
 #include "thread.h"
 
+static_assert(offsetof(struct thread, context) == THREAD_CONTEXT); /* entry.S */
+
 struct switch_state switch_state;
 
 void arch_context_start(struct thread *thread, uint64_t instruction, uint64_t stack, uint64_t argument)
