@@ -1,7 +1,9 @@
 /* System calls of messages: call, reply, receive, notify, yield, resolve, handle_resolve.
  *
  * Each decodes all of its arguments first; a wrong one is a status and nothing has happened. A handle without a row is a fault to the pager, which fills the
- * row and lets the call run again, or refuses it. */
+ * row and lets the call run again, or refuses it.
+ *
+ * clang::minsize: what is not on the way of a call that misses its row, which has a goal; usual replies and page faults have fast paths. */
 #include "calls.h"
 #include "counter.h"
 #include "kernel.h"
@@ -30,7 +32,7 @@ static inline struct handle_row *row_with_right(struct thread *caller, uint64_t 
     return nullptr;
 }
 
-struct handle_row *message_row(struct thread *caller, uint64_t handle, uint32_t right)
+[[clang::minsize]] struct handle_row *message_row(struct thread *caller, uint64_t handle, uint32_t right)
 {
     return row_with_right(caller, handle, right);
 }
@@ -61,7 +63,7 @@ static void give_reply(struct thread *from, struct thread *to)
     const uint64_t *source = from->context.call.argument;
     argument[0] = 0;
     argument[1] = source[1] & TAG_SENDER_MASK;
-    for (unsigned i = 2; i < 2 + MESSAGE_WORDS; i++) argument[i] = source[i];
+    message_copy_words(&source[2], &argument[2]);
     argument[8] = 0;
     to->context.call.number = STATUS_OK;
     message_copy_part(from, to);
@@ -82,7 +84,7 @@ static bool answer_fault(const struct thread *from, struct thread *to)
     return false;
 }
 
-void sys_reply_receive(struct thread *caller)
+[[clang::minsize]] void sys_reply_receive(struct thread *caller)
 {
     const uint64_t *argument = caller->context.call.argument;
     bool waits = argument[0] != HANDLE_NONE || argument[8] == 0;
@@ -110,7 +112,7 @@ void sys_reply_receive(struct thread *caller)
     if (heir != nullptr) schedule_wake(heir);
 }
 
-void sys_receive(struct thread *caller)
+[[clang::minsize]] void sys_receive(struct thread *caller)
 {
     const uint64_t *argument = caller->context.call.argument;
     struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
@@ -120,7 +122,7 @@ void sys_receive(struct thread *caller)
     if (!message_receive(caller, row->endpoint, argument[1] == RECEIVE_WAIT, nullptr)) answer(caller, STATUS_WOULD_BLOCK);
 }
 
-void sys_notify(struct thread *caller)
+[[clang::minsize]] void sys_notify(struct thread *caller)
 {
     const uint64_t *argument = caller->context.call.argument;
     struct handle_row *row = row_with_right(caller, argument[0], RIGHT_NOTIFY);
@@ -136,7 +138,7 @@ void sys_yield(struct thread *caller)
 }
 
 /* Maps what resolve asks for into the faulting thread's space. */
-static enum status resolve_map(const uint64_t *argument, struct thread *faulted)
+[[clang::minsize]] static enum status resolve_map(const uint64_t *argument, struct thread *faulted)
 {
     uint64_t attributes = argument[1] & (PAGE_BYTES - 1);
     struct user_span span;
@@ -157,35 +159,45 @@ static enum status resolve_map(const uint64_t *argument, struct thread *faulted)
     return space_fill(faulted->space, span, (uint32_t)attributes, &done);
 }
 
-void sys_resolve(struct thread *caller)
+/* Whose fault of the kind the token names; *endpoint: where the caller wants to receive next. nullptr: the caller has its status, or a handle fault is under
+ * way. */
+static struct thread *fault_to_resolve(struct thread *caller, enum fault_kind kind, struct endpoint **endpoint)
 {
     const uint64_t *argument = caller->context.call.argument;
-    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
-    if (row == nullptr) return;
+    const struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
+    if (row == nullptr) return nullptr;
+    *endpoint = row->endpoint;
     struct thread *faulted = message_find_caller(caller, argument[8]);
-    if (faulted == nullptr) return answer(caller, STATUS_STALE);
-    if (faulted->request != REQUEST_FAULT || faulted->fault.kind != FAULT_PAGE) return answer(caller, STATUS_BAD_STATE);
-    enum status status = resolve_map(argument, faulted);
+    if (faulted != nullptr && faulted->request == REQUEST_FAULT && faulted->fault.kind == kind) return faulted;
+    answer(caller, faulted == nullptr ? STATUS_STALE : STATUS_BAD_STATE);
+    return nullptr;
+}
+
+[[clang::minsize]] void sys_resolve(struct thread *caller)
+{
+    struct endpoint *endpoint;
+    struct thread *faulted = fault_to_resolve(caller, FAULT_PAGE, &endpoint);
+    if (faulted == nullptr) return;
+    enum status status = resolve_map(caller->context.call.argument, faulted);
     if (status != STATUS_OK) return answer(caller, status);
+
+    // Commit: nothing below may fail.
     if (caller->served != 0) message_service_end(caller);
     message_release(faulted);
-    message_receive(caller, row->endpoint, true, faulted);
+    message_receive(caller, endpoint, true, faulted);
 }
 
 void sys_handle_resolve(struct thread *caller)
 {
     const uint64_t *argument = caller->context.call.argument;
-    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
-    if (row == nullptr) return;
-    struct thread *faulted = message_find_caller(caller, argument[8]);
-    if (faulted == nullptr) return answer(caller, STATUS_STALE);
-    if (faulted->request != REQUEST_FAULT || faulted->fault.kind != FAULT_HANDLE) return answer(caller, STATUS_BAD_STATE);
+    struct endpoint *endpoint; /* found before the row is filled: it may be the same one */
+    struct thread *faulted = fault_to_resolve(caller, FAULT_HANDLE, &endpoint);
+    if (faulted == nullptr) return;
     struct endpoint *target = endpoint_find(argument[1]);
     if (target == nullptr) return answer(caller, STATUS_BAD_OBJECT);
     if (argument[3] == 0 || argument[3] > RIGHTS_ALL) return answer(caller, STATUS_BAD_ARGUMENT);
 
     // Commit: nothing below may fail.
-    struct endpoint *endpoint = row->endpoint; /* the row may be the one that is filled */
     uint32_t handle = (uint32_t)faulted->fault.word[1];
     if (caller->served != 0) message_service_end(caller);
     handle_fill(handle_row_of(faulted->space, handle), handle, target, (uint32_t)argument[3], argument[2]);

@@ -18,6 +18,11 @@ constexpr unsigned ARGUMENT_WORDS = 2;
 constexpr unsigned ARGUMENT_TOKEN = 8;
 constexpr unsigned END_STEP = 32;
 
+[[gnu::noinline]] struct thread *message_find_caller(const struct thread *receiver, uint64_t token)
+{
+    return message_caller(receiver, token);
+}
+
 [[gnu::noinline]] static void part_copy(const struct thread *from, struct thread *to, uint32_t length)
 {
     memcpy(to->buffer_pointer, from->buffer_pointer, length);
@@ -29,21 +34,6 @@ void message_copy_part(const struct thread *from, struct thread *to)
     if (length != 0) part_copy(from, to, length);
 }
 
-static void deliver_fault(const struct thread *sender, struct thread *receiver)
-{
-    uint64_t *argument = receiver->context.call.argument;
-    argument[ARGUMENT_TAG] = sender->fault.kind | TAG_FAULT | receiver->space->incarnation_tag;
-    for (unsigned i = 0; i < MESSAGE_WORDS; i++) argument[ARGUMENT_WORDS + i] = sender->fault.word[i];
-}
-
-static void deliver_call(const struct thread *sender, struct thread *receiver)
-{
-    const uint64_t *from = sender->context.call.argument;
-    uint64_t *argument = receiver->context.call.argument;
-    argument[ARGUMENT_TAG] = (from[ARGUMENT_TAG] & TAG_SENDER_MASK) | receiver->space->incarnation_tag;
-    for (unsigned i = 0; i < MESSAGE_WORDS; i++) argument[ARGUMENT_WORDS + i] = from[ARGUMENT_WORDS + i];
-}
-
 /* True when the request can be handed to the receiver: a part in the buffer needs a buffer at both ends. */
 static bool fits(const struct thread *sender, const struct thread *receiver)
 {
@@ -53,21 +43,24 @@ static bool fits(const struct thread *sender, const struct thread *receiver)
 /* Hands the sender's request to the receiver; the sender waits for the answer. The receiver's state is the caller's business. */
 [[gnu::noinline]] static void deliver(struct thread *sender, struct thread *receiver)
 {
-    if (sender->request == REQUEST_FAULT) deliver_fault(sender, receiver);
-    else deliver_call(sender, receiver);
+    bool is_fault = sender->request == REQUEST_FAULT;
+    const uint64_t *from = sender->context.call.argument;
+    uint64_t *argument = receiver->context.call.argument;
+    uint64_t tag = is_fault ? sender->fault.kind | TAG_FAULT : from[ARGUMENT_TAG] & TAG_SENDER_MASK;
+    message_copy_words(is_fault ? sender->fault.word : &from[ARGUMENT_WORDS], &argument[ARGUMENT_WORDS]);
     receiver->context.call.number = STATUS_OK;
+    argument[ARGUMENT_BADGE] = sender->badge;
+    argument[ARGUMENT_TAG] = tag | receiver->space->incarnation_tag;
+    argument[ARGUMENT_TOKEN] = sender->token;
     receiver->payer = sender->payer;
     if (receiver->priority != receiver->own_priority) schedule_set_priority(receiver, receiver->own_priority);
     schedule_raise(receiver, sender->priority);
-    receiver->context.call.argument[ARGUMENT_BADGE] = sender->badge;
-    receiver->context.call.argument[ARGUMENT_TOKEN] = sender->token;
-
     struct space *server = receiver->space;
     sender->state = THREAD_WAITING;
     sender->server = server;
     caller_insert(&server->callers, &sender->caller);
     assert(thread_check(sender));
-    if (sender->request == REQUEST_CALL) message_copy_part(sender, receiver);
+    if (!is_fault) message_copy_part(sender, receiver);
 }
 
 static void deliver_bits(struct thread *receiver, struct endpoint *endpoint)
@@ -135,7 +128,7 @@ static bool comes_before(const struct thread *sender, const struct thread *other
     return served_before(sender, endpoint) < served_before(other, endpoint);
 }
 
-[[gnu::noinline]] static struct thread *choose(const struct endpoint *endpoint)
+static struct thread *choose(const struct endpoint *endpoint)
 {
     struct thread *best = endpoint->first, *sender = best->queue_next;
     for (unsigned i = 1; i < CHOICES && sender != nullptr; i++, sender = sender->queue_next)
@@ -155,7 +148,7 @@ static uint64_t paid_for_request(const struct thread *receiver)
 }
 
 /* The receiver begins with a sender that was chosen among others. */
-[[gnu::noinline]] static void service_begin(struct thread *receiver, const struct thread *sender, struct endpoint *endpoint)
+static void service_begin(struct thread *receiver, const struct thread *sender, struct endpoint *endpoint)
 {
     endpoint->served_now = served_before(sender, endpoint);
     budget_charge();
@@ -163,7 +156,7 @@ static uint64_t paid_for_request(const struct thread *receiver)
     receiver->served_begin = paid_for_request(receiver);
 }
 
-void message_service_end(struct thread *receiver)
+[[clang::minsize]] void message_service_end(struct thread *receiver)
 {
     const struct thread *sender = message_find_caller(receiver, receiver->served);
     receiver->served = 0;
@@ -177,7 +170,7 @@ void message_service_end(struct thread *receiver)
 }
 
 /* The next queued sender whose request fits; those before it are answered BAD_BUFFER. */
-[[gnu::noinline]] static struct thread *next_sender(struct endpoint *endpoint, const struct thread *receiver)
+static struct thread *next_sender(struct endpoint *endpoint, const struct thread *receiver)
 {
     while (!endpoint->queue_is_receivers && endpoint->first != nullptr) {
         struct thread *sender = choose(endpoint);
@@ -229,7 +222,7 @@ void message_release(struct thread *caller)
     assert(thread_check(caller));
 }
 
-enum status message_end_callers(struct space *server)
+[[clang::minsize]] enum status message_end_callers(struct space *server)
 {
     for (unsigned step = 0; step < END_STEP; step++) {
         if (server->callers.next == &server->callers) return STATUS_OK;
@@ -238,7 +231,7 @@ enum status message_end_callers(struct space *server)
     return STATUS_AGAIN;
 }
 
-void message_notify(struct endpoint *endpoint, uint64_t bits)
+[[clang::minsize]] void message_notify(struct endpoint *endpoint, uint64_t bits)
 {
     endpoint->bits |= bits;
     if (endpoint->bits == 0 || !endpoint->queue_is_receivers) return;
