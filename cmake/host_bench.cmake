@@ -10,8 +10,8 @@ endif()
 
 quire_sources(frame_bench_sources tests/bench/host/*.c tests/bench/host/alternatives/*.c microkernel/frame*.c microkernel/bitmap*.c)
 # For size where the kernel's release is (cmake/machine.cmake).
-set(frame_bench_size_names frame_block frame_tables bitmap_block)
-set(frame_bench_warm_names frame bitmap)
+set(frame_bench_size_names frame_block frame_tables bitmap bitmap_block)
+set(frame_bench_warm_names frame)
 foreach(name ${frame_bench_size_names})
     set_source_files_properties(${CMAKE_SOURCE_DIR}/microkernel/${name}.c PROPERTIES COMPILE_OPTIONS -Oz)
 endforeach()

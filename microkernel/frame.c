@@ -33,7 +33,7 @@ uint32_t frame_limit;
 
 /* --- Rows and content --- */
 
-uint32_t block_find(uint32_t number)
+[[clang::minsize]] uint32_t block_find(uint32_t number)
 {
     unsigned order = frame_order(&frame_table[block_start(number, GROUP_ORDER)]);
     if (order >= GROUP_ORDER) return block_start(number, order);

@@ -15,6 +15,11 @@ void *memmove(void *to, const void *from, size_t size_bytes);
 void *memset(void *to, int value, size_t size_bytes);
 /* Below, equal to or above 0, as the first bytes that differ compare as unsigned numbers. */
 int memcmp(const void *left, const void *right, size_t size_bytes);
+#if QUIRE_KERNEL
+/* Freestanding code gets what the compiler does in line by this name only: a few bytes are a load and a store, no call. */
+#define memcpy(to, from, size_bytes) __builtin_memcpy((to), (from), (size_bytes))
+#define memset(to, value, size_bytes) __builtin_memset((to), (value), (size_bytes))
+#endif
 /* First byte equal to the low eight bits of `value`, or nullptr. */
 void *memchr(const void *bytes, int value, size_t size_bytes);
 
