@@ -23,7 +23,9 @@ bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wa
 /* The receiver is done with the request that it took from the queue of the endpoint (receiver->served): the time is counted for its sender. */
 void message_service_end(struct thread *receiver);
 
-/* The stopped caller that a token names, if the receiver may answer it; else nullptr. In line for the fast paths. */
+/* The stopped caller that a token names, if the receiver may answer it; else nullptr. */
+struct thread *message_find_caller(const struct thread *receiver, uint64_t token);
+/* The same in line, for the fast paths. */
 [[gnu::always_inline]] static inline struct thread *message_caller(const struct thread *receiver, uint64_t token)
 {
     struct thread *caller = thread_find(token_thread(token));
@@ -36,8 +38,6 @@ static inline void message_copy_words(const uint64_t from[MESSAGE_WORDS], uint64
 {
     for (unsigned i = 0; i < MESSAGE_WORDS; i++) to[i] = from[i];
 }
-
-struct thread *message_find_caller(const struct thread *receiver, uint64_t token);
 
 /* Copies the part in the message buffer that the tag in the saved registers of `from` says. Both have a buffer, and it fits. */
 void message_copy_part(const struct thread *from, struct thread *to);

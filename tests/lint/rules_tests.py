@@ -53,7 +53,8 @@ REACHED = {
     },
     'microkernel/handle.h': {'handle_served': 'reply_receive'},
     'microkernel/kernel.h': {'kernel_leave': 'kernel_on_call', 'kernel_start': 'bundle_bytes'},
-    'microkernel/message.h': {'message_service_end': 'reply_receive', 'message_copy_part': 'CALL_call'},
+    'microkernel/message.h': {'message_service_end': 'reply_receive', 'message_copy_part': 'CALL_call', 'message_copy_words': 'CALL_call',
+                              'message_caller': 'message_find_caller'},
     'microkernel/schedule.h': {
         'schedule_may_serve': 'give_time', 'schedule_may_pay_alone': 'give_time', 'schedule_pay_alone': 'give_time', 'schedule_push_front': 'resolve',
         'schedule_set_priority': 'thread_create', 'schedule_raise': 'CALL_call', 'schedule_set_limit': 'thread_create', 'schedule_exhaust': 'kernel_on_timer',
