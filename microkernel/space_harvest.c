@@ -12,7 +12,7 @@
 #include "walk.h"
 
 /* Adds to the bits of the part. A page of a large leaf has the marks of the leaf, which is looked at once. */
-static void part_harvest(const struct visit *visit, uint64_t *accessed, uint64_t *dirty)
+[[gnu::noinline]] static void part_harvest(const struct visit *visit, uint64_t *accessed, uint64_t *dirty)
 {
     unsigned pages = visit->walk.level == 0 ? 1 : (unsigned)visit->count_pages;
     for (unsigned i = 0; i < visit->count_pages; i += pages) {

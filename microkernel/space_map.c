@@ -159,7 +159,8 @@ static enum status step_map(struct space *space, struct user_span span, uint64_t
 
 enum status space_map(struct space *space, struct user_span span, frame_t first, uint32_t attributes, uint64_t *done)
 {
-    unsigned level = leaf_level(span.first.address, span.count_pages, first.number);
+    bool is_aligned = (first.number & (span.count_pages - 1)) == 0; /* else there is no need to look for one leaf that fits */
+    unsigned level = is_aligned ? leaf_level(span.first.address, span.count_pages, first.number) : 0;
     enum status status;
     if (span.count_pages == walk_pages_of(level)) {
         status = space_map_leaf(space, span.first, first, attributes, level);
