@@ -26,7 +26,8 @@ enum status sys_frame_allocate([[maybe_unused]] struct thread *caller, uint64_t 
 {
     if (argument[0] >= FRAME_ORDERS) return STATUS_BAD_ARGUMENT;
     frame_t frame;
-    enum status status = frame_allocate((unsigned)argument[0], FRAME_KIND_USER, &frame);
+    /* A single one that is named is copied into mostly; who wants zeroes has space_fill. */
+    enum status status = argument[0] == 0 ? frame_allocate_dirty(&frame) : frame_allocate((unsigned)argument[0], FRAME_KIND_USER, &frame);
     if (status == STATUS_OK) argument[0] = frame.number;
     return status;
 }

@@ -113,6 +113,13 @@ enum status frame_allocate_user(unsigned order, frame_t *block)
     return STATUS_OK;
 }
 
+enum status frame_allocate_dirty(frame_t *frame)
+{
+    if (!spare_take(0, frame)) return frame_allocate_user(0, frame);
+    counter_add(COUNTER_FRAME_REQUESTS, 1);
+    return STATUS_OK;
+}
+
 enum status frame_allocate_object(unsigned order, enum frame_kind kind, frame_t *block)
 {
     counter_add(COUNTER_FRAME_REQUESTS, 1);

@@ -93,6 +93,9 @@ enum status frame_allocate_tables(frame_t tables[], unsigned count);
 /* Takes a frame for a table as it is: the caller writes every entry before the table is used. NO_MEMORY. */
 enum status frame_allocate_unzeroed_table(frame_t *table);
 
+/* Takes a USER frame for who writes all of it: one that was given back dirty, while there is one, so that zeroed ones stay for who needs them. NO_MEMORY. */
+enum status frame_allocate_dirty(frame_t *frame);
+
 /* Takes up to 64 single dirty USER frames at once: base + i for each set bit i of the mask, which is not 0. No row is written (block.h). NO_MEMORY. */
 enum status frame_allocate_batch(frame_t *base, uint64_t *mask);
 

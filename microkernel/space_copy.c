@@ -21,7 +21,7 @@ enum status space_copy_page(struct space *space, user_page_t page, uint32_t attr
     bool is_own = info->count == 1 && (walk.level == 0 || (info->flags & FRAME_FILLED));
     if (reserve_fill(walk.level) != STATUS_OK) return STATUS_NO_MEMORY;
     frame_t fresh;
-    if (!is_own && frame_allocate(0, FRAME_KIND_USER, &fresh) != STATUS_OK) {
+    if (!is_own && frame_allocate_dirty(&fresh) != STATUS_OK) {
         reserve_empty();
         return STATUS_NO_MEMORY;
     }

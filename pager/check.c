@@ -123,9 +123,12 @@ static bool check_holding(const struct pager *pager, const struct process *proce
 static bool check_holdings(const struct pager *pager, const struct process *process)
 {
     uint32_t passed = 0;
-    for (uint32_t slot = 0; slot < process->holdings.capacity; slot++) {
-        if (!check_holding(pager, process, &process->holdings.rows[slot])) return false;
-        passed += process->holdings.rows[slot].is_passed;
+    const struct holding_table *table = &process->holdings;
+    if (table->used > table->capacity) return false;
+    for (uint32_t slot = 0; slot < table->capacity; slot++) {
+        if (slot >= table->used && (table->rows[slot].generation != 0 || table->rows[slot].kind != HOLDING_NOTHING)) return false; /* holding.h: 5 */
+        if (!check_holding(pager, process, &table->rows[slot])) return false;
+        passed += table->rows[slot].is_passed;
     }
     return passed == process->holdings.count_passed && passed <= HOLDING_PASSED_MOST;
 }

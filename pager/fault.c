@@ -191,9 +191,11 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
     if (pager->trace & TRACE_FAULTS) fault_resolve_traced(pager, process, view, &answer, action);
 }
 
-/* A write to a page that others may have too. It is charged already: so it comes whatever the family has left. */
-static void fault_copy(struct pager *pager, struct process *process, const struct fault_view *view, struct pager_action *action)
+/* A write to a page that others may have too. It is charged already: so it comes whatever the family has left. Where there never was a second thread the page
+ * was shared up to now: nobody else can have had the same fault. */
+static void fault_copy(struct pager *pager, struct process *process, const struct fault_view *view, struct segment *segment, struct pager_action *action)
 {
+    if (process->last_thread == PROCESS_THREAD_FIRST) segment->shared = segment_shared_pages(segment) - 1;
     uint64_t page = layout_page_down(view->message->word[1]);
     struct fault_answer answer = { page | view->segment->attributes, FRAME_COPY, 1 };
     if (pager->trace & TRACE_FAULTS) {
@@ -220,8 +222,8 @@ static void fault_page(struct pager *pager, struct process *process, const struc
         fault_end(pager, process, &view, fault_forbidden(process, segment, message->word[4]));
     } else if (segment->fill->set == nullptr && !(message->word[0] & FAULT_PRESENT)) {
         fault_resolve(pager, process, &view, segment, is_alone, action);
-    } else if (segment->is_copied && (message->word[0] & FAULT_WRITE) && (message->word[0] & FAULT_PRESENT)) {
-        fault_copy(pager, process, &view, action);
+    } else if (segment_is_copied(segment) && (message->word[0] & FAULT_WRITE) && (message->word[0] & FAULT_PRESENT)) {
+        fault_copy(pager, process, &view, segment, action);
     } else if (fault_is_loop(process, &view)) {
         fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
     } else {
@@ -240,6 +242,7 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     uint64_t count = pager->count_resolving;
     assert(segment != nullptr && segment->pages >= count);
     segment->pages -= count; /* invariant 1 */
+    if (count == 0) segment->shared = SHARED_ALL; /* it was to be copied */
     quota_remove(segment_quota(&process->segments, segment), segment_charge_more(segment, count));
     pager->count_faults--;
     process->changes--; /* invariant 2 */

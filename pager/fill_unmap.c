@@ -30,7 +30,7 @@ enum status fill_take_out(space_id_t space, const struct segment *segment, uint6
 /* A stack is large and has its pages at its top, so that is looked at alone. */
 enum status fill_unmap_all(space_id_t space, const struct segment *segment, uint64_t *gone)
 {
-    constexpr uint64_t top_bytes = 64 * PAGE_BYTES;
+    constexpr uint64_t top_bytes = 16 * PAGE_BYTES;
     if (segment->fill->is_device) return fill_take_out(space, segment, segment->first, segment->limit, gone);
     uint64_t limit = segment->limit, flags = segment->fill->unmap_flags, rest = 0;
     *gone = 0;

@@ -5,6 +5,7 @@
 #include "holding.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "group.h"
 #include "journal.h"
@@ -21,16 +22,25 @@ struct holding_place holding_place(const struct process *process, const struct h
     return (struct holding_place){ (uint16_t)process->index, (uint16_t)(row - process->holdings.rows) };
 }
 
-enum status holding_reserve(struct process *process, uint32_t *slot)
+constexpr uint32_t ROWS_PER_PAGE = PAGE_BYTES / sizeof(struct holding);
+
+/* Makes sure that the pages of `count` rows are there. */
+static enum status rows_reserve(struct process *process, uint32_t count)
 {
     struct holding_table *table = &process->holdings;
+    for (; table->capacity < count; table->capacity += ROWS_PER_PAGE) {
+        enum status status = slot_page_take(&process->slot, table->rows + table->capacity);
+        if (status != STATUS_OK) return status;
+    }
+    return STATUS_OK;
+}
+
+enum status holding_reserve(struct process *process, uint32_t *slot)
+{
+    const struct holding_table *table = &process->holdings;
     for (uint32_t at = HOLDING_FIRST; at < HOLDING_LIMIT; at++) {
-        if (at >= table->capacity) {
-            uint64_t used_bytes = layout_page_up(table->capacity * sizeof(struct holding));
-            enum status status = slot_page_take(&process->slot, (char *)table->rows + used_bytes);
-            if (status != STATUS_OK) return status;
-            table->capacity = (uint32_t)((used_bytes + PAGE_BYTES) / sizeof(struct holding));
-        }
+        enum status status = rows_reserve(process, at + 1);
+        if (status != STATUS_OK) return status;
         const struct holding *row = &table->rows[at];
         if (row->kind != HOLDING_NOTHING || row->generation == HOLDING_GENERATIONS - 1) continue;
         *slot = at;
@@ -78,6 +88,7 @@ uint32_t holding_insert(struct pager *pager, struct process *process, uint32_t s
     holding.generation = row->generation + 1;
     row_save(row);
     *row = holding;
+    if (slot >= table->used) table->used = slot + 1;
     if (from.slot != 0) holding_link(pager, row, holding_place(process, row), from);
     if (row->kind == HOLDING_PROCESS) pager->process[row->process_index]->references++;
     if (row->kind == HOLDING_FAMILY) pager->family[row->group].references++;
@@ -106,11 +117,10 @@ static bool row_is_inherited(const struct pager *pager, const struct holding *ro
 enum status holding_duplicate(struct pager *pager, const struct process *from, struct process *to)
 {
     struct holding_table *table = &to->holdings;
-    for (; table->capacity < from->holdings.capacity; table->capacity += PAGE_BYTES / sizeof(struct holding)) {
-        enum status status = slot_page_take(&to->slot, table->rows + table->capacity);
-        if (status != STATUS_OK) return status;
-    }
-    for (uint32_t slot = HOLDING_FIRST; slot < table->capacity; slot++) {
+    enum status status = rows_reserve(to, from->holdings.used);
+    if (status != STATUS_OK) return status;
+    table->used = from->holdings.used;
+    for (uint32_t slot = HOLDING_FIRST; slot < table->used; slot++) {
         struct holding *row = &from->holdings.rows[slot];
         bool is_inherited = row_is_inherited(pager, row, to);
         if (is_inherited && row->depth == HOLDING_DEPTH_MOST) return STATUS_LIMIT;
@@ -125,7 +135,7 @@ enum status holding_find(const struct process *process, uint64_t handle, struct 
 {
     uint64_t slot = handle % HOLDING_LIMIT;
     uint64_t generation = handle >> HOLDING_SLOT_BITS;
-    if (slot < HOLDING_FIRST || slot >= process->holdings.capacity || generation == 0) return STATUS_BAD_HANDLE;
+    if (slot < HOLDING_FIRST || slot >= process->holdings.used || generation == 0) return STATUS_BAD_HANDLE;
     struct holding *row = &process->holdings.rows[slot];
     if (generation > row->generation) return STATUS_BAD_HANDLE;
     if (generation < row->generation || row->kind == HOLDING_NOTHING) return STATUS_STALE;
@@ -225,7 +235,7 @@ void holding_sweep(struct pager *pager)
 {
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         struct process *process = pager->process[i];
-        for (uint32_t slot = HOLDING_FIRST; process != nullptr && slot < process->holdings.capacity; slot++) {
+        for (uint32_t slot = HOLDING_FIRST; process != nullptr && slot < process->holdings.used; slot++) {
             struct holding *row = &process->holdings.rows[slot];
             if (row->kind == HOLDING_NOTHING) continue;
             const struct process *named = holding_process(pager, row);
@@ -259,14 +269,15 @@ enum status holding_row(const struct pager *pager, const struct process *process
 void holding_close_all(struct pager *pager, struct process *process)
 {
     const struct holding_table *table = &process->holdings;
-    for (uint32_t slot = HOLDING_FIRST; slot < table->capacity; slot++)
+    for (uint32_t slot = HOLDING_FIRST; slot < table->used; slot++)
         if (table->rows[slot].kind != HOLDING_NOTHING) holding_close(pager, process, &table->rows[slot]);
 }
 
 void holding_give_pages(struct process *process)
 {
     struct holding_table *table = &process->holdings;
-    uint64_t bytes = layout_page_up(table->capacity * sizeof(struct holding));
-    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) slot_page_give(&process->slot, (char *)table->rows + at);
-    table->capacity = 0;
+    uint32_t wiped = table->used < HOLDING_RECORD ? table->used : HOLDING_RECORD;
+    if (wiped > 0) memset(table->rows, 0, wiped * sizeof(struct holding));
+    for (uint32_t at = HOLDING_RECORD; at < table->capacity; at += ROWS_PER_PAGE) slot_page_give(&process->slot, table->rows + at);
+    table->capacity = table->used = 0;
 }

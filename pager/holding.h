@@ -16,7 +16,8 @@
  *  2. Who holds a handle for another running process, or for its service, has a group in common with it.
  *  3. The rights of a derived handle are within those that the one before it had when it was made; RIGHT_RECEIVE stays with the process that made
  *    the endpoint.
- *  4. The generation of a slot grows with each use. */
+ *  4. The generation of a slot grows with each use.
+ *  5. Rows from `used` on were never used: they are zero. So nobody looks at them. */
 #ifndef QUIRE_PAGER_HOLDING_H
 #define QUIRE_PAGER_HOLDING_H
 
@@ -51,6 +52,7 @@ static_assert(sizeof(struct holding) == 32);
 constexpr uint32_t HOLDING_SLOT_BITS = 8;
 constexpr uint32_t HOLDING_LIMIT = 1 << HOLDING_SLOT_BITS; /* of a process, with the two that are not given out */
 constexpr uint32_t HOLDING_FIRST = 2;
+constexpr uint32_t HOLDING_RECORD = 32; /* rows that lie in the page of the process's record: most programs need no more */
 constexpr uint32_t HOLDING_GENERATIONS = 1 << (32 - HOLDING_SLOT_BITS);
 constexpr uint32_t HOLDING_PASSED_MOST = 128; /* that others have put into one process's table: they cannot use it up */
 constexpr uint32_t HOLDING_DEPTH_MOST = 1000;
@@ -60,6 +62,7 @@ constexpr uint64_t HOLDING_BADGE_USUAL = (uint64_t)1 << 63;
 struct holding_table {
     struct holding *rows; /* in the process's slot */
     uint32_t capacity;    /* rows whose pages are there */
+    uint32_t used;        /* up to the last row that was ever used */
     uint32_t count_passed;
 };
 
@@ -102,7 +105,7 @@ struct holding_row {
 enum status holding_row(const struct pager *pager, const struct process *process, uint64_t handle, struct holding_row *row);
 /* Drops rights. */
 void holding_narrow(struct process *process, struct holding *holding, uint32_t rights);
-/* Closes everything; then gives the table's pages back. */
+/* Closes everything; then wipes the table and gives its pages back. */
 void holding_close_all(struct pager *pager, struct process *process);
 void holding_give_pages(struct process *process);
 

@@ -146,7 +146,7 @@ uint64_t ledger_sum(const struct process *process)
     if (process->record.magic == RECORD_ENDED) return sum;
     const struct segment_table *segments = &process->segments;
     for (uint32_t i = 0; i < segments->used; i++) sum += journal_sum(base, &segments->rows[i], SEGMENT_KEPT_BYTES);
-    sum += journal_sum(base, process->holdings.rows, process->holdings.capacity * sizeof(struct holding));
+    sum += journal_sum(base, process->holdings.rows, process->holdings.used * sizeof(struct holding));
     for (uint32_t place = 1; place < process_thread_places(process); place++) sum += journal_sum(base, process_thread_at(process, place), THREAD_KEPT_BYTES);
     if (process->services.has_page) sum += journal_sum(base, process->services.rows, SERVICE_LIMIT * sizeof(struct service));
     for (const struct group_page *page = process->groups.pages; page != nullptr; page = group_page_next(page)) sum += journal_sum(base, page, PAGE_BYTES);

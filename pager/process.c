@@ -91,6 +91,7 @@ enum status process_slot_take(struct pager *pager, struct family *family, struct
     made->first.number = made->last_thread = PROCESS_THREAD_FIRST;
     made->count_threads = 1;
     made->holdings.rows = (struct holding *)((char *)made + SLOT_HOLDINGS);
+    made->holdings.capacity = HOLDING_RECORD;
     made->services.rows = (struct service *)((char *)made + SLOT_SERVICES);
     pager->process[index] = made;
     quota_add(&family->processes, 1);
@@ -142,15 +143,48 @@ static void process_save(const struct process *process)
     process_thread_save(&process->first);
 }
 
+/* Parts of an image whose frames are the module's: what lies between them goes first, then they go together. */
+struct module_parts {
+    uint64_t first, limit, pages;
+};
+
+static void module_parts_take_out(space_id_t space, const struct module_parts *parts)
+{
+    uint64_t gone = 0;
+    enum status status = fill_unmap(space, parts->first, parts->limit, UNMAP_KEEP, parts->pages, &gone);
+    assert(status == STATUS_OK && gone == parts->pages);
+    (void)status;
+}
+
+static void segment_empty(space_id_t space, const struct segment *segment)
+{
+    uint64_t gone = 0;
+    enum status status = fill_unmap_all(space, segment, &gone);
+    assert(status == STATUS_OK && gone == segment->pages);
+    (void)status;
+}
+
 static void process_empty_memory(struct process *process, space_id_t space)
 {
+    constexpr uint64_t gap_most = 64 * PAGE_BYTES; /* to look at more empty entries costs more than another entry of the kernel */
     struct segment_table *table = &process->segments;
-    for (struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit)) {
-        uint64_t gone = 0;
-        enum status status = fill_unmap_all(space, segment, &gone);
-        assert(status == STATUS_OK && gone == segment->pages);
-        (void)status;
+    struct module_parts parts = { 0 };
+    for (uint32_t i = 0; i < table->count_fixed; i++) {
+        const struct segment *segment = segment_fixed(table, i);
+        if (segment->fill->unmap_flags != UNMAP_KEEP || segment->limit > LAYOUT_IMAGE_LIMIT) {
+            segment_empty(space, segment);
+            continue;
+        }
+        if (segment->first - parts.limit > gap_most) {
+            module_parts_take_out(space, &parts);
+            parts = (struct module_parts){ .first = segment->first };
+        }
+        parts.limit = segment->limit;
+        parts.pages += segment->pages;
     }
+    module_parts_take_out(space, &parts);
+    uint64_t at = LAYOUT_MMAP_FIRST;
+    for (const struct segment *segment; (segment = segment_mapped_above(table, at)) != nullptr; at = segment->limit) segment_empty(space, segment);
     segment_table_clear(table);
 }
 
@@ -165,10 +199,9 @@ static void process_end_space(space_id_t space)
     (void)status;
 }
 
-/* Up to where the record is retired it can be undone; from there on whoever takes over gives back what is left, because no record names it. */
+/* Of a finished record process_end() has saved what changes here. Up to where the record is retired it can be undone; from there on whoever takes over gives back what is left, because no record names it. */
 void process_undo(struct pager *pager, struct process *process)
 {
-    process_save(process);
     process_thread_end_all(process);
     watch_end(pager, process);
     alarm_end(pager, process);

@@ -82,11 +82,12 @@ static_assert(offsetof(struct process, record) == 0);
 constexpr size_t PROCESS_KEPT_BYTES = offsetof(struct process, first) + THREAD_KEPT_BYTES;
 static_assert(offsetof(struct process, groups) % 8 == 0 && offsetof(struct process, watch) % 8 == 0);
 static_assert(offsetof(struct process, alarm) % 8 == 0 && offsetof(struct process, first) % 8 == 0);
-static_assert(sizeof(struct process) <= PAGE_BYTES);
 
-/* Where the tables that begin small lie in a slot; slot.h says where the others do. */
-constexpr uint64_t SLOT_HOLDINGS = PAGE_BYTES;
-constexpr uint64_t SLOT_SERVICES = SLOT_HOLDINGS + (HOLDING_LIMIT * sizeof(struct holding) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+/* Where the tables that begin small lie in a slot; slot.h says where the others do. That of handles begins in the record's page. */
+constexpr uint64_t SLOT_HOLDINGS = PAGE_BYTES - HOLDING_RECORD * sizeof(struct holding);
+constexpr uint64_t SLOT_HOLDING_PAGES = PAGE_BYTES;
+constexpr uint64_t SLOT_SERVICES = (SLOT_HOLDINGS + HOLDING_LIMIT * sizeof(struct holding) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+static_assert(sizeof(struct process) <= SLOT_HOLDINGS);
 constexpr uint64_t SLOT_GROUPS = SLOT_SERVICES + (SERVICE_LIMIT * sizeof(struct service) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 constexpr uint64_t SLOT_WATCH = SLOT_GROUPS + GROUP_PAGES_MOST * PAGE_BYTES;
 constexpr uint64_t SLOT_THREADS = SLOT_WATCH + PAGE_BYTES;

@@ -17,11 +17,58 @@
 #include "range.h"
 
 constexpr uint64_t LOOK_FIRST = 16; /* pages of memory that grows down are looked for from the top, twice as many each time */
+constexpr uint64_t GAP_MOST = 64 * PAGE_BYTES; /* between two segments: to look at more empty entries costs more than another entry of the kernel */
 
 static bool is_copied_then(const struct segment *segment)
 {
     const struct fill *fill = segment->fill;
     return segment_is_writable(segment) && !fill->is_shared && !fill->is_each_ones && !fill->is_pinned;
+}
+
+/* Memory that one walk serves: a segment, or neighbours outside of the mmap area whose pages a duplicate gets alike. */
+struct stretch {
+    uint64_t first, limit;
+    uint64_t attributes;
+    uint64_t pages; /* all of its segments' */
+    uint32_t count;
+    struct segment *part[SEGMENT_FIXED];
+};
+
+/* What a duplicate begins with, and whether segments of the parent will have to be marked for it. */
+struct beginning {
+    uint64_t instruction, stack;
+    frame_id_t buffer;
+    bool has_unmarked;
+};
+
+/* Sharing for a lazy copy takes nothing from segments that nobody may write to: so one walk serves both. */
+static uint64_t attributes_shared(const struct segment *segment)
+{
+    return segment->fill->is_shared ? ATTRIBUTES_ALL : ATTRIBUTE_EXECUTE | SHARE_COPY;
+}
+
+static bool is_left_out(const struct segment *segment) { return segment->is_going || segment->fill->is_pinned; }
+static bool is_mapped(const struct segment *segment) { return directory_index(segment->first) < DIRECTORY_REGIONS; }
+
+static bool stretch_takes(const struct stretch *stretch, const struct segment *segment)
+{
+    if (is_left_out(segment) || segment->fill->is_each_ones || segment_rules_of(segment->kind)->grows == GROWS_DOWN) return false;
+    if (segment_rules_of(stretch->part[0]->kind)->grows == GROWS_DOWN) return false;
+    return segment->first - stretch->limit <= GAP_MOST && attributes_shared(segment) == stretch->attributes;
+}
+
+static void stretch_add(struct stretch *stretch, struct segment *segment)
+{
+    stretch->part[stretch->count++] = segment;
+    stretch->limit = segment->limit;
+    stretch->pages += segment->pages;
+}
+
+static struct stretch stretch_from(struct segment *segment)
+{
+    struct stretch stretch = { .first = segment->first, .attributes = attributes_shared(segment), .count = 0 };
+    stretch_add(&stretch, segment);
+    return stretch;
 }
 
 /* Shares what is mapped in [first, limit), and takes the pages from *left. */
@@ -37,49 +84,116 @@ static enum status share_range(const struct process *from, const struct process 
     return STATUS_OK;
 }
 
-/* All pages of a segment; none on failure. */
-static enum status share_segment(const struct process *from, const struct process *to, const struct segment *segment)
+/* Shares what grows down: it has its pages at the top. */
+static enum status share_down(const struct process *from, const struct process *to, uint64_t first, uint64_t limit, uint64_t attributes, uint64_t *left)
 {
-    uint64_t attributes = segment->is_copied ? ATTRIBUTE_EXECUTE | SHARE_COPY : ATTRIBUTES_ALL;
-    uint64_t left = segment->pages;
     enum status status = STATUS_OK;
-    if (segment_rules_of(segment->kind)->grows == GROWS_DOWN) {
-        uint64_t look = LOOK_FIRST << PAGE_SHIFT;
-        for (uint64_t limit = segment->limit; left > 0 && status == STATUS_OK; limit -= look, look *= 2) {
-            if (look > limit - segment->first) look = limit - segment->first;
-            assert(look > 0);
-            status = share_range(from, to, limit - look, limit, attributes, &left);
-        }
-    } else {
-        status = share_range(from, to, segment->first, segment->limit, attributes, &left);
+    for (uint64_t look = LOOK_FIRST << PAGE_SHIFT; first < limit && *left > 0 && status == STATUS_OK; limit -= look, look *= 2) {
+        if (look > limit - first) look = limit - first;
+        status = share_range(from, to, limit - look, limit, attributes, left);
     }
-    assert(status != STATUS_OK || left == 0);
-    if (status == STATUS_OK) return STATUS_OK;
-    uint64_t gone;
-    enum status undone = fill_unmap(to->space, segment->first, segment->limit, UNMAP_KEEP, segment->pages - left, &gone);
-    assert(undone == STATUS_OK && gone == segment->pages - left);
+    return status;
+}
+
+/* A page that both will write to at once: the duplicate has a copy from the start, and neither has a fault there. */
+static enum status copy_page(const struct process *from, const struct process *to, uint64_t page, const struct segment *segment, uint64_t *left)
+{
+    frame_id_t theirs, ours;
+    if (seam_space_query(from->space, page, &theirs) != STATUS_OK) return STATUS_OK;
+    enum status status = seam_frame_allocate(&ours);
+    if (status != STATUS_OK) return status;
+    uint64_t done;
+    status = seam_frame_copy(ours, 0, theirs, 0, PAGE_BYTES);
+    if (status == STATUS_OK) status = seam_space_map(to->space, page, ours, 1, segment->attributes, &done);
+    if (status == STATUS_OK) {
+        --*left;
+        return STATUS_OK;
+    }
+    enum status undone = seam_frame_free(ours);
+    assert(undone == STATUS_OK);
     (void)undone;
     return status;
 }
 
-/* The same segment for the duplicate, with its pages. */
-static enum status duplicate_segment(const struct process *from, struct process *to, const struct segment *segment)
+/* The segment of the stack where the duplicate begins: nothing else may be in the way of the page that is copied. */
+static enum status share_stack(const struct process *from, const struct process *to, const struct stretch *stretch, uint64_t stack, uint64_t *left)
 {
-    struct segment_table *table = &to->segments;
+    uint64_t page = layout_page_down(stack), above = page + PAGE_BYTES;
+    enum status status = copy_page(from, to, page, stretch->part[0], left);
+    if (status == STATUS_OK) status = share_range(from, to, above, stretch->limit, stretch->attributes, left);
+    return status == STATUS_OK ? share_down(from, to, stretch->first, page, stretch->attributes, left) : status;
+}
+
+/* All pages of a stretch; none on failure. */
+static enum status share_stretch(const struct process *from, const struct process *to, const struct stretch *stretch, uint64_t stack)
+{
+    const struct segment *segment = stretch->part[0];
+    uint64_t left = stretch->pages;
+    bool grows_down = segment_rules_of(segment->kind)->grows == GROWS_DOWN;
+    bool is_stack = grows_down && stack >= segment->first && stack < segment->limit && (segment->attributes & ATTRIBUTE_WRITE);
+    enum status status;
+    if (is_stack) status = share_stack(from, to, stretch, stack, &left);
+    else if (grows_down) status = share_down(from, to, stretch->first, stretch->limit, stretch->attributes, &left);
+    else status = share_range(from, to, stretch->first, stretch->limit, stretch->attributes, &left);
+    assert(status != STATUS_OK || left == 0);
+    if (status == STATUS_OK) return STATUS_OK;
+    left = stretch->pages - left;
+    for (uint32_t i = 0; i < stretch->count; i++) {
+        uint64_t gone;
+        enum status undone = fill_unmap(to->space, stretch->part[i]->first, stretch->part[i]->limit, stretch->part[i]->fill->unmap_flags, left, &gone);
+        assert(undone == STATUS_OK);
+        (void)undone;
+        left -= gone;
+    }
+    assert(left == 0);
+    return status;
+}
+
+/* What a segment of the duplicate begins as. */
+static struct segment row_of(const struct segment *segment)
+{
     struct segment row = *segment;
     row.payer = 0;
     row.is_given = false;
     row.is_copied = is_copied_then(segment);
+    row.shared = SHARED_ALL;
     row.next = row.run = 0;
-    bool is_mapped = directory_index(row.first) < DIRECTORY_REGIONS;
-    enum status status = is_mapped ? area_take_again(&table->directory, row.first, row.limit) : segment_reserve(table, 1);
+    return row;
+}
+
+/* What the parent's pages lose now, whether or not a duplicate comes of it. */
+static void stretch_note(const struct stretch *stretch, struct beginning *beginning)
+{
+    for (uint32_t i = 0; i < stretch->count; i++) {
+        if (stretch->part[i]->is_copied) stretch->part[i]->shared = SHARED_ALL;
+        else if (is_copied_then(stretch->part[i])) beginning->has_unmarked = true;
+    }
+}
+
+/* The same segments for the duplicate, with their pages. */
+static enum status duplicate_stretch(const struct process *from, struct process *to, const struct stretch *stretch, struct beginning *beginning)
+{
+    struct segment_table *table = &to->segments;
+    stretch_note(stretch, beginning);
+    bool is_in_area = is_mapped(stretch->part[0]);
+    enum status status = is_in_area ? area_take_again(&table->directory, stretch->first, stretch->limit) : segment_reserve(table, stretch->count);
     if (status != STATUS_OK) return status;
-    if (is_mapped) status = segment_reserve_insert(table, row.first, row.limit);
-    if (status == STATUS_OK) status = quota_check(&to->family->pages, segment_charge(&row));
-    if (status == STATUS_OK) status = share_segment(from, to, &row);
-    if (status == STATUS_OK) segment_insert(table, &row);
-    else if (is_mapped) area_give(&table->directory, row.first, row.limit);
-    return status;
+    if (is_in_area) status = segment_reserve_insert(table, stretch->first, stretch->limit);
+    uint64_t charge = 0;
+    for (uint32_t i = 0; i < stretch->count; i++) charge += segment_charge(stretch->part[i]);
+    if (status == STATUS_OK) status = quota_check(&to->family->pages, charge);
+    if (status == STATUS_OK) status = share_stretch(from, to, stretch, beginning->stack);
+    if (status != STATUS_OK) {
+        if (is_in_area) area_give(&table->directory, stretch->first, stretch->limit);
+        return status;
+    }
+
+    // Commit: nothing below may fail.
+    for (uint32_t i = 0; i < stretch->count; i++) {
+        struct segment row = row_of(stretch->part[i]);
+        segment_insert(table, &row);
+    }
+    return STATUS_OK;
 }
 
 /* The buffer of its one thread, whichever of the parent's that is a duplicate of. */
@@ -96,14 +210,25 @@ static enum status duplicate_buffer(struct process *to, const struct segment *se
     return status;
 }
 
-static enum status duplicate_memory(const struct process *from, struct process *to, frame_id_t *buffer)
+static enum status duplicate_memory(const struct process *from, struct process *to, struct beginning *beginning)
 {
     const struct segment_table *table = &from->segments;
     enum status status = STATUS_OK;
-    for (const struct segment *segment = segment_above(table, 0); segment != nullptr && status == STATUS_OK; segment = segment_above(table, segment->limit)) {
-        if (segment->is_going || segment->fill->is_pinned) continue;
-        if (segment->fill->is_each_ones) status = duplicate_buffer(to, segment, buffer);
-        else status = duplicate_segment(from, to, segment);
+    for (uint32_t i = 0; i < table->count_fixed && status == STATUS_OK;) {
+        struct segment *segment = segment_fixed(table, i++);
+        if (segment->fill->is_each_ones) {
+            status = duplicate_buffer(to, segment, &beginning->buffer);
+        } else if (!is_left_out(segment)) {
+            struct stretch stretch = stretch_from(segment);
+            while (i < table->count_fixed && stretch_takes(&stretch, segment_fixed(table, i))) stretch_add(&stretch, segment_fixed(table, i++));
+            status = duplicate_stretch(from, to, &stretch, beginning);
+        }
+    }
+    uint64_t at = LAYOUT_MMAP_FIRST;
+    for (struct segment *segment; status == STATUS_OK && (segment = segment_mapped_above(table, at)) != nullptr; at = segment->limit) {
+        if (is_left_out(segment)) continue;
+        struct stretch stretch = stretch_from(segment);
+        status = duplicate_stretch(from, to, &stretch, beginning);
     }
     return status;
 }
@@ -117,7 +242,7 @@ static enum status duplicate_groups(const struct process *from, struct process *
     return status;
 }
 
-static enum status duplicate_build(struct pager *pager, const struct process *from, struct process *to, uint64_t instruction, uint64_t stack)
+static enum status duplicate_build(struct pager *pager, const struct process *from, struct process *to, struct beginning *beginning)
 {
     memcpy(to->name, from->name, sizeof(to->name));
     to->is_write_execute = from->is_write_execute;
@@ -125,13 +250,23 @@ static enum status duplicate_build(struct pager *pager, const struct process *fr
     to->break_address = from->break_address;
     to->autogen_low = from->autogen_low;
     to->autogen_protection = from->autogen_protection;
-    frame_id_t buffer = { FRAME_NONE };
     enum status status = duplicate_groups(from, to);
     if (status == STATUS_OK) status = seam_space_create(pager->endpoint, process_badge(to), &to->space);
-    if (status == STATUS_OK) status = duplicate_memory(from, to, &buffer);
-    if (status == STATUS_OK) status = process_add_thread(pager, to, buffer);
+    if (status == STATUS_OK) status = duplicate_memory(from, to, beginning);
+    if (status == STATUS_OK) status = process_add_thread(pager, to, beginning->buffer);
     if (status == STATUS_OK) status = holding_duplicate(pager, from, to);
-    return status == STATUS_OK ? seam_thread_start(to->first.thread, instruction, stack, 0) : status;
+    return status == STATUS_OK ? seam_thread_start(to->first.thread, beginning->instruction, beginning->stack, 0) : status;
+}
+
+/* Pages of segments without a mark have lost WRITE. It stays away when others have them now. */
+static void parent_settle(const struct process *parent, bool is_duplicated)
+{
+    const struct segment_table *table = &parent->segments;
+    for (struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit)) {
+        if (segment->is_going || segment->is_copied || !is_copied_then(segment)) continue;
+        if (is_duplicated) segment_set_copied(segment, true);
+        else range_refresh(parent, segment);
+    }
 }
 
 enum status process_duplicate(struct pager *pager, struct process *parent, uint64_t instruction, uint64_t stack, struct process **process)
@@ -139,18 +274,13 @@ enum status process_duplicate(struct pager *pager, struct process *parent, uint6
     struct process *made;
     enum status status = process_slot_take(pager, parent->family, &made);
     if (status != STATUS_OK) return status;
-    status = duplicate_build(pager, parent, made, instruction, stack);
-    struct segment_table *table = &parent->segments;
-    if (status != STATUS_OK) {
-        process_undo(pager, made);
-        for (struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit))
-            if (is_copied_then(segment) && !segment->is_copied && !segment->is_going) range_refresh(parent, segment);
-        return status;
-    }
+    struct beginning beginning = { instruction, stack, { FRAME_NONE }, false };
+    status = duplicate_build(pager, parent, made, &beginning);
+    if (status != STATUS_OK) process_undo(pager, made);
+    if (beginning.has_unmarked) parent_settle(parent, status == STATUS_OK);
+    if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
-    for (struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit))
-        if (is_copied_then(segment) && !segment->is_copied && !segment->is_going) segment_set_copied(segment, true);
     process_admit(pager, made);
     *process = made;
     return STATUS_OK;

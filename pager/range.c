@@ -28,8 +28,9 @@ void range_set_protection(struct process *process, struct segment *segment, uint
     range_refresh(process, segment);
 }
 
-void range_refresh(const struct process *process, const struct segment *segment)
+void range_refresh(const struct process *process, struct segment *segment)
 {
+    if (segment_is_copied(segment)) segment->shared = SHARED_ALL;
     if (segment->pages > 0) range_set_attributes(process, segment->first, segment->limit, segment_rest_attributes(segment));
 }
 
@@ -38,10 +39,14 @@ bool range_take_alone(const struct process *process, struct segment *segment)
 {
     if (segment->fill->page_charge == 0) return true; /* a module's frames are there for all, whenever they are touched */
     if (segment->pages < layout_pages(segment->first, segment->limit)) return false;
+    if (segment_is_copied(segment)) {
+        segment->shared = SHARED_ALL;
+        if (range_set_attributes(process, segment->first, segment->limit, segment_rest_attributes(segment)) < segment->pages) return false;
+    }
     if (!segment->is_copied) return true;
-    if (range_set_attributes(process, segment->first, segment->limit, segment_rest_attributes(segment)) < segment->pages) return false;
+    bool is_without = segment->shared > 0;
     segment_set_copied(segment, false);
-    range_refresh(process, segment);
+    if (is_without) range_refresh(process, segment);
     return true;
 }
 
@@ -75,11 +80,12 @@ static uint32_t attributes_other(uint32_t usual) { return usual == ATTRIBUTE_REA
 
 /* Pages mapped in the part of a segment below `at`. The kernel has no call that counts, and says how many entries it changed: so their rights are changed and
  * changed back; no thread of the process runs before the pager waits. */
-static uint64_t range_count_below(const struct process *process, const struct segment *segment, uint64_t at)
+static uint64_t range_count_below(const struct process *process, struct segment *segment, uint64_t at)
 {
     if (segment->pages == 0) return 0;
     if (segment->pages == layout_pages(segment->first, segment->limit)) return layout_pages(segment->first, at);
     uint32_t usual = segment_rest_attributes(segment);
+    if (segment_is_copied(segment)) segment->shared = SHARED_ALL;
     uint64_t count = range_set_attributes(process, segment->first, at, attributes_other(usual));
     if (count > 0) range_set_attributes(process, segment->first, at, usual);
     return count;
@@ -88,7 +94,7 @@ static uint64_t range_count_below(const struct process *process, const struct se
 /* The kernel splits what is to differ in part: so the page at the address gets other rights, and its old ones again. */
 enum status range_split_page(const struct process *process, uint64_t at)
 {
-    const struct segment *segment = segment_find(&process->segments, at);
+    struct segment *segment = segment_find(&process->segments, at);
     uint64_t first = at & ~(LAYOUT_TABLE_BYTES - 1);
     if (first == at || segment == nullptr || segment->pages < LAYOUT_TABLE_BYTES >> PAGE_SHIFT) return STATUS_OK;
     if (first < segment->first || segment->limit - first < LAYOUT_TABLE_BYTES) return STATUS_OK;
@@ -96,6 +102,7 @@ enum status range_split_page(const struct process *process, uint64_t at)
     if (seam_space_page_bytes(process->space, at, &page_bytes) != STATUS_OK || page_bytes == PAGE_BYTES) return STATUS_OK;
     uint64_t done = 0, changed = 0;
     uint32_t usual = segment_rest_attributes(segment);
+    if (segment_is_copied(segment)) segment->shared = SHARED_ALL;
     enum status status = seam_space_protect(process->space, at, 1, attributes_other(usual), &done, &changed);
     if (status == STATUS_OK) range_set_attributes(process, at, at + PAGE_BYTES, usual);
     return status;

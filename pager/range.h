@@ -28,7 +28,7 @@ void range_rejoin(struct process *process, uint64_t first, uint64_t limit);
 bool range_take_alone(const struct process *process, struct segment *segment);
 
 /* Gives all pages of a segment the attributes that they may have at once. */
-void range_refresh(const struct process *process, const struct segment *segment);
+void range_refresh(const struct process *process, struct segment *segment);
 /* Sets the protection of a segment and of the pages that it has. */
 void range_set_protection(struct process *process, struct segment *segment, uint32_t protection);
 

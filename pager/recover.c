@@ -53,23 +53,25 @@ static uint32_t record_open(struct process *process)
     seam_pages_give(base + SLOT_BOOKS, SLOT_BYTES - SLOT_BOOKS);
     if (process->watch.ring == nullptr || has_ended) seam_pages_give(base + SLOT_WATCH, PAGE_BYTES);
     if (has_ended) {
-        seam_pages_give(base + SLOT_HOLDINGS, SLOT_WATCH - SLOT_HOLDINGS);
+        memset(base + SLOT_HOLDINGS, 0, SLOT_HOLDING_PAGES - SLOT_HOLDINGS);
+        seam_pages_give(base + SLOT_HOLDING_PAGES, SLOT_WATCH - SLOT_HOLDING_PAGES);
         seam_pages_give(base + SLOT_THREADS, THREAD_PAGES_MOST * PAGE_BYTES);
         seam_pages_give(base + SLOT_ROWS, SLOT_ROWS_BYTES);
     }
     memset((char *)process + PROCESS_KEPT_BYTES, 0, offsetof(struct process, line_bytes) - PROCESS_KEPT_BYTES);
     process->slot = (struct slot){ .base = base, .live = { 1 } };
-    uint64_t holdings = pages_there(base + SLOT_HOLDINGS, (SLOT_SERVICES - SLOT_HOLDINGS) / PAGE_BYTES);
+    uint64_t holdings = pages_there(base + SLOT_HOLDING_PAGES, (SLOT_SERVICES - SLOT_HOLDING_PAGES) / PAGE_BYTES);
     uint64_t services = pages_there(base + SLOT_SERVICES, 1);
     process->thread_pages = (uint32_t)pages_there(base + SLOT_THREADS, THREAD_PAGES_MOST);
     uint64_t rows = pages_there(base + SLOT_ROWS, SLOT_ROWS_BYTES / PAGE_BYTES);
     process->holdings.rows = (struct holding *)(base + SLOT_HOLDINGS);
-    process->holdings.capacity = (uint32_t)(holdings * PAGE_BYTES / sizeof(struct holding));
+    process->holdings.capacity = has_ended ? 0 : HOLDING_RECORD + (uint32_t)(holdings * PAGE_BYTES / sizeof(struct holding));
+    process->holdings.used = process->holdings.capacity; /* at most: count_tables() */
     process->services.rows = (struct service *)(base + SLOT_SERVICES);
     process->services.has_page = services != 0;
     for (uint32_t i = 0; i < GROUP_PAGES_MOST; i++)
         if (pages_there(base + SLOT_GROUPS + i * PAGE_BYTES, 1) != 0) process->group_pages |= (uint8_t)(1 << i);
-    slot_count(&process->slot, SLOT_HOLDINGS, holdings);
+    slot_count(&process->slot, SLOT_HOLDING_PAGES, holdings);
     slot_count(&process->slot, SLOT_SERVICES, services);
     slot_count(&process->slot, SLOT_GROUPS, (unsigned)__builtin_popcount(process->group_pages));
     slot_count(&process->slot, SLOT_WATCH, pages_there(base + SLOT_WATCH, 1));
@@ -178,8 +180,10 @@ static void names_forget(struct process *process)
 
 static void count_tables(struct pager *pager, struct process *process)
 {
+    process->holdings.used = 0;
     for (uint32_t slot = 0; slot < process->holdings.capacity; slot++) {
         const struct holding *row = &process->holdings.rows[slot];
+        if (row->generation != 0) process->holdings.used = slot + 1;
         process->holdings.count_passed += row->is_passed;
         if (row->kind == HOLDING_PROCESS) pager->process[row->process_index]->references++;
         if (row->kind == HOLDING_FAMILY) pager->family[row->group].references++;

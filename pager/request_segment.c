@@ -196,7 +196,7 @@ static void segment_clear(const struct process *process, const struct segment *s
 static void segment_renew(struct process *process, struct segment *segment, uint32_t protection)
 {
     const struct fill *fill = segment_rules_of(segment->kind)->fill;
-    if (segment->fill == fill && !segment->is_copied && layout_pages(segment->first, segment->limit) <= STEP_PAGES) segment_clear(process, segment);
+    if (segment->fill == fill && !segment_is_copied(segment) && layout_pages(segment->first, segment->limit) <= STEP_PAGES) segment_clear(process, segment);
     else segment_discard(process, segment, segment->first, segment->limit);
     segment_set_copied(segment, false);
     segment->fill = fill;

@@ -47,8 +47,9 @@ struct segment *segment_find(const struct segment_table *table, uint64_t address
 }
 
 /* The first segment of the mmap area that ends above an address in it. */
-static struct segment *mapped_above(const struct segment_table *table, uint64_t address)
+struct segment *segment_mapped_above(const struct segment_table *table, uint64_t address)
 {
+    if (table->count == table->count_fixed) return nullptr; /* whatever regions are kept for the next */
     uint64_t index = directory_index(address);
     for (; (index = area_next(&table->directory, index)) < DIRECTORY_REGIONS; index++) {
         const struct region *region = directory_at(&table->directory, index);
@@ -66,7 +67,7 @@ struct segment *segment_above(const struct segment_table *table, uint64_t addres
     struct segment *fixed = fixed_above(table, address)->row;
     if (fixed != nullptr && fixed->first < LAYOUT_MMAP_FIRST) return fixed;
     if (address >= LAYOUT_MMAP_LIMIT) return fixed;
-    struct segment *mapped = mapped_above(table, address < LAYOUT_MMAP_FIRST ? LAYOUT_MMAP_FIRST : address);
+    struct segment *mapped = segment_mapped_above(table, address < LAYOUT_MMAP_FIRST ? LAYOUT_MMAP_FIRST : address);
     return mapped != nullptr ? mapped : fixed;
 }
 
@@ -74,7 +75,7 @@ struct segment *segment_find_kind(const struct segment_table *table, enum segmen
 {
     for (uint32_t i = 0; i < table->count_fixed; i++)
         if (table->fixed[i].row->kind == kind) return table->fixed[i].row;
-    return kind == SEGMENT_MMAP ? mapped_above(table, LAYOUT_MMAP_FIRST) : nullptr;
+    return kind == SEGMENT_MMAP ? segment_mapped_above(table, LAYOUT_MMAP_FIRST) : nullptr;
 }
 
 /* --- Rows --- */
@@ -235,7 +236,7 @@ static bool segment_joins(const struct segment *lower, const struct segment *upp
     if (lower->limit != upper->first || lower->kind != upper->kind || !segment_rules_of(lower->kind)->merges) return false;
     if (lower->is_sealed != upper->is_sealed || lower->is_going || upper->is_going || lower->fill->is_whole) return false;
     if (lower->payer != upper->payer || lower->is_given != upper->is_given || lower->advice != upper->advice) return false;
-    if (lower->is_copied != upper->is_copied) return false;
+    if (segment_is_copied(lower) != segment_is_copied(upper)) return false;
     return lower->fill == upper->fill && lower->protection == upper->protection
            && lower->frame + lower->fill->frame_step * layout_pages(lower->first, lower->limit) == upper->frame;
 }
@@ -246,6 +247,8 @@ static bool segment_join(const struct segment_table *table, const struct segment
     if (!segment_joins(lower, upper)) return false;
     *joined = *lower;
     joined->limit = upper->limit;
+    joined->shared = segment_shared_pages(lower) + segment_shared_pages(upper);
+    joined->is_copied = lower->is_copied || upper->is_copied;
     joined->pages += upper->pages;
     uint64_t apart = segment_charge(lower) + segment_charge(upper);
     uint64_t together = segment_charge(joined);
@@ -273,6 +276,8 @@ static void segment_extend(struct segment_table *table, struct segment *row, con
 {
     row_save(row);
     row->frame = joined->frame;
+    row->is_copied = joined->is_copied;
+    row->shared = joined->shared;
     segment_resize(table, row, joined->first, joined->limit, joined->pages);
     mapped_set(table, first, limit, row_distance(table, row));
     table->recent = &table->nobody;
@@ -377,6 +382,7 @@ enum status segment_place_at(struct segment_table *table, struct segment *segmen
 static enum status row_rebuild(struct segment_table *table, struct segment *row)
 {
     row->pages = row->next = row->run = 0;
+    row->shared = SHARED_ALL;
     segment_refresh(row);
     if (!is_mapped(row->first)) {
         if (table->count_fixed == SEGMENT_FIXED) return STATUS_LIMIT;

@@ -51,7 +51,7 @@ uint32_t segment_attributes(uint32_t protection)
 uint32_t segment_rest_attributes(const struct segment *segment)
 {
     constexpr uint32_t writing = ATTRIBUTE_WRITE | ATTRIBUTE_WRITE_EXECUTE;
-    return segment->is_copied ? segment->attributes & ~writing : segment->attributes;
+    return segment_is_copied(segment) ? segment->attributes & ~writing : segment->attributes;
 }
 
 bool segment_is_writable(const struct segment *segment)
@@ -64,6 +64,7 @@ void segment_set_copied(struct segment *segment, bool is_copied)
     assert(!is_copied || (segment_is_writable(segment) && !segment->fill->is_shared));
     journal_save(segment, SEGMENT_KEPT_BYTES);
     segment->is_copied = is_copied;
+    segment->shared = is_copied ? SHARED_ALL : 0;
 }
 
 void segment_set_fill(struct segment *segment, const struct fill *fill)

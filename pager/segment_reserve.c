@@ -1,7 +1,7 @@
 /* Reserving: rows and cuts that a change needs, before it changes anything. See segment.h. */
 #include "segment.h"
 
-enum status segment_reserve(struct segment_table *table, uint32_t count)
+__attribute__((noinline)) static enum status rows_take(struct segment_table *table, uint32_t count)
 {
     if (count > SEGMENT_LIMIT - table->count) return STATUS_LIMIT;
     while (table->capacity < table->count + count) {
@@ -11,6 +11,11 @@ enum status segment_reserve(struct segment_table *table, uint32_t count)
         table->capacity = (uint32_t)((used_bytes + PAGE_BYTES) / sizeof(struct segment));
     }
     return STATUS_OK;
+}
+
+enum status segment_reserve(struct segment_table *table, uint32_t count)
+{
+    return count <= table->capacity - table->count ? STATUS_OK : rows_take(table, count);
 }
 
 enum status segment_reserve_cuts(struct segment_table *table, uint64_t first, uint64_t limit)

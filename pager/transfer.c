@@ -128,7 +128,7 @@ static enum status transfer_share_pages(struct place from, struct place to, uint
 
 enum status transfer_share(struct process *from, struct segment *segment, struct process *to, uint32_t protection, uint64_t *address)
 {
-    assert(from != to && !segment->is_copied && (protection & ~(uint32_t)segment->protection) == 0);
+    assert(from != to && !segment_is_copied(segment) && (protection & ~(uint32_t)segment->protection) == 0);
     bool is_module = segment->fill->page_charge == 0; /* such pages come when they are touched, and are shared by all anyway */
     struct segment arrived = *segment;
     arrived.payer = (int8_t)(from->family - to->family);

@@ -158,13 +158,18 @@ enum status thread_join(uint32_t thread, uint64_t *value)
     return STATUS_OK;
 }
 
+/* Nothing is written that says so already: each page that is written to is copied. */
 void thread_is_alone(void)
 {
     struct thread_control *self = thread_control();
-    self->buffer = first.buffer; /* a first thread's is always there */
-    self->number = 1;
-    self->endpoint = HANDLE_NONE;
-    started = nullptr;
+    if (self != &first) {
+        self->buffer = first.buffer; /* a first thread's is always there */
+        self->number = 1;
+    }
+    if (self->endpoint != HANDLE_NONE)
+        self->endpoint = HANDLE_NONE;
+    if (started != nullptr)
+        started = nullptr;
 }
 
 /* --- Waiting for bits --- */

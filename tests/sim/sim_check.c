@@ -14,7 +14,7 @@ constexpr uint64_t WALKED_PAGES = (uint64_t)1 << 15; /* segments up to 128 MiB a
 static bool segment_agrees(const struct space *space, const struct segment *segment)
 {
     if (layout_pages(segment->first, segment->limit) > WALKED_PAGES) return true;
-    uint64_t pages = 0;
+    uint64_t pages = 0, without = 0;
     for (uint64_t at = segment->first; at < segment->limit; at += PAGE_BYTES) {
         struct host_translation translation;
         if (!host_walk(space->root, at, &translation)) continue;
@@ -22,11 +22,13 @@ static bool segment_agrees(const struct space *space, const struct segment *segm
         uint32_t attributes = pte_attributes(translation.entry) & ATTRIBUTES_ALL;
         if (attributes != segment->attributes && attributes != segment_rest_attributes(segment)) return false;
         bool is_alone = segment->fill->is_device || frame_find(translation.frame)->count == 1; /* a device has no row */
-        if (segment->is_copied && (attributes & ATTRIBUTE_WRITE) && !is_alone) return false; /* who may write to a lazy copy has it alone */
-        if (!segment->is_copied && (attributes & ATTRIBUTE_WRITE) && !is_alone && !segment->fill->is_shared && !segment->fill->is_each_ones)
+        without += !(attributes & ATTRIBUTE_WRITE);
+        if (segment_is_copied(segment) && (attributes & ATTRIBUTE_WRITE) && !is_alone) return false; /* who may write to a lazy copy has it alone */
+        if (!segment_is_copied(segment) && (attributes & ATTRIBUTE_WRITE) && !is_alone && !segment->fill->is_shared && !segment->fill->is_each_ones)
             return false;
         if (segment->fill->frame_step != 0 && translation.frame.number != segment->frame + layout_pages(segment->first, at)) return false;
     }
+    if ((segment->attributes & ATTRIBUTE_WRITE) && without > segment_shared_pages(segment)) return false; /* a write there would be an error */
     return pages == segment->pages;
 }
 

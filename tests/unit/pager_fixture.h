@@ -93,4 +93,11 @@ static inline void fixture_ended(uint32_t handle, enum process_end reason, uint6
     cr_assert_eq(reply.word[1], value, "%lx", reply.word[1]);
 }
 
+/* A process uses all rows of handles that its record has: the next handle takes a page. */
+static inline void fixture_fill_handles(uint32_t number)
+{
+    uint64_t endpoint = fixture_ok(sim_request(number, PROTOCOL_endpoint_create, 0, 0, 0));
+    for (uint32_t i = HOLDING_FIRST + 1; i < HOLDING_RECORD; i++) fixture_ok(sim_request(number, PROTOCOL_handle_duplicate, endpoint, RIGHT_CALL, 0));
+}
+
 #endif

@@ -254,6 +254,24 @@ Test(frame, stock_of_zeroed_frames)
     check_all();
 }
 
+/* Who writes all of a frame gets one that was given back dirty, and leaves the zeroed ones to others; any, when there is none. */
+Test(frame, what_is_written_whole_is_taken_dirty)
+{
+    start(16 * MEBIBYTE);
+    while (frame_prepare()) continue;
+    frame_t used = take(0, FRAME_KIND_USER), frame;
+    cr_assert_eq(frame_free(used, 0, FRAME_KIND_USER), STATUS_OK);
+    cr_assert_eq(frame_allocate_dirty(&frame), STATUS_OK);
+    cr_assert(frame.number == used.number && (frame_find(frame)->flags & FRAME_DIRTY));
+    check_all();
+    cr_assert_eq(frame_allocate_dirty(&frame), STATUS_OK);
+    cr_assert(frame_find(frame)->flags == 0 && is_zero(frame), "none was given back dirty");
+    uint64_t taken = 0;
+    while (frame_allocate_dirty(&frame) == STATUS_OK) taken++;
+    cr_assert(taken > 0 && frame_count_free() == 0);
+    check_all();
+}
+
 Test(frame, stock_gives_way_to_a_block)
 {
     /* Free are frames 2048-4095 of a memory that is reserved everywhere else: one block of order 11. */

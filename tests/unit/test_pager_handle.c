@@ -276,6 +276,7 @@ Test(pager_handle, a_waiter_without_memory_is_answered_too)
     uint32_t number[2];
     for (unsigned i = 0; i < 2; i++) {
         fixture_child(&number[i]);
+        fixture_fill_handles(number[i]);
         cr_assert_eq(find(number[i], "late", true).outcome, SIM_WAITS);
     }
     uint32_t handle = new_endpoint(INIT);

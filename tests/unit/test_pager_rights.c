@@ -192,7 +192,8 @@ Test(pager_rights, passing_without_memory_changes_nothing)
 {
     begin();
     uint32_t number;
-    uint32_t child = fixture_child(&number); /* has no table of handles yet */
+    uint32_t child = fixture_child(&number);
+    fixture_fill_handles(number);
     uint64_t charge = process_charge(sim_process(number)), free = sim_free_frames();
     sim_fail_allocation(1);
     EXPECT(NO_MEMORY, pass(INIT, own, RIGHT_CALL, child));

@@ -313,6 +313,62 @@ Test(pager_share, ranges_of_lazy_copies)
     fixture_check();
 }
 
+/* Who begins and who goes on write to the same page of the stack at once: each has it alone from the start, with the same in it, and no fault. */
+Test(pager_share, the_page_of_the_stack_is_copied_at_once)
+{
+    begin();
+    constexpr uint64_t page = LAYOUT_STACK_TOP - 4 * P;
+    for (uint64_t i = 0; i < 4; i++) put(INIT, page - 2 * P + i * P, (unsigned char)(7 + i));
+    put(INIT, page - 40 * P, 6);
+    fixture_ok(sim_request(INIT, PROTOCOL_process_duplicate, ENTRY, page + 64, 0));
+    uint32_t twin = sim_pager.next_number;
+    fixture_check();
+    uint64_t faults = sim_pager.count_faults;
+    cr_assert(attributes_of(INIT, page) == RW && attributes_of(twin, page) == RW && frame_of(INIT, page) != frame_of(twin, page));
+    put(twin, page, 70);
+    put(INIT, page, 71);
+    cr_assert_eq(sim_pager.count_faults, faults);
+    for (uint64_t i = 0; i < 4; i++)
+        if (i != 2) cr_assert(frame_of(INIT, page - 2 * P + i * P) == frame_of(twin, page - 2 * P + i * P) && get(twin, page - 2 * P + i * P) == 7 + i);
+    cr_assert(get(twin, page) == 70 && get(INIT, page) == 71 && get(twin, page - 40 * P) == 6);
+    fixture_check();
+    sim_end(twin);
+    fixture_check();
+}
+
+/* When every page of a segment has been written to, it is as any other: it joins its neighbours, is shared without a question, and may be duplicated again. */
+Test(pager_share, a_segment_without_shared_pages_is_usual_again)
+{
+    begin();
+    uint64_t first = written(INIT, 8);
+    uint32_t twin;
+    duplicate(INIT, &twin);
+    sim_end(twin);
+    cr_assert(segment_is_copied(at(INIT, first)));
+    EXPECT(AGAIN, share(INIT, first, 8, to_wx, PROTECTION_READ));
+    for (uint64_t i = 0; i < 7; i++) put(INIT, first + i * P, (unsigned char)(i + 1));
+    cr_assert(segment_is_copied(at(INIT, first)), "one is left");
+    fixture_check();
+    put(INIT, first + 7 * P, 8);
+    cr_assert(!segment_is_copied(at(INIT, first)));
+    fixture_check();
+    fixture_ok(sim_request(INIT, PROTOCOL_protect, first, 8 * P, PROTECTION_READ));
+    fixture_ok(sim_request(INIT, PROTOCOL_protect, first, 8 * P, PROTECTION_WRITE));
+    fixture_check();
+    cr_assert_eq(attributes_of(INIT, first + 3 * P), RW, "what is the process's alone gets its right back at once");
+    uint64_t next = written(INIT, 8);
+    if (next == first + 8 * P) cr_assert_eq(at(INIT, next), at(INIT, first), "joined");
+    duplicate(INIT, &twin);
+    put(twin, first, 50);
+    cr_assert(segment_is_copied(at(INIT, first)) && get(INIT, first) == 1);
+    fixture_check();
+    sim_end(twin);
+    for (uint64_t i = 0; i < 8; i++) put(INIT, first + i * P, (unsigned char)(i + 60));
+    uint64_t there = fixture_ok(share(INIT, first, 8, to_wx, PROTECTION_READ));
+    cr_assert_eq(get(WX, there + 7 * P), 67);
+    fixture_check();
+}
+
 /* Which handles a duplicate has, with which rights, and to whom they lead. */
 Test(pager_share, handles_of_a_duplicate)
 {
