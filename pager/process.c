@@ -199,7 +199,8 @@ static void process_end_space(space_id_t space)
     (void)status;
 }
 
-/* Of a finished record process_end() has saved what changes here. Up to where the record is retired it can be undone; from there on whoever takes over gives back what is left, because no record names it. */
+/* Of a finished record process_end() has saved what changes here. Up to where the record is retired it can be undone; from there on whoever
+ * takes over gives back what is left, because no record names it. */
 void process_undo(struct pager *pager, struct process *process)
 {
     process_thread_end_all(process);

@@ -71,13 +71,6 @@ struct segment *segment_above(const struct segment_table *table, uint64_t addres
     return mapped != nullptr ? mapped : fixed;
 }
 
-struct segment *segment_find_kind(const struct segment_table *table, enum segment_kind kind)
-{
-    for (uint32_t i = 0; i < table->count_fixed; i++)
-        if (table->fixed[i].row->kind == kind) return table->fixed[i].row;
-    return kind == SEGMENT_MMAP ? segment_mapped_above(table, LAYOUT_MMAP_FIRST) : nullptr;
-}
-
 /* --- Rows --- */
 
 /* Goes before each change of a row. */

@@ -89,6 +89,13 @@ enum status segment_take_over(struct segment_table *table, struct segment *segme
     return STATUS_OK;
 }
 
+struct segment *segment_find_kind(const struct segment_table *table, enum segment_kind kind)
+{
+    for (uint32_t i = 0; i < table->count_fixed; i++)
+        if (table->fixed[i].row->kind == kind) return table->fixed[i].row;
+    return kind == SEGMENT_MMAP ? segment_mapped_above(table, LAYOUT_MMAP_FIRST) : nullptr;
+}
+
 /* For the line of a fault that ends a process: looks through all of them. */
 const struct segment *segment_nearest(const struct segment_table *table, uint64_t address)
 {
