@@ -3,7 +3,7 @@
  * The path of a fault that is resolved makes no call: the segment is found, its row says which frame, and the action carries both to `resolve`. While faults
  * are traced it maps first and answers then, because the line names the frame, which only the kernel knows.
  *
- * Who touches pages in order gets more than one with a fault, twice as many each time, as long as the faults come where they are expected next. A fault
+ * Who touches pages in order gets more than one with a fault, four times as many each time, as long as the faults come where they are expected next. A fault
  * anywhere else maps its page alone. What is mapped ahead lies in the segment and in the page table of the page that was touched, so that it needs no other
  * table; pages that are there already make the kernel refuse all of it, and the page is mapped alone.
  *
@@ -82,11 +82,11 @@ static inline struct fault_step fault_step(const struct segment *segment, uint64
     if (page != segment->next) return step;
     step.run = (uint8_t)(segment->run + (segment->run < segment->run_most));
     if (segment->run < FAULT_RUN_LEAST) return step;
-    uint64_t count = (uint64_t)2 << (segment->run - FAULT_RUN_LEAST);
+    uint64_t count = (uint64_t)8 << 2 * (segment->run - FAULT_RUN_LEAST);
     step.count = fault_pages(segment, page, count < most ? count : most);
     return step;
 }
-static_assert(SEGMENT_RUN_MOST == FAULT_RUN_LEAST + 8);
+static_assert((uint64_t)8 << 2 * (SEGMENT_RUN_MOST - FAULT_RUN_LEAST) >= FAULT_AROUND_MOST);
 
 /* The same where the segment says more than the faults before. May begin below the page, at *first. */
 static struct fault_step fault_extent(const struct segment *segment, uint64_t *first, uint32_t most)

@@ -75,7 +75,7 @@ constexpr size_t SEGMENT_KEPT_BYTES = offsetof(struct segment, pages);
 static_assert(SEGMENT_KEPT_BYTES == 32 && sizeof(struct segment) == 64);
 constexpr uint32_t SHARED_ALL = UINT32_MAX;
 
-constexpr uint8_t SEGMENT_RUN_MOST = 12;
+constexpr uint8_t SEGMENT_RUN_MOST = 3;
 
 constexpr uint32_t SEGMENT_LIMIT = 1 << 18; /* of a process */
 constexpr uint32_t SEGMENT_GIVEN_MOST = 1024; /* that others have put into one process: they cannot use up its rows, */

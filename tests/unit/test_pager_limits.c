@@ -311,6 +311,7 @@ Test(pager_limits, founding_without_memory)
 {
     for (uint64_t k = 1;; k++) {
         start_small("guarantee=400 limit=1000");
+        fixture_fill_handles(INIT);
         sim_fail_allocation(k);
         struct sim_reply reply = found(INIT, usual);
         uint64_t count = sim_count_allocations();

@@ -1,6 +1,8 @@
 /* What programs may ask of memory beyond zeroed pages: alignment, hints, pages at once, large pages, advice. */
 #include "pager_fixture.h"
 
+#include "fault.h"
+
 #include "counter.h"
 
 constexpr uint64_t P = PAGE_BYTES;
@@ -329,7 +331,7 @@ Test(pager_options, advice_sets_the_window)
         cr_assert_eq(at(first[advice])->advice, advice);
     }
     uint64_t usual = faults_for(first[0], PAGES, 1), sequential = faults_for(first[1], PAGES, 1), random = faults_for(first[2], PAGES, 1);
-    cr_assert_eq(sequential, PAGES / 64);
+    cr_assert_eq(sequential, PAGES / FAULT_AROUND_MOST);
     cr_assert_eq(random, PAGES);
     cr_assert(usual > sequential && usual < 32);
     cr_assert_eq(at(first[1] + PAGES * P)->advice, ADVICE_NORMAL); /* only what was named */
@@ -337,9 +339,9 @@ Test(pager_options, advice_sets_the_window)
     /* A jump in sequential memory takes up where it lands; pages that are there already are in the way of no touch. */
     EXPECT(OK, sim_request(INIT, PROTOCOL_discard, first[1], PAGES * P, 0));
     sim_touch(INIT, first[1] + 100 * P, FAULT_WRITE);
-    cr_assert_eq(at(first[1])->pages, 64);
+    cr_assert_eq(at(first[1])->pages, FAULT_AROUND_MOST);
     sim_touch(INIT, first[1] + 90 * P, FAULT_WRITE);
-    cr_assert_eq(at(first[1])->pages, 65);
+    cr_assert_eq(at(first[1])->pages, FAULT_AROUND_MOST + 1);
     fixture_check();
     /* Alike again, it is one segment again. */
     uint32_t count = sim_process(INIT)->segments.count;

@@ -255,7 +255,8 @@ Test(pager_shortage, of_those_that_are_charged_the_same_the_youngest)
     fixture_child(&first);
     fixture_child(&second);
     fixture_child(&third);
-    cr_assert_eq(shortage_choose(&sim_pager, sim_process(INIT)->family)->number, INIT); /* it has handles */
+    cr_assert_eq(process_charge(sim_process(INIT)), process_charge(sim_process(third)));
+    cr_assert_eq(shortage_choose(&sim_pager, sim_process(INIT)->family)->number, third);
     fixture_ok(sim_request(second, PROTOCOL_brk, 20 * PAGE_BYTES, 0, 0));
     cr_assert_eq(shortage_choose(&sim_pager, sim_process(INIT)->family)->number, second);
     fixture_ok(sim_request(third, PROTOCOL_brk, 20 * PAGE_BYTES, 0, 0));
