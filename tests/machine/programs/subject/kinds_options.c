@@ -82,7 +82,7 @@ void case_mmap_advice(void)
     expect_status(memory_advise(address, PAGES * PAGE_BYTES, ADVICE_SEQUENTIAL), STATUS_OK);
     faults = system_now().faults;
     write_marks(address, PAGES);
-    expect(system_now().faults == faults + PAGES / 64);
+    expect(system_now().faults == faults + PAGES / 128);
     expect_status(memory_discard(address, PAGES * PAGE_BYTES), STATUS_OK);
     expect_status(memory_advise(address, PAGES * PAGE_BYTES, ADVICE_WILL_NEED), STATUS_OK);
     expect(segment_at(address).mapped_pages == PAGES);
