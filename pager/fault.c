@@ -82,11 +82,11 @@ static inline struct fault_step fault_step(const struct segment *segment, uint64
     if (page != segment->next) return step;
     step.run = (uint8_t)(segment->run + (segment->run < segment->run_most));
     if (segment->run < FAULT_RUN_LEAST) return step;
-    uint64_t count = (uint64_t)8 << 2 * (segment->run - FAULT_RUN_LEAST);
+    uint64_t count = FAULT_RUN_PAGES << 2 * (segment->run - FAULT_RUN_LEAST);
     step.count = fault_pages(segment, page, count < most ? count : most);
     return step;
 }
-static_assert((uint64_t)8 << 2 * (SEGMENT_RUN_MOST - FAULT_RUN_LEAST) >= FAULT_AROUND_MOST);
+static_assert(FAULT_RUN_PAGES << 2 * (SEGMENT_RUN_MOST - FAULT_RUN_LEAST) >= FAULT_AROUND_MOST);
 
 /* The same where the segment says more than the faults before. May begin below the page, at *first. */
 static struct fault_step fault_extent(const struct segment *segment, uint64_t *first, uint32_t most)

@@ -9,8 +9,9 @@ constexpr uint32_t FAULT_REPEATS = 3;
 
 /* Pages that one fault maps at most, unless the kernel argument around= says fewer. */
 constexpr uint32_t FAULT_AROUND_MOST = 128;
-/* Faults in order before a fault maps more than its own page. */
+/* Faults in order before a fault maps more than its own page, and how many pages the first that does maps; each further one maps four times as many. */
 constexpr uint8_t FAULT_RUN_LEAST = 1;
+constexpr uint64_t FAULT_RUN_PAGES = 8;
 
 /* Decides the most frequent fault with loads and compares: a page that comes when touched, of a running process, in the segment of the process's latest
  * fault, with memory that nobody else is promised. The loop of the pager asks it first; false: nothing has changed, no answer is written, and the message

@@ -1,9 +1,8 @@
 /* What programs may ask of memory beyond zeroed pages: alignment, hints, pages at once, large pages, advice. */
 #include "pager_fixture.h"
 
-#include "fault.h"
-
 #include "counter.h"
+#include "fault.h"
 
 constexpr uint64_t P = PAGE_BYTES;
 constexpr uint64_t LARGE = LARGE_PAGE_BYTES;
