@@ -26,7 +26,7 @@ function(quire_kernel name)
         microkernel arch/${QUIRE_PORT} arch/x86 libc-min/include libimage ${CMAKE_SOURCE_DIR})
     target_compile_options(${name} PRIVATE
         $<$<COMPILE_LANGUAGE:C>:-flto> $<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1024>
-        -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-omit-frame-pointer -momit-leaf-frame-pointer -falign-functions=1 -falign-loops=1)
+        -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fomit-frame-pointer -falign-functions=1 -falign-loops=1)
     target_compile_definitions(${name} PRIVATE QUIRE_KERNEL=1 ${ARGN})
     target_link_options(${name} PRIVATE -T${kernel_script})
     set_target_properties(${name} PROPERTIES LINK_DEPENDS ${kernel_script})
@@ -52,9 +52,6 @@ set(kernel_boot_names
     "multiboot2|pvh|boot_source|pit|boot|paging|window|window_find|cpu|start|frame_start|bitmap_start|elf|bundle|arguments")
 list(FILTER kernel_boot_sources INCLUDE REGEX "/(${kernel_boot_names})\\.c$")
 set_source_files_properties(${kernel_boot_sources} PROPERTIES COMPILE_OPTIONS "-Os;-fno-lto")
-
-# Every register counts there; nothing in it is ever seen in a backtrace.
-set_source_files_properties(${CMAKE_SOURCE_DIR}/arch/${QUIRE_PORT}/fast.c PROPERTIES COMPILE_OPTIONS -fomit-frame-pointer)
 
 if(kernel_script AND kernel_sources)
     quire_kernel(kernel)

@@ -140,10 +140,11 @@ boot_stack_top:
         .text
 boot_high:
         lea kernel_stack_top(%rip), %rsp
-        xor %ebp, %ebp
         mov %edi, %edi
         mov %esi, %esi
         call boot_start                 /* (magic, physical address, cycles at the entry) */
+        .global boot_ends               /* where the return address on top of the stack points to at boot */
+boot_ends:
         call kernel_map_release_boot
         jmp resume
 

@@ -220,7 +220,6 @@ exception:
         clac                            /* the user's AC flag would open user memory to the kernel: AMD64 manual vol. 2, 5.6.6 */
 1:      lea -THREAD_CONTEXT(%rsp), %rcx  /* the thread */
         lea kernel_stack_top(%rip), %rsp
-        xor %ebp, %ebp
         cmpl $VECTOR_PAGE_FAULT, THREAD_CONTEXT + CONTEXT_VECTOR(%rcx)
         je fast_fault
 fast_slow_fault:
@@ -242,7 +241,6 @@ special:
         call trap_special               /* comes back only for a debug exception of user code, which is now in its thread's frame */
         mov processor + PROCESSOR_CURRENT(%rip), %rdi
         lea kernel_stack_top(%rip), %rsp
-        xor %ebp, %ebp
         call trap_from_user
         jmp resume
 

@@ -92,18 +92,26 @@ static void log_registers(const struct arch_context *context)
              context->rbp);
 }
 
-extern const char kernel_stack[], kernel_stack_top[];
+extern const char kernel_stack[], kernel_stack_top[], init_first[], text_first[], text_limit[], boot_ends[];
 
-/* One line for each return address found by following the frame pointers of the kernel stack. */
-static void log_backtrace(uintptr_t frame)
+/* The word points into the kernel's text, right behind a call: of a function, or through a register. What runs at boot only is there until it is over. */
+static bool is_behind_call(uintptr_t word)
 {
-    constexpr unsigned depth_limit = 32;
-    for (unsigned depth = 0; depth < depth_limit; depth++) {
-        if (frame % 8 != 0 || frame < (uintptr_t)kernel_stack || frame > (uintptr_t)kernel_stack_top - 16) return;
-        const uintptr_t *record = (const uintptr_t *)frame;
-        log_line("panic", "backtrace ip=0x%lx", record[1]);
-        if (record[0] <= frame) return;
-        frame = record[0];
+    bool is_booting = ((const uintptr_t *)kernel_stack_top)[-1] == (uintptr_t)boot_ends;
+    if (word < (uintptr_t)(is_booting ? init_first : text_first) + 5 || word > (uintptr_t)text_limit) return false;
+    const uint8_t *code = (const uint8_t *)word;
+    return code[-5] == 0xe8 || (code[-2] == 0xff && (code[-1] & 0xf8) == 0xd0); /* AMD64 manual vol. 3, CALL (Near) */
+}
+
+/* One line for each word on the kernel stack that can be a return address: there are no frame pointers. */
+static void log_backtrace(uintptr_t stack)
+{
+    if (stack % sizeof stack != 0 || stack < (uintptr_t)kernel_stack) return;
+    for (unsigned left = 32; left > 0 && stack < (uintptr_t)kernel_stack_top; stack += sizeof stack) {
+        uintptr_t word = *(const uintptr_t *)stack;
+        if (!is_behind_call(word)) continue;
+        log_line("panic", "backtrace ip=0x%lx", word);
+        left--;
     }
 }
 
@@ -114,7 +122,9 @@ void arch_panic(void)
     log_line("panic", "cr2=0x%lx cr3=0x%lx thread=0x%x label=0x%lx", cpu_read_cr2(), cr3, thread == nullptr ? 0 : thread->frame.number,
              thread == nullptr ? 0 : thread->label);
     if (broken_context != nullptr) log_registers(broken_context);
-    log_backtrace(broken_context != nullptr ? broken_context->rbp : (uintptr_t)__builtin_frame_address(0));
+    uintptr_t stack;
+    __asm__("mov %%rsp, %0" : "=r"(stack));
+    log_backtrace(broken_context != nullptr ? broken_context->rsp : stack);
     machine_stop(MACHINE_PANIC);
 }
 

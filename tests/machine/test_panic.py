@@ -81,6 +81,8 @@ def test_kernel_fault(damage):
         assert line.number('ip') == instruction, line.raw
     after = result.lines[result.lines.index(line) + 1:]
     assert any('rsp=' in row.raw for row in after), 'no registers'
+    if damage != 'stack':  # where the kernel was before: behind the entry's call of kernel_on_call
+        assert any('backtrace' in row.raw for row in after), 'no backtrace'
     result.expect_none('process', 'ended')
 
 
@@ -118,4 +120,5 @@ def test_without_memory_at_boot(oom):
     result = boot(pager=bytes(content), append=f'oom={oom}', memory='4M', timeout=20)
     result.expect('panic', text='no memory for the pager' if oom == 'status' else 'memory: no frame is free')
     result.expect_none('boot', text='pager starts')
+    assert result.output.count('backtrace') > 1, 'no way back through what runs at boot only'
     result.ended('panic')
