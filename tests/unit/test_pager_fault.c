@@ -352,3 +352,30 @@ Test(pager_fault, a_refused_run_is_taken_back_and_the_page_comes_alone)
     cr_assert_eq(mapped(first), 3);
     fixture_check();
 }
+
+/* How many pages others may have too is counted down before the kernel has copied one: when it refuses, nothing is known but that all may be. */
+Test(pager_fault, a_refused_copy_counts_no_page_as_its_own)
+{
+    static const enum status refusals[] = { STATUS_NOT_MAPPED, STATUS_ALREADY_MAPPED };
+    for (uint64_t pages = 1; pages <= 3; pages++)
+        for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+            fixture_start();
+            uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, pages * PAGE_BYTES, PROTECTION_WRITE, 0));
+            for (uint64_t page = 0; page < pages; page++) *(char *)sim_touch(INIT, first + page * PAGE_BYTES, FAULT_WRITE) = 'a';
+            fixture_ok(sim_request(INIT, PROTOCOL_process_duplicate, SIM_IMAGE_FIRST, LAYOUT_STACK_TOP - 64, 0));
+            uint32_t twin = sim_pager.next_number;
+            const struct segment *segment = segment_find(&sim_process(twin)->segments, first);
+            uint64_t faults = sim_pager.count_faults;
+            sim_fail_resolve(refusals[i]);
+            cr_assert_eq(sim_fault(twin, FAULT_WRITE | FAULT_PRESENT, first), SIM_GOES_ON);
+            cr_assert_eq(segment_shared_pages(segment), pages, "%u", segment_shared_pages(segment));
+            cr_assert_eq(sim_pager.count_faults, faults);
+            fixture_check();
+            for (uint64_t page = 0; page < pages; page++) {
+                *(char *)sim_touch(twin, first + page * PAGE_BYTES, FAULT_WRITE) = 'b';
+                cr_assert_eq(segment_shared_pages(segment), pages - 1 - page);
+                cr_assert_eq(*(char *)sim_touch(INIT, first + page * PAGE_BYTES, FAULT_READ), 'a');
+                fixture_check();
+            }
+        }
+}
