@@ -64,6 +64,8 @@ void sim_fail_resolve(enum status status);
 uint64_t sim_count_refused(void);
 /* Allocating calls since sim_fail_allocation() was last called. */
 uint64_t sim_count_allocations(void);
+/* From now on, on this machine and others, one space_unmap gets at most so many entries, as if the kernel's steps were that short; 0: STEP_PAGES. */
+void sim_step_pages(uint64_t most);
 
 /* --- What programs do. A program is its process's number, for the first of its threads that there is, or sim_thread_of() for a certain one. --- */
 

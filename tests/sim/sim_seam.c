@@ -116,10 +116,15 @@ enum status seam_space_fill(space_id_t space, uint64_t address, uint64_t count_p
     return range_call(CALL_space_fill, argument, done_pages);
 }
 
+static uint64_t step_most;
+void sim_step_pages(uint64_t most) { step_most = most; }
+
 enum status seam_space_unmap(space_id_t space, uint64_t address, uint64_t count_pages, uint64_t flags, struct seam_unmapped *unmapped)
 {
-    uint64_t argument[CALL_ARGUMENTS] = { space.number, address, count_pages, flags };
+    bool is_cut = step_most != 0 && count_pages > step_most;
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, address, is_cut ? step_most : count_pages, flags };
     enum status status = range_call(CALL_space_unmap, argument, &unmapped->done_pages);
+    if (is_cut && status == STATUS_OK) status = STATUS_AGAIN;
     if (status == STATUS_OK || status == STATUS_AGAIN) {
         unmapped->unmapped_pages = argument[1];
         unmapped->freed_frames = argument[2];
