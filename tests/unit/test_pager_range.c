@@ -1,6 +1,9 @@
 /* Parts of the mmap area: fixed places, memory made as new in place, pages given back, memory that refuses every change. */
 #include "pager_fixture.h"
 
+#include "microkernel/counter.h"
+#include "microkernel/frame.h"
+
 constexpr uint64_t P = PAGE_BYTES;
 
 static const struct segment *at(uint64_t address) { return segment_find(&sim_process(INIT)->segments, address); }
@@ -125,4 +128,58 @@ Test(pager_range, map_at_takes_a_place_where_nothing_is)
     EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, place, 3 * P, 0));
     EXPECT(OK, sim_request(INIT, PROTOCOL_map_at, P, PROTECTION_READ, place + P));
     fixture_check();
+}
+
+/* --- map_over beside the old way, which is to unmap, to map anew at the same place and to touch (docs/adr/0018-memory-of-processes.md) --- */
+
+struct cost {
+    uint64_t entries; /* into the kernel, of the program and the pager */
+    uint64_t written; /* entries of page tables */
+    uint64_t freed, taken; /* frames, tables among them */
+    uint64_t faults;
+    uint64_t zeroed;
+};
+
+/* All pages of a range become zeroes that may be written, and are written. */
+static struct cost renew(uint64_t first, uint64_t pages, bool is_old)
+{
+    struct cost before = { .entries = counters[COUNTER_ENTRIES], .written = counters[COUNTER_ENTRIES_WRITTEN], .zeroed = counters[COUNTER_FRAMES_ZEROED] };
+    uint64_t faults = sim_pager.count_faults, free = frame_count_free();
+    EXPECT(OK, sim_request(INIT, is_old ? PROTOCOL_unmap : PROTOCOL_map_over, first, pages * P, PROTECTION_WRITE));
+    uint64_t freed = frame_count_free() - free;
+    if (is_old) EXPECT(OK, sim_request(INIT, PROTOCOL_map_at, pages * P, PROTECTION_WRITE, first));
+    for (uint64_t i = 0; i < pages; i++) {
+        char *byte = sim_touch(INIT, first + i * P, FAULT_WRITE);
+        cr_assert_eq(*byte, 0);
+        *byte = 1;
+    }
+    return (struct cost){
+        .entries = counters[COUNTER_ENTRIES] - before.entries, .written = counters[COUNTER_ENTRIES_WRITTEN] - before.written, .freed = freed,
+        .taken = free + freed - frame_count_free(), .faults = sim_pager.count_faults - faults, .zeroed = counters[COUNTER_FRAMES_ZEROED] - before.zeroed,
+    };
+}
+
+Test(pager_range, map_over_beside_unmap_and_map)
+{
+    static const struct { uint64_t pages; bool is_old; struct cost cost; } cases[] = {
+        { 1, false, { 5, 0, 0, 0, 0, 1 } },        { 1, true, { 7, 8, 4, 4, 1, 1 } },
+        { 16, false, { 35, 0, 0, 0, 0, 16 } },     { 16, true, { 13, 38, 19, 19, 4, 16 } },
+        { 512, false, { 1028, 0, 0, 0, 0, 512 } }, { 512, true, { 21, 1030, 515, 515, 8, 512 } },
+        { 1024, false, { 0, 2056, 1028, 1028, 12, 1024 } }, { 1024, true, { 0, 2056, 1028, 1028, 12, 1024 } }, /* more than stays in place: alike */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        fixture_start();
+        uint64_t first = written(cases[i].pages);
+        struct cost cost = renew(first, cases[i].pages, cases[i].is_old);
+        const struct cost *expected = &cases[i].cost;
+        cr_log_info("%zu: %lu %lu %lu %lu %lu %lu", i, cost.entries, cost.written, cost.freed, cost.taken, cost.faults, cost.zeroed);
+        if (expected->entries > 0) cr_assert_eq(cost.entries, expected->entries, "%zu: %lu", i, cost.entries);
+        cr_assert_eq(cost.written, expected->written, "%zu: %lu", i, cost.written);
+        cr_assert_eq(cost.freed, expected->freed, "%zu: %lu", i, cost.freed);
+        cr_assert_eq(cost.taken, expected->taken, "%zu: %lu", i, cost.taken);
+        cr_assert_eq(cost.faults, expected->faults, "%zu: %lu", i, cost.faults);
+        if (cases[i].is_old) cr_assert_geq(cost.zeroed, expected->zeroed, "%zu: %lu", i, cost.zeroed); /* and tables */
+        else cr_assert_eq(cost.zeroed, expected->zeroed, "%zu: %lu", i, cost.zeroed);
+        fixture_check();
+    }
 }

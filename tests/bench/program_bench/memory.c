@@ -99,6 +99,30 @@ static void mmap_munmap(void)
     samples_report("mmap_touch_munmap_4k", 1);
 }
 
+/* Memory made as new at its place, every page written: in one request, or unmapped and mapped anew. */
+static void renew_over(uint64_t address, uint64_t bytes) { must(memory_map_over(address, bytes, PROTECTION_WRITE), "map_over"); }
+static void renew_anew(uint64_t address, uint64_t bytes)
+{
+    must(memory_unmap(address, bytes), "unmap");
+    must(memory_map_at(address, bytes, PROTECTION_WRITE), "map_at");
+}
+
+static void renew(const char *name, void (*way)(uint64_t, uint64_t), uint64_t bytes, unsigned rounds)
+{
+    uint64_t address;
+    must(memory_map(bytes, PROTECTION_WRITE, &address), "map");
+    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) store(address + at);
+    samples_begin();
+    for (unsigned round = 0; round < rounds; round++) {
+        uint64_t first = cycles();
+        way(address, bytes);
+        for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) store(address + at);
+        samples_add(first, cycles());
+    }
+    samples_report(name, 1);
+    must(memory_unmap(address, bytes), "unmap");
+}
+
 void bench_faults(void)
 {
     fault_existing();
@@ -111,4 +135,13 @@ void bench_growth(void)
     brk_grow();
 }
 
-void bench_mapping(void) { mmap_munmap(); }
+void bench_mapping(void)
+{
+    mmap_munmap();
+    renew("map_over_4k", renew_over, PAGE_BYTES, SAMPLES);
+    renew("map_anew_4k", renew_anew, PAGE_BYTES, SAMPLES);
+    renew("map_over_64k", renew_over, 16 * PAGE_BYTES, ROUNDS);
+    renew("map_anew_64k", renew_anew, 16 * PAGE_BYTES, ROUNDS);
+    renew("map_over_2m", renew_over, 2 * MEBIBYTE, ROUNDS);
+    renew("map_anew_2m", renew_anew, 2 * MEBIBYTE, ROUNDS);
+}
