@@ -68,6 +68,20 @@ static inline uint32_t fixture_child(uint32_t *number)
         cr_assert_eq(expected.label, STATUS_##status_wanted, "%s: got %s", #reply_of, status_name(expected.label)); \
     } while (0)
 
+/* Whether a request was answered NO_MEMORY because its allocation failed; else it must be answered OK. */
+static inline bool fixture_failed(uint64_t n, struct sim_reply reply)
+{
+    bool has_failed = sim_count_allocations() >= n;
+    sim_fail_allocation(0);
+    fixture_check();
+    cr_assert_eq(reply.outcome, SIM_GOES_ON);
+    cr_assert_eq(reply.label, has_failed ? STATUS_NO_MEMORY : STATUS_OK, "allocation %lu: got %s", n, status_name(reply.label));
+    return has_failed;
+}
+
+/* The n-th allocation of a request fails. False: it makes fewer, so all of them have failed. What is as before is for the test to say. */
+#define FAILS_AT(n, reply_of) (sim_fail_allocation(n), fixture_failed((n), (reply_of)))
+
 /* The first word of a request that must be answered OK. */
 static inline uint64_t fixture_ok(struct sim_reply reply)
 {
