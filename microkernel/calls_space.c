@@ -5,54 +5,62 @@
 #include "calls.h"
 #include "page.h"
 
-/* Decodes the space and the span that every range call begins with. */
-static inline enum status decode_range(uint64_t frame, uint64_t address, uint64_t count_pages, struct space **space, struct user_span *span)
+/* What a range call is about. */
+struct range {
+    struct space *space;
+    struct user_span span;
+};
+
+/* Decodes what every range call begins with: a space and an address, here side by side, and a length. */
+static enum status range_decode(const uint64_t place[2], uint64_t count_pages, struct range *range)
 {
-    *space = page_space(frame);
-    if (*space == nullptr) return STATUS_BAD_OBJECT;
-    return user_span_check(address, count_pages, span);
+    range->space = page_space(place[0]);
+    return range->space != nullptr ? user_span_check(place[1], count_pages, &range->span) : STATUS_BAD_OBJECT;
+}
+
+/* The same with attributes. */
+static enum status range_decode_with(const uint64_t place[2], uint64_t count_pages, uint64_t attributes, struct range *range)
+{
+    enum status status = range_decode(place, count_pages, range);
+    return status == STATUS_OK ? attributes_check(attributes) : status;
 }
 
 enum status sys_space_map([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *space;
-    struct user_span span;
-    enum status status = decode_range(argument[0], argument[1], argument[3], &space, &span);
-    if (status == STATUS_OK) status = attributes_check(argument[4]);
+    struct range range;
+    enum status status = range_decode_with(argument, argument[3], argument[4], &range);
     if (status != STATUS_OK) return status;
     if (argument[2] > UINT32_MAX) return STATUS_BAD_FRAME;
-    if (span.count_pages == 1) {
-        status = space_map_page(space, span.first, (frame_t){ (uint32_t)argument[2] }, (uint32_t)argument[4]);
+    if (range.span.count_pages == 1) {
+        status = space_map_page(range.space, range.span.first, (frame_t){ (uint32_t)argument[2] }, (uint32_t)argument[4]);
         if (status == STATUS_OK) argument[0] = 1;
         return status;
     }
-    return space_map(space, span, (frame_t){ (uint32_t)argument[2] }, (uint32_t)argument[4], &argument[0]);
+    return space_map(range.space, range.span, (frame_t){ (uint32_t)argument[2] }, (uint32_t)argument[4], &argument[0]);
 }
 
 enum status sys_space_fill([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *space;
-    struct user_span span;
-    enum status status = decode_range(argument[0], argument[1], argument[2], &space, &span);
-    if (status == STATUS_OK) status = attributes_check(argument[3]);
+    struct range range;
+    enum status status = range_decode_with(argument, argument[2], argument[3], &range);
     if (status != STATUS_OK) return status;
-    return space_fill(space, span, (uint32_t)argument[3], &argument[0]);
+    return space_fill(range.space, range.span, (uint32_t)argument[3], &argument[0]);
 }
 
 enum status sys_space_unmap([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *space;
-    struct user_span span;
-    enum status status = decode_range(argument[0], argument[1], argument[2], &space, &span);
+    struct range range;
+    enum status status = range_decode(argument, argument[2], &range);
     if (status != STATUS_OK) return status;
     if (argument[3] > UNMAP_FREE) return STATUS_BAD_ARGUMENT;
     struct unmap_result result;
-    if (span.count_pages == 1 && argument[3] == UNMAP_FREE && space_unmap_page(space, span.first, true, &result)) { /* what else is quick came not here */
+    /* What else is quick came not here. */
+    if (range.span.count_pages == 1 && argument[3] == UNMAP_FREE && space_unmap_page(range.space, range.span.first, true, &result)) {
         argument[0] = argument[1] = 1;
         argument[2] = result.freed_frames;
         return STATUS_OK;
     }
-    status = space_unmap(space, span, argument[3], &result);
+    status = space_unmap(range.space, range.span, argument[3], &result);
     if (status != STATUS_OK && status != STATUS_AGAIN) return status;
     argument[0] = result.done_pages;
     argument[1] = result.unmapped_pages;
@@ -62,22 +70,19 @@ enum status sys_space_unmap([[maybe_unused]] struct thread *caller, uint64_t arg
 
 enum status sys_space_protect([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *space;
-    struct user_span span;
-    enum status status = decode_range(argument[0], argument[1], argument[2], &space, &span);
-    if (status == STATUS_OK) status = attributes_check(argument[3]);
+    struct range range;
+    enum status status = range_decode_with(argument, argument[2], argument[3], &range);
     if (status != STATUS_OK) return status;
-    return space_protect(space, span, (uint32_t)argument[3], &argument[0], &argument[1]);
+    return space_protect(range.space, range.span, (uint32_t)argument[3], &argument[0], &argument[1]);
 }
 
 enum status sys_space_query([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *space;
-    struct user_span span;
-    enum status status = decode_range(argument[0], argument[1], 1, &space, &span);
+    struct range range;
+    enum status status = range_decode(argument, 1, &range);
     if (status != STATUS_OK) return status;
     struct translation translation;
-    status = space_query(space, span.first, &translation);
+    status = space_query(range.space, range.span.first, &translation);
     if (status != STATUS_OK) return status;
     argument[0] = translation.frame.number;
     argument[1] = translation.attributes;
@@ -85,36 +90,38 @@ enum status sys_space_query([[maybe_unused]] struct thread *caller, uint64_t arg
     return STATUS_OK;
 }
 
+/* Moves or shares. */
+static enum status transfer(uint64_t argument[CALL_ARGUMENTS], bool is_moving)
+{
+    struct range from, to;
+    uint32_t attributes = TRANSFER_MOVE;
+    enum status status = range_decode(argument, argument[4], &from);
+    if (status == STATUS_OK) status = range_decode(argument + 2, argument[4], &to);
+    if (status == STATUS_OK && !is_moving) {
+        attributes = (uint32_t)argument[5];
+        status = attributes_check(argument[5] & ~SHARE_COPY);
+        if (status == STATUS_OK && (attributes & SHARE_COPY) && (attributes & ATTRIBUTE_WRITE)) status = STATUS_BAD_ARGUMENT;
+    }
+    if (status != STATUS_OK) return status;
+    return space_transfer(from.space, from.span, to.space, to.span.first, attributes, &argument[0], &argument[1]);
+}
+
 enum status sys_space_move([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *from, *to;
-    struct user_span from_span, to_span;
-    enum status status = decode_range(argument[0], argument[1], argument[4], &from, &from_span);
-    if (status == STATUS_OK) status = decode_range(argument[2], argument[3], argument[4], &to, &to_span);
-    if (status != STATUS_OK) return status;
-    return space_move(from, from_span.first, to, to_span, &argument[0], &argument[1]);
+    return transfer(argument, true);
 }
 
 enum status sys_space_share([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *from, *to;
-    struct user_span from_span, to_span;
-    uint64_t attributes = argument[5] & ~SHARE_COPY;
-    enum status status = decode_range(argument[0], argument[1], argument[4], &from, &from_span);
-    if (status == STATUS_OK) status = decode_range(argument[2], argument[3], argument[4], &to, &to_span);
-    if (status == STATUS_OK) status = attributes_check(attributes);
-    if (status != STATUS_OK) return status;
-    if ((argument[5] & SHARE_COPY) && (attributes & ATTRIBUTE_WRITE)) return STATUS_BAD_ARGUMENT;
-    return space_share(from, from_span, to, to_span.first, (uint32_t)argument[5], &argument[0], &argument[1]);
+    return transfer(argument, false);
 }
 
 enum status sys_space_harvest([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *space;
-    struct user_span span;
-    enum status status = decode_range(argument[0], argument[1], argument[2], &space, &span);
+    struct range range;
+    enum status status = range_decode(argument, argument[2], &range);
     if (status != STATUS_OK) return status;
-    if (span.count_pages > HARVEST_PAGES) return STATUS_BAD_LENGTH;
-    space_harvest(space, span, &argument[0], &argument[1]);
+    if (range.span.count_pages > HARVEST_PAGES) return STATUS_BAD_LENGTH;
+    space_harvest(range.space, range.span, &argument[0], &argument[1]);
     return STATUS_OK;
 }

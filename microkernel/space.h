@@ -100,17 +100,29 @@ enum status space_protect(struct space *space, struct user_span span, uint32_t a
 constexpr uint64_t HARVEST_PAGES = 64;
 void space_harvest(struct space *space, struct user_span span, uint64_t *accessed, uint64_t *dirty);
 
+/* Either of the two below: moves when that is all it is told. */
+constexpr uint32_t TRANSFER_MOVE = UINT32_MAX; /* no attributes */
+enum status space_transfer(struct space *from, struct user_span span, struct space *to, user_page_t to_page, uint32_t attributes, uint64_t *done,
+                           uint64_t *changed);
+
 /* Moves what is mapped from a place in one space to a place of the same length in another (or the same, not overlapping: BAD_ARGUMENT), holes included:
  * by whole tables where both addresses are aligned alike. *moved: pages. ALREADY_MAPPED (the destination is not empty), NO_MEMORY and TOO_MANY_MAPPINGS
  * (split), AGAIN. The source span has been checked like to_span. */
-enum status space_move(struct space *from, user_page_t from_page, struct space *to, struct user_span to_span, uint64_t *done, uint64_t *moved);
+static inline enum status space_move(struct space *from, user_page_t from_page, struct space *to, struct user_span to_span, uint64_t *done, uint64_t *moved)
+{
+    struct user_span span = { from_page, to_span.count_pages };
+    return space_transfer(from, span, to, to_span.first, TRANSFER_MOVE, done, moved);
+}
 
 /* Maps what is mapped in a place of one space at a place of the same length in another too (or in the same, not overlapping: BAD_ARGUMENT), with those of the
  * attributes that each entry has; holes are skipped. With SHARE_COPY the entries of the source lose WRITE. *shared: pages. ALREADY_MAPPED (where the
  * source has a page), NO_MEMORY, TOO_MANY_MAPPINGS, AGAIN. The destination has been checked like the source, the
  * attributes but for SHARE_COPY by attributes_check(). */
-enum status space_share(struct space *from, struct user_span span, struct space *to, user_page_t to_page, uint32_t attributes, uint64_t *done,
-                        uint64_t *shared);
+static inline enum status space_share(struct space *from, struct user_span span, struct space *to, user_page_t to_page, uint32_t attributes,
+                                      uint64_t *done, uint64_t *shared)
+{
+    return space_transfer(from, span, to, to_page, attributes, done, shared);
+}
 
 /* Makes a page that is mapped its space's own, with these attributes: its frame stays where no other leaf names its block, else a fresh one takes the content
  * and the place. For resolve. NOT_MAPPED, NO_MEMORY, TOO_MANY_MAPPINGS (a large leaf is split first). */

@@ -12,30 +12,31 @@
 #include "walk.h"
 
 /* Adds to the bits of the part. A page of a large leaf has the marks of the leaf, which is looked at once. */
-[[gnu::noinline]] static void part_harvest(const struct visit *visit, uint64_t *accessed, uint64_t *dirty)
+[[gnu::noinline]] enum status part_harvest(struct visit *visit)
 {
     unsigned pages = visit->walk.level == 0 ? 1 : (unsigned)visit->count_pages;
     for (unsigned i = 0; i < visit->count_pages; i += pages) {
         pte_t *entry = &visit->walk.entry[i], marks = *entry & (PTE_ACCESSED | PTE_DIRTY);
         if (!pte_is_present(*entry) || marks == 0) continue;
         uint64_t bits = (UINT64_MAX >> (HARVEST_PAGES - pages)) << (visit->done + i);
-        if (marks & PTE_ACCESSED) *accessed |= bits;
-        if (marks & PTE_DIRTY) *dirty |= bits;
+        if (marks & PTE_ACCESSED) visit->accessed |= bits;
+        if (marks & PTE_DIRTY) visit->dirty |= bits;
         *entry ^= marks;
         gather_page(visit->walk.address + ((uint64_t)i << PAGE_SHIFT));
         counter_add(COUNTER_ENTRIES_WRITTEN, 1);
     }
+    return STATUS_OK;
 }
 
 void space_harvest(struct space *space, struct user_span span, uint64_t *accessed, uint64_t *dirty)
 {
     assert(span.count_pages <= HARVEST_PAGES);
     struct visit visit;
-    uint64_t all_accessed = 0, all_dirty = 0, done, changed;
-    visit_begin(&visit, space, span);
-    while (visit_next(&visit)) part_harvest(&visit, &all_accessed, &all_dirty);
-    [[maybe_unused]] enum status status = visit_end(&visit, &done, &changed);
+    uint64_t done, changed;
+    visit.deed = HARVEST;
+    visit.accessed = visit.dirty = 0;
+    [[maybe_unused]] enum status status = visit_all(&visit, space, span, &done, &changed);
     assert(status == STATUS_OK);
-    *accessed = all_accessed;
-    *dirty = all_dirty;
+    *accessed = visit.accessed;
+    *dirty = visit.dirty;
 }

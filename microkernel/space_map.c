@@ -2,7 +2,7 @@
  *
  * A step is at most two parts: runs of entries of one table each, at the highest level that addresses, frames and length allow. It is planned first: each
  * table is walked once, its entries are checked, the blocks are held (hold.h), and the tables that are missing are counted and taken. Then the plan's
- * walks go on from where they ended, so nothing is walked twice. Fresh frames go the same way, but that they are taken in place of being held.
+ * walks go on from where they ended. Fresh frames go the same way, but that they are taken in place of being held.
  * No translation has to be forgotten: a processor remembers no absent entry (AMD64 manual vol. 2, 5.5.2).
  *
  * 1. Every entry is checked absent and every block is held before the first entry is written; a failure lets go of what was held.
@@ -124,7 +124,7 @@ static enum status step_map(struct space *space, struct user_span span, uint64_t
         struct part *part = &plan.parts[i];
         struct walk *walk = &part->walk;
         hold_clean(&part->hold);
-        walk_continue(walk); /* an earlier part may have added tables */
+        if (i > 0) walk_begin(walk, space, walk->address); /* the part before may have added tables */
         if (!plan.is_whole) walk_grow(walk, part->level);
         pte_t *entries = plan.is_whole ? reserve_entries() : walk->entry;
         if (first == FRESH) entries_fill_fresh(entries, part->count, attributes, &fresh);

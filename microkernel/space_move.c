@@ -55,14 +55,6 @@ static enum status run_begin(struct visit *visit, const struct walk *to)
     return STATUS_OK;
 }
 
-/* What an entry stands for, as totals. */
-static uint32_t entry_totals(pte_t entry, unsigned level)
-{
-    if (level == 0 || pte_is_large(entry, level)) return (uint32_t)walk_pages_of(level);
-    const struct frame_info *row = table_row(pte_frame(entry));
-    return TOTALS_TABLE + (level == 1 ? row->count : row->cookie);
-}
-
 /* Adds to a space and the tables above the run what has moved: pages and tables by their own counts (UINT64_C(0) - n: fewer), since 512 entries of 1 GiB are
  * more than a table's totals hold. */
 static void run_count(const struct walk *walk, uint64_t pages, uint64_t tables)
@@ -82,14 +74,19 @@ static void run_move(struct visit *visit, const struct walk *to)
     for (unsigned i = 0; i < visit->count; i++) {
         pte_t entry = from->entry[i];
         if (!pte_is_memory(entry)) continue;
-        uint32_t totals = entry_totals(entry, level);
-        pages += totals_pages(totals);
-        tables += totals_tables(totals);
         to->entry[i] = entry;
         from->entry[i] = 0;
         moved++;
-        if (totals_tables(totals) == 0) gather_page(from->address + ((uint64_t)i << pte_shift(level)));
-        else gather_many(); /* what was below it is not listed */
+        if (level == 0 || pte_is_large(entry, level)) {
+            pages += walk_pages_of(level);
+            gather_page(from->address + ((uint64_t)i << pte_shift(level)));
+            continue;
+        }
+        const struct frame_info *row = table_row(pte_frame(entry));
+        uint32_t totals = level == 1 ? row->count : row->cookie;
+        pages += totals_pages(totals);
+        tables += 1 + totals_tables(totals);
+        gather_many(); /* what was below it is not listed */
     }
     table_row(to->tables[level])->count += (uint16_t)moved;
     counter_add(COUNTER_ENTRIES_WRITTEN, 2 * moved);
@@ -99,8 +96,8 @@ static void run_move(struct visit *visit, const struct walk *to)
     visit->changed += pages;
 }
 
-/* Does one run. ALREADY_MAPPED, NO_MEMORY, TOO_MANY_MAPPINGS (split): nothing has changed. */
-[[gnu::noinline]] static enum status part_move(struct visit *visit)
+/* Does one run. ALREADY_MAPPED, NO_MEMORY, TOO_MANY_MAPPINGS (split). */
+[[gnu::noinline]] enum status part_move(struct visit *visit)
 {
     struct walk *from = &visit->walk, to;
     walk_begin(&to, visit->to, visit->to_address + (visit->done << PAGE_SHIFT));
@@ -122,14 +119,16 @@ static void run_move(struct visit *visit, const struct walk *to)
     return STATUS_OK;
 }
 
-enum status space_move(struct space *from, user_page_t from_page, struct space *to, struct user_span to_span, uint64_t *done, uint64_t *moved)
+/* Both ways from one place to another begin here. */
+enum status space_transfer(struct space *from, struct user_span span, struct space *to, user_page_t to_page, uint32_t attributes, uint64_t *done,
+                           uint64_t *changed)
 {
+    uint64_t there = to_page.address, here = span.first.address, apart = here < there ? there - here : here - there;
+    if (from == to && apart < span.count_pages << PAGE_SHIFT) return STATUS_BAD_ARGUMENT;
     struct visit visit;
+    visit.deed = attributes == TRANSFER_MOVE ? MOVE : SHARE;
+    visit.attributes = attributes;
     visit.to = to;
-    visit.to_address = to_span.first.address;
-    struct user_span span = { from_page, to_span.count_pages };
-    if (from == to && spans_overlap(span, to_span.first)) return STATUS_BAD_ARGUMENT;
-    visit_begin(&visit, from, span);
-    while (visit_next(&visit)) visit.status = part_move(&visit);
-    return visit_end(&visit, done, moved);
+    visit.to_address = there;
+    return visit_all(&visit, from, span, done, changed);
 }

@@ -14,8 +14,9 @@
 enum status space_map_page(struct space *space, user_page_t page, frame_t frame, uint32_t attributes)
 {
     assert(attributes_check(attributes) == STATUS_OK);
-    if (page_map(space, page, frame, attributes)) return STATUS_OK;
-    return space_map_leaf(space, page, frame, attributes, 0);
+    struct lowest lowest;
+    bool is_done = frame.number < frame_limit && page_map_at(space, lowest_look(&lowest, space, page.address), &lowest, frame, attributes);
+    return is_done ? STATUS_OK : space_map_leaf(space, page, frame, attributes, 0);
 }
 
 enum status space_fill_page(struct space *space, user_page_t page, uint32_t attributes)
@@ -24,15 +25,15 @@ enum status space_fill_page(struct space *space, user_page_t page, uint32_t attr
     frame_t fresh;
     if (frame_allocate_user(0, &fresh) == STATUS_OK) {
         struct lowest lowest;
-        bool is_there;
-        do is_there = lowest_find(&lowest, space, page.address);
-        while (!is_there && tables_add(space, page));
-        if (is_there && !pte_is_present(*lowest.entry)) {
+        pte_t *entry;
+        do entry = lowest_look(&lowest, space, page.address);
+        while (entry == nullptr && tables_add(space, page));
+        if (entry != nullptr && !pte_is_present(*entry)) {
             // Commit: nothing below may fail.
             struct frame_info *info = &frame_table[fresh.number];
             if (info->flags & FRAME_DIRTY) single_zero(fresh.number);
             *info = (struct frame_info){ .kind = FRAME_KIND_USER, .count = 1 };
-            *lowest.entry = pte_make_leaf(fresh, attributes, 0);
+            *entry = pte_make_leaf(fresh, attributes, 0);
             lowest_count(&lowest, space, 1);
             counter_add(COUNTER_ENTRIES_WRITTEN, 1);
             return STATUS_OK;
@@ -62,15 +63,16 @@ void entries_fill_fresh(pte_t *entries, unsigned count, uint32_t attributes, uin
 bool space_unmap_page(struct space *space, user_page_t page, bool is_freeing, struct unmap_result *result)
 {
     struct lowest lowest;
-    if (!lowest_find(&lowest, space, page.address)) return false;
-    pte_t leaf = *lowest.entry;
+    pte_t *entry = lowest_look(&lowest, space, page.address);
+    if (entry == nullptr) return false;
+    pte_t leaf = *entry;
     if (!pte_is_memory(leaf) || lowest.table->count == 1) return false;
     frame_t frame = pte_frame(leaf);
     struct frame_info *info = &frame_table[frame.number];
     if ((info->flags & FRAME_ORDER_MASK) != 0 || info->kind != FRAME_KIND_USER) return false;
 
     // Commit: nothing below may fail.
-    page_clear(space, page, &lowest, info);
+    page_clear(space, page, entry, &lowest, info);
     *result = (struct unmap_result){ 1, 1, is_freeing && info->count == 0 };
     if (result->freed_frames == 0) return true;
     frame_release(frame, 0, FRAME_KIND_USER);

@@ -28,10 +28,11 @@ static bool protect_alike(pte_t *entries, unsigned count, uint32_t attributes, u
     return true;
 }
 
-/* Protects what is mapped in the part. NO_MEMORY, TOO_MANY_MAPPINGS (split): nothing has changed. */
-[[gnu::noinline]] static enum status part_protect(struct visit *visit, uint32_t attributes)
+/* Protects what is mapped in the part. NO_MEMORY, TOO_MANY_MAPPINGS (split). */
+[[gnu::noinline]] enum status part_protect(struct visit *visit)
 {
     struct walk *walk = &visit->walk;
+    uint32_t attributes = visit->attributes;
     if (visit->is_hole) return STATUS_OK;
     if (walk->level != visit->level && pte_protect(*walk->entry, attributes, walk->level) == *walk->entry) return STATUS_OK;
     enum status status = visit_split(visit);
@@ -55,18 +56,19 @@ static bool protect_alike(pte_t *entries, unsigned count, uint32_t attributes, u
 enum status space_protect(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done, uint64_t *changed)
 {
     assert(attributes_check(attributes) == STATUS_OK);
-    struct lowest lowest; /* the short way through much of one table: without it protect_512_per_page is 4.15 */
+    struct lowest rows; /* the short way through much of one table: without it protect_512_per_page is 4.15 */
     unsigned count = (unsigned)span.count_pages, written = 0;
     bool is_much = span.count_pages > INVALIDATE_LIMIT && span.count_pages <= least(STEP_PAGES, walk_pages_left(span.first.address, 1));
+    pte_t *entries = is_much ? lowest_look(&rows, space, span.first.address) : nullptr;
     gather_begin();
-    if (is_much && lowest_find(&lowest, space, span.first.address) && protect_alike(lowest.entry, count, attributes, &written)) {
+    if (entries != nullptr && protect_alike(entries, count, attributes, &written)) {
         gather_end(space);
         *done = count;
         *changed = written;
         return STATUS_OK;
     }
     struct visit visit;
-    visit_begin(&visit, space, span);
-    while (visit_next(&visit)) visit.status = part_protect(&visit, attributes);
-    return visit_end(&visit, done, changed);
+    visit.deed = PROTECT;
+    visit.attributes = attributes;
+    return visit_all(&visit, space, span, done, changed);
 }

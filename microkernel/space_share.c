@@ -46,8 +46,9 @@ static enum status leaves_hold(const pte_t *from, const pte_t *to, unsigned coun
 }
 
 /* Writes the entries. Neighbours are alike, so what an entry becomes is worked out when it differs from the one before. */
-static void leaves_write(const struct visit *visit, uint32_t attributes, pte_t *to)
+static void leaves_write(const struct visit *visit, pte_t *to)
 {
+    uint32_t attributes = visit->attributes;
     pte_t *from = visit->walk.entry, seen = 0, bits = 0;
     for (unsigned i = 0; i < visit->count; i++) {
         pte_t leaf = from[i];
@@ -67,18 +68,16 @@ static void leaves_write(const struct visit *visit, uint32_t attributes, pte_t *
 /* Makes a part shorter and its level lower, to what fits both places. */
 static void part_fit(struct visit *visit, uint64_t to_address)
 {
-    unsigned level = level_fit(to_address >> PAGE_SHIFT, visit->count_pages, visit->level);
-    if (level > 0) {
+    unsigned highest = visit->level;
+    if (highest > 0) {
         const struct frame_info *info = leaf_row(*visit->walk.entry);
-        if ((info->flags & FRAME_FILLED) && info->count == 1) level = 0;
+        if ((info->flags & FRAME_FILLED) && info->count == 1) highest = 0;
     }
-    visit->level = level;
-    visit->count_pages = least(visit->count_pages, level != 0 ? walk_pages_of(level) : least(walk_pages_left(to_address, 1), visit->budget));
-    visit->count = level != 0 ? 1 : (unsigned)visit->count_pages;
+    visit_fit(visit, to_address, visit->count_pages, highest);
 }
 
-/* Shares what is mapped in the part. ALREADY_MAPPED, TOO_MANY_MAPPINGS, NO_MEMORY: nothing has changed. */
-[[gnu::noinline]] static enum status part_share(struct visit *visit, uint32_t attributes)
+/* Shares what is mapped in the part. ALREADY_MAPPED, TOO_MANY_MAPPINGS, NO_MEMORY. */
+[[gnu::noinline]] enum status part_share(struct visit *visit)
 {
     if (visit->is_hole) return STATUS_OK;
     struct walk *from = &visit->walk, to;
@@ -104,20 +103,9 @@ static void part_fit(struct visit *visit, uint64_t to_address)
         assert(status == STATUS_OK);
     }
     walk_grow(&to, level);
-    leaves_write(visit, attributes, to.entry);
+    leaves_write(visit, to.entry);
     walk_add(&to, present);
     counter_add(COUNTER_ENTRIES_READ, 2 * count);
     visit->changed += present * walk_pages_of(level);
     return STATUS_OK;
-}
-
-enum status space_share(struct space *from, struct user_span span, struct space *to, user_page_t to_page, uint32_t attributes, uint64_t *done, uint64_t *shared)
-{
-    struct visit visit;
-    visit.to = to;
-    visit.to_address = to_page.address;
-    if (from == to && spans_overlap(span, to_page)) return STATUS_BAD_ARGUMENT;
-    visit_begin(&visit, from, span);
-    while (visit_next(&visit)) visit.status = part_share(&visit, attributes);
-    return visit_end(&visit, done, shared);
 }

@@ -15,36 +15,13 @@
 
 /* --- Walks --- */
 
-static inline void walk_down(struct walk *walk, pte_t *entry, unsigned level)
-{
-    while (level != 0 && pte_is_present(*entry) && !pte_is_large(*entry, level)) {
-        frame_t table = pte_frame(*entry);
-        walk->tables[--level] = table;
-        entry = walk_table_entry(table, walk->address, level);
-        counter_add(COUNTER_ENTRIES_READ, 1);
-    }
-    walk->level = level;
-    walk->entry = entry;
-}
-
 void walk_begin(struct walk *walk, struct space *space, uint64_t address)
 {
     constexpr unsigned level = PTE_LEVELS - 1;
     walk->space = space;
     walk->address = address;
     walk->tables[level] = space->root;
-    counter_add(COUNTER_ENTRIES_READ, 1);
     walk_down(walk, walk_table_entry(space->root, address, level), level);
-}
-
-void walk_continue(struct walk *walk)
-{
-    walk_down(walk, walk->entry, walk->level);
-}
-
-uint64_t walk_pages_left(uint64_t address, unsigned level)
-{
-    return walk_pages_of(level) - (address >> PAGE_SHIFT & (walk_pages_of(level) - 1));
 }
 
 [[gnu::noinline, clang::minsize]] unsigned level_fit(uint64_t numbers, uint64_t count_pages, unsigned highest)
@@ -52,6 +29,11 @@ uint64_t walk_pages_left(uint64_t address, unsigned level)
     unsigned level = highest;
     while ((numbers & (walk_pages_of(level) - 1)) != 0 || count_pages < walk_pages_of(level)) level--;
     return level;
+}
+
+[[gnu::noinline]] pte_t *lowest_look(struct lowest *lowest, const struct space *space, uint64_t address)
+{
+    return lowest_find(lowest, space, address);
 }
 
 /* --- Tables in reserve --- */
@@ -173,19 +155,16 @@ void walk_add(const struct walk *walk, unsigned count)
 
 /* --- Going over a span --- */
 
-[[gnu::noinline]] void visit_begin(struct visit *visit, struct space *space, struct user_span span)
+void visit_fit(struct visit *visit, uint64_t place, uint64_t count_pages, unsigned highest)
 {
-    gather_begin();
-    visit->space = space;
-    visit->span = span;
-    visit->status = STATUS_OK;
-    visit->budget = STEP_PAGES;
-    visit->done = visit->changed = visit->freed = visit->count_pages = 0;
-    visit->count = visit->level = 0;
-    visit->is_hole = false;
+    unsigned level = highest == 0 ? 0 : level_fit(place >> PAGE_SHIFT, count_pages, highest);
+    visit->level = level;
+    visit->count = level != 0 ? 1 : (unsigned)least(least(count_pages, visit->budget), walk_pages_left(place, 1));
+    visit->count_pages = visit->count * walk_pages_of(level);
 }
 
-bool visit_next(struct visit *visit)
+/* The next part, holes too; the one before may have been made shorter. False: the budget is used up, the span done, or a part has failed. */
+static bool visit_next(struct visit *visit)
 {
     if (visit->status != STATUS_OK) return false;
     unsigned cost = visit->count;
@@ -199,19 +178,40 @@ bool visit_next(struct visit *visit)
     walk_begin(walk, visit->space, address);
     unsigned level = walk->level;
     visit->is_hole = level != 0 && !pte_is_memory(*walk->entry);
-    for (; level > 0; level--) {
-        count = least(count, walk_pages_left(address, level));
-        if (visit->is_hole || count == walk_pages_of(level)) break;
+    if (!visit->is_hole) {
+        visit_fit(visit, address, count, level);
+        return true;
     }
-    if (level == 0) count = least(least(count, visit->budget), walk_pages_left(address, 1));
-    visit->count_pages = count;
+    visit->count_pages = least(count, walk_pages_left(address, level));
     visit->level = level;
-    visit->count = level == 0 ? (unsigned)count : 1;
+    visit->count = 1;
     return true;
 }
 
-[[gnu::noinline]] enum status visit_end(struct visit *visit, uint64_t *done, uint64_t *changed)
+/* No pointers to functions: the depth of the stack is read from the calls in the listing. */
+static enum status part_do(struct visit *visit)
 {
+    switch (visit->deed) {
+    case UNMAP: return part_unmap(visit);
+    case PROTECT: return part_protect(visit);
+    case HARVEST: return part_harvest(visit);
+    case SHARE: return part_share(visit);
+    case MOVE: return part_move(visit);
+    }
+    unreachable();
+}
+
+[[gnu::noinline]] enum status visit_all(struct visit *visit, struct space *space, struct user_span span, uint64_t *done, uint64_t *changed)
+{
+    gather_begin();
+    visit->space = space;
+    visit->span = span;
+    visit->status = STATUS_OK;
+    visit->budget = STEP_PAGES;
+    visit->done = visit->changed = visit->freed = visit->count_pages = 0;
+    visit->count = visit->level = 0;
+    visit->is_hole = false;
+    while (visit_next(visit)) visit->status = part_do(visit);
     visit->freed += gather_end(visit->space);
     if (visit->done == 0) return visit->status; /* what stopped a step that had begun is met again, and told, by the next one */
     *done = visit->done;

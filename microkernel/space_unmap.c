@@ -104,9 +104,10 @@ static bool split_within(struct visit *visit)
     return true;
 }
 
-/* Removes what is mapped in the part. NO_MEMORY, TOO_MANY_MAPPINGS (split): nothing has changed. */
-static enum status part_unmap(struct visit *visit, bool is_freeing)
+/* Removes what is mapped in the part. NO_MEMORY, TOO_MANY_MAPPINGS (split). */
+[[gnu::noinline]] enum status part_unmap(struct visit *visit)
 {
+    bool is_freeing = visit->attributes & UNMAP_FREE;
     if (visit->is_hole) return STATUS_OK;
     enum status status = visit_split(visit);
     if (status == STATUS_NO_MEMORY && is_freeing && split_within(visit)) status = STATUS_OK;
@@ -125,9 +126,9 @@ static enum status part_unmap(struct visit *visit, bool is_freeing)
 enum status space_unmap(struct space *space, struct user_span span, uint64_t flags, struct unmap_result *result)
 {
     struct visit visit;
-    visit_begin(&visit, space, span);
-    while (visit_next(&visit)) visit.status = part_unmap(&visit, flags & UNMAP_FREE);
-    enum status status = visit_end(&visit, &result->done_pages, &result->unmapped_pages);
+    visit.deed = UNMAP;
+    visit.attributes = (uint32_t)flags;
+    enum status status = visit_all(&visit, space, span, &result->done_pages, &result->unmapped_pages);
     if (visit.done != 0) result->freed_frames = visit.freed;
     return status;
 }

@@ -26,10 +26,22 @@ static inline pte_t *walk_table_entry(frame_t table, uint64_t address, unsigned 
     return (pte_t *)arch_frame_pointer(table) + pte_index(address, level);
 }
 
-/* Goes down from the root as far as there are tables. */
+/* Goes down from an entry of a table of a level, which the walk has been told, as far as there are tables. */
+static inline void walk_down(struct walk *walk, pte_t *entry, unsigned level)
+{
+    counter_add(COUNTER_ENTRIES_READ, 1);
+    while (level != 0 && pte_is_present(*entry) && !pte_is_large(*entry, level)) {
+        frame_t table = pte_frame(*entry);
+        walk->tables[--level] = table;
+        entry = walk_table_entry(table, walk->address, level);
+        counter_add(COUNTER_ENTRIES_READ, 1);
+    }
+    walk->level = level;
+    walk->entry = entry;
+}
+
+/* The same from the root. */
 void walk_begin(struct walk *walk, struct space *space, uint64_t address);
-/* The same from where the walk stands. */
-void walk_continue(struct walk *walk);
 
 /* Pages of 4 KiB that one entry of a level stands for. */
 static inline uint64_t walk_pages_of(unsigned level)
@@ -38,17 +50,13 @@ static inline uint64_t walk_pages_of(unsigned level)
 }
 
 /* Pages from an address to the end of what one entry of a level stands for. */
-uint64_t walk_pages_left(uint64_t address, unsigned level);
+static inline uint64_t walk_pages_left(uint64_t address, unsigned level)
+{
+    return -(address >> PAGE_SHIFT | -walk_pages_of(level));
+}
 
 /* The highest level up to `highest` at which pages fit: their numbers, ORed, are aligned, and there are enough of them. */
 unsigned level_fit(uint64_t numbers, uint64_t count_pages, unsigned highest);
-
-/* A span, and one of the same length that begins at a page. */
-static inline bool spans_overlap(struct user_span span, user_page_t other)
-{
-    uint64_t apart = span.first.address < other.address ? other.address - span.first.address : span.first.address - other.address;
-    return apart < span.count_pages << PAGE_SHIFT;
-}
 
 static inline uint64_t least(uint64_t one, uint64_t other) { return one < other ? one : other; }
 
@@ -128,29 +136,30 @@ static inline bool walk_is_open(const struct walk *walk, unsigned level)
 
 /* --- The short way to one page --- */
 
-/* The entry of a page of 4 KiB, and the rows that know of it. */
+/* The rows that know of the entry of a page of 4 KiB. */
 struct lowest {
-    pte_t *entry;
     struct frame_info *table;
     struct frame_info *totals;
 };
 
-/* False when there is no lowest table for the address: then the long way has to be gone. */
-static inline bool lowest_find(struct lowest *lowest, const struct space *space, uint64_t address)
+/* The entry and its rows. Null when there is no lowest table for the address: then the long way has to be gone. */
+static inline pte_t *lowest_find(struct lowest *lowest, const struct space *space, uint64_t address)
 {
     frame_t table = space->root;
 #pragma clang loop unroll(full)
     for (unsigned level = PTE_LEVELS - 1; level > 0; level--) {
         pte_t entry = *walk_table_entry(table, address, level);
-        if (!pte_is_present(entry) || pte_is_large(entry, level)) return false;
+        if (!pte_is_present(entry) || (level < PTE_LEAF_LEVELS && pte_is_large(entry, level))) return nullptr;
         table = pte_frame(entry);
         if (HAS_TOTALS && level - 1 == TOTALS_LEVEL) lowest->totals = table_row(table);
     }
-    lowest->entry = walk_table_entry(table, address, 0);
     counter_add(COUNTER_ENTRIES_READ, PTE_LEVELS);
     lowest->table = table_row(table);
-    return true;
+    return walk_table_entry(table, address, 0);
 }
+
+/* The same, for who is in less of a hurry: a call. */
+pte_t *lowest_look(struct lowest *lowest, const struct space *space, uint64_t address);
 
 /* One page more (1) or less (-1) is mapped there. */
 static inline void lowest_count(const struct lowest *lowest, struct space *space, int change)
@@ -192,6 +201,9 @@ enum status space_map_leaf(struct space *space, user_page_t page, frame_t frame,
 
 constexpr unsigned HOLE_COST = 16; /* a walk that finds nothing or a large leaf, in entries of a step's budget */
 
+/* What a step does to each part of its span: by the functions part_unmap() and so on, each in the file of its name. */
+enum deed : uint8_t { UNMAP, PROTECT, HARVEST, SHARE, MOVE };
+
 /* A step over a span, and its part in hand: a hole, some entries of one lowest table, or a part of a large leaf. */
 struct visit {
     struct walk walk; /* at the part's first page */
@@ -199,23 +211,34 @@ struct visit {
     unsigned count; /* entries to change, when no leaf has to be split first */
     unsigned level; /* of them: below walk.level when a large leaf has to be split first */
     bool is_hole;
-    enum status status; /* what became of the part, by who looks at it; on any but OK it has changed nothing, and the step ends before it */
+    enum status status; /* what became of the part; on any but OK it has changed nothing, and the step ends before it */
     unsigned budget;    /* entries of 4 KiB that are left to the step */
     uint64_t done;      /* pages of the span dealt with before this part */
     uint64_t changed;   /* pages that the step has changed */
     uint64_t freed;     /* frames that the step has given back */
     struct space *space;
     struct user_span span;
-    struct space *to;    /* for who needs another place: of the span's first page there */
+    /* By who begins: */
+    enum deed deed;
+    uint32_t attributes; /* what the deed is told: attributes, or flags */
+    struct space *to;    /* SHARE, MOVE: of the span's first page there */
     uint64_t to_address;
+    uint64_t accessed; /* HARVEST: as space_harvest */
+    uint64_t dirty;
 };
 
-/* Begins a step; what is gathered waits for its end. */
-void visit_begin(struct visit *visit, struct space *space, struct user_span span);
-/* The next part, holes too; the one before may have been made shorter. False: the budget is used up, the span done, or a part has failed. */
-bool visit_next(struct visit *visit);
-/* Ends a step. OK, AGAIN, with results; what a part failed with, when nothing was done before. */
-enum status visit_end(struct visit *visit, uint64_t *done, uint64_t *changed);
+/* A step: OK, AGAIN, with results; what a part failed with, when nothing was done before. */
+enum status visit_all(struct visit *visit, struct space *space, struct user_span span, uint64_t *done, uint64_t *changed);
+
+/* What is done to a part. On any status but OK nothing has changed. */
+enum status part_unmap(struct visit *visit);
+enum status part_protect(struct visit *visit);
+enum status part_harvest(struct visit *visit);
+enum status part_share(struct visit *visit);
+enum status part_move(struct visit *visit);
+
+/* Makes the part in hand one of up to `count_pages`: a leaf of the highest level that fits a place, or some of 4 KiB in its lowest table. */
+void visit_fit(struct visit *visit, uint64_t place, uint64_t count_pages, unsigned highest);
 
 /* Splits the large leaf of the part down to visit->level. NO_MEMORY, TOO_MANY_MAPPINGS: nothing has changed. */
 enum status visit_split_leaf(struct visit *visit);

@@ -16,11 +16,8 @@ enum status window_range_check(const struct window *window, uint64_t first, uint
 static inline void window_walk(struct walk *walk, const struct window *window, uint64_t at)
 {
     walk->address = window_address(window, at);
-    walk->level = window->level;
     walk->tables[window->level] = window->table;
-    walk->entry = walk_table_entry(window->table, walk->address, window->level);
-    counter_add(COUNTER_ENTRIES_READ, 1);
-    walk_continue(walk);
+    walk_down(walk, walk_table_entry(window->table, walk->address, window->level), window->level);
 }
 
 /* Pages of a table of a level, as far as it is the window's. */
