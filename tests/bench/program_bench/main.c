@@ -53,6 +53,7 @@ int main(int argc, char *argv[])
     if (argc < 2 || strcmp(argv[1], "faults") == 0) bench_faults();
     if (argc < 2 || strcmp(argv[1], "growth") == 0) bench_growth();
     if (argc < 2 || strcmp(argv[1], "mapping") == 0) bench_mapping();
+    if (argc < 2 || strcmp(argv[1], "renewing") == 0) bench_renewing();
     if (argc < 2 || strcmp(argv[1], "processes") == 0) bench_processes();
     if (argc < 2 || strcmp(argv[1], "handles") == 0) bench_handles();
     if (argc < 2) bench_bulk(); /* too much for a profile */

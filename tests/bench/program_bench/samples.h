@@ -29,6 +29,7 @@ void must(enum status status, const char *what);
 void bench_faults(void);
 void bench_growth(void);
 void bench_mapping(void);
+void bench_renewing(void);
 void bench_processes(void);
 void bench_handles(void);
 void bench_bulk(void);
