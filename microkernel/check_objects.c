@@ -126,13 +126,13 @@ static uint32_t queue_of_endpoint(const struct endpoint *endpoint, uint32_t fram
     uint32_t count = 0;
     enum thread_state state = endpoint->queue_is_receivers ? THREAD_RECEIVING : THREAD_SENDING;
     const struct thread *previous = nullptr;
-    for (const struct thread *thread = endpoint->first; thread != nullptr; previous = thread, thread = thread->queue_next) {
+    for (const struct thread *thread = endpoint->queue.first; thread != nullptr; previous = thread, thread = thread->queue_next) {
         if (count++ == limit || thread_of(thread) == nullptr || thread->endpoint != endpoint || thread->queue_previous != previous || thread->state != state) {
             check_fail(INVARIANT_QUEUES, "queue of an endpoint", frame, count, limit);
             return count;
         }
     }
-    if (endpoint->last != previous) check_fail(INVARIANT_QUEUES, "end of an endpoint's queue", frame, count, limit);
+    if (endpoint->queue.last != previous) check_fail(INVARIANT_QUEUES, "end of an endpoint's queue", frame, count, limit);
     return count;
 }
 

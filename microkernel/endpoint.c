@@ -83,8 +83,8 @@ enum status endpoint_destroy(struct endpoint *endpoint)
     for (unsigned step = 0; step < DESTROY_STEP; step++) {
         if (endpoint->rows != nullptr) {
             handle_empty(endpoint->rows);
-        } else if (endpoint->first != nullptr) {
-            struct thread *first = endpoint->first;
+        } else if (endpoint->queue.first != nullptr) {
+            struct thread *first = endpoint->queue.first;
             if (first->state == THREAD_SENDING) endpoint_drop_client(first);
             thread_end_wait(first);
         } else if (endpoint->clients != nullptr) {
@@ -136,23 +136,15 @@ void endpoint_take_client(struct endpoint *endpoint, struct thread *thread)
 
 [[gnu::noinline]] void endpoint_push(struct endpoint *endpoint, struct thread *thread, bool is_receiver)
 {
-    assert(endpoint->first == nullptr || endpoint->queue_is_receivers == is_receiver);
+    assert(endpoint->queue.first == nullptr || endpoint->queue_is_receivers == is_receiver);
     endpoint->queue_is_receivers = is_receiver;
     thread->endpoint = endpoint;
-    thread->queue_next = nullptr;
-    thread->queue_previous = endpoint->last;
-    if (endpoint->last != nullptr) endpoint->last->queue_next = thread;
-    else endpoint->first = thread;
-    endpoint->last = thread;
+    thread_queue_insert(&endpoint->queue, thread, false);
 }
 
 [[gnu::noinline]] void endpoint_remove(struct endpoint *endpoint, struct thread *thread)
 {
     assert(thread->endpoint == endpoint);
-    if (thread->queue_previous != nullptr) thread->queue_previous->queue_next = thread->queue_next;
-    else endpoint->first = thread->queue_next;
-    if (thread->queue_next != nullptr) thread->queue_next->queue_previous = thread->queue_previous;
-    else endpoint->last = thread->queue_previous;
-    if (endpoint->first == nullptr) endpoint->queue_is_receivers = false; /* invariant 1 */
-    thread->queue_next = thread->queue_previous = nullptr;
+    thread_queue_remove(&endpoint->queue, thread);
+    if (endpoint->queue.first == nullptr) endpoint->queue_is_receivers = false; /* invariant 1 */
 }

@@ -16,8 +16,7 @@
 #include "types.h"
 
 struct endpoint {
-    struct thread *first;
-    struct thread *last;
+    struct thread_queue queue;
     uint64_t bits;           /* notification bits not yet received */
     struct handle_row *rows; /* rows that name this endpoint */
     struct thread *clients;  /* list through thread.client_next */

@@ -74,7 +74,7 @@ static void deliver_bits(struct thread *receiver, struct endpoint *endpoint)
 void message_send(struct thread *sender, struct endpoint *endpoint)
 {
     assert(sender == processor.current && sender->request != REQUEST_NONE);
-    struct thread *receiver = endpoint->queue_is_receivers ? endpoint->first : nullptr;
+    struct thread *receiver = endpoint->queue_is_receivers ? endpoint->queue.first : nullptr;
     if (receiver != nullptr && !fits(sender, receiver)) {
         sender->request = REQUEST_NONE;
         sender->context.call.number = STATUS_BAD_BUFFER;
@@ -130,11 +130,11 @@ static bool comes_before(const struct thread *sender, const struct thread *other
 
 static struct thread *choose(const struct endpoint *endpoint)
 {
-    struct thread *best = endpoint->first, *sender = best->queue_next;
+    struct thread *best = endpoint->queue.first, *sender = best->queue_next;
     for (unsigned i = 1; i < CHOICES && sender != nullptr; i++, sender = sender->queue_next)
         if (comes_before(sender, best, endpoint)) best = sender;
     if (sender == nullptr) return best;
-    sender = endpoint->last;
+    sender = endpoint->queue.last;
     for (unsigned i = 0; i < CHOICES && sender->queue_previous != nullptr; i++, sender = sender->queue_previous)
         if (comes_before(sender, best, endpoint)) best = sender;
     return best;
@@ -172,7 +172,7 @@ static void service_begin(struct thread *receiver, const struct thread *sender, 
 /* The next queued sender whose request fits; those before it are answered BAD_BUFFER. */
 static struct thread *next_sender(struct endpoint *endpoint, const struct thread *receiver)
 {
-    while (!endpoint->queue_is_receivers && endpoint->first != nullptr) {
+    while (!endpoint->queue_is_receivers && endpoint->queue.first != nullptr) {
         struct thread *sender = choose(endpoint);
         endpoint_remove(endpoint, sender);
         if (fits(sender, receiver)) return sender;
@@ -235,7 +235,7 @@ void message_release(struct thread *caller)
 {
     endpoint->bits |= bits;
     if (endpoint->bits == 0 || !endpoint->queue_is_receivers) return;
-    struct thread *receiver = endpoint->first;
+    struct thread *receiver = endpoint->queue.first;
     endpoint_remove(endpoint, receiver);
     deliver_bits(receiver, endpoint);
     schedule_wake(receiver);

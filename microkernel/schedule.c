@@ -15,7 +15,7 @@
 #include "space.h"
 
 struct processor processor;
-struct ready_queue schedule_queues[PRIORITY_LIMIT];
+struct thread_queue schedule_queues[PRIORITY_LIMIT];
 uint32_t schedule_ready_priorities;
 constexpr uint32_t SLICE_OVER = 1u << PRIORITY_LIMIT; /* beside the priorities */
 
@@ -25,28 +25,40 @@ static void start_slice(void)
     timer_need(processor.slice_end);
 }
 
-[[gnu::noinline]] static void queue_push(struct thread *thread, bool at_front)
+[[gnu::noinline]] void schedule_pay_alone(struct thread *thread)
 {
-    if (processor.slice_end == 0) start_slice(); /* invariant 2 */
-    if (at_front) return schedule_push_front(thread);
-    struct ready_queue *queue = &schedule_queues[thread->priority];
-    thread->queue_next = nullptr;
-    thread->queue_previous = queue->last;
-    if (queue->first == nullptr) queue->first = thread;
-    else queue->last->queue_next = thread;
-    queue->last = thread;
+    assert(thread->payer == thread->account && schedule_may_pay_alone(thread));
+    uint64_t now = arch_cycles();
+    processor.payer->budget.paid += now - processor.paid_until;
+    processor.paid_until = now;
+    processor.payer = thread;
+    processor.paid_for = thread->account;
+}
+
+/* Into the queue of its priority. */
+static void make_ready(struct thread *thread, bool at_front)
+{
+    thread_queue_insert(&schedule_queues[thread->priority], thread, at_front);
     schedule_ready_priorities |= 1u << thread->priority;
     thread->state = THREAD_READY;
 }
 
+[[gnu::noinline]] void schedule_push_front(struct thread *thread)
+{
+    assert(processor.slice_end != 0);
+    make_ready(thread, true);
+}
+
+[[gnu::noinline]] static void queue_push(struct thread *thread, bool at_front)
+{
+    if (processor.slice_end == 0) start_slice(); /* invariant 2 */
+    make_ready(thread, at_front);
+}
+
 [[gnu::noinline]] static void queue_remove(struct thread *thread)
 {
-    struct ready_queue *queue = &schedule_queues[thread->priority];
-    if (thread->queue_previous != nullptr) thread->queue_previous->queue_next = thread->queue_next;
-    else queue->first = thread->queue_next;
-    if (thread->queue_next != nullptr) thread->queue_next->queue_previous = thread->queue_previous;
-    else queue->last = thread->queue_previous;
-    thread->queue_next = thread->queue_previous = nullptr;
+    struct thread_queue *queue = &schedule_queues[thread->priority];
+    thread_queue_remove(queue, thread);
     if (queue->first == nullptr) schedule_ready_priorities &= ~(1u << thread->priority);
     if (schedule_ready_priorities == SLICE_OVER) schedule_ready_priorities = 0;
     if (thread == processor.turn) processor.turn = nullptr;

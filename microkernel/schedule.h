@@ -23,11 +23,7 @@ struct processor {
 extern struct processor processor;
 extern uint32_t schedule_ready_priorities; /* bit n: a thread of priority n is ready; above them a mark of schedule.c */
 
-struct ready_queue {
-    struct thread *first;
-    struct thread *last;
-};
-extern struct ready_queue schedule_queues[PRIORITY_LIMIT];
+extern struct thread_queue schedule_queues[PRIORITY_LIMIT];
 
 /* A call from the running thread may hand the processor to the receiver: it does not run at less than the caller's priority, and nothing ready comes
  * before the caller. */
@@ -49,29 +45,10 @@ static inline bool schedule_may_pay_alone(const struct thread *thread)
 }
 
 /* The most frequent change of who pays: from one account without limit to the running thread's own, without one either. */
-static inline void schedule_pay_alone(struct thread *thread)
-{
-    assert(thread->payer == thread->account && schedule_may_pay_alone(thread));
-    uint64_t now = arch_cycles();
-    processor.payer->budget.paid += now - processor.paid_until;
-    processor.paid_until = now;
-    processor.payer = thread;
-    processor.paid_for = thread->account;
-}
+void schedule_pay_alone(struct thread *thread);
 
 /* The running thread gives way while a slice runs, and is the next of its priority. */
-static inline void schedule_push_front(struct thread *thread)
-{
-    assert(processor.slice_end != 0);
-    struct ready_queue *queue = &schedule_queues[thread->priority];
-    thread->queue_next = queue->first;
-    thread->queue_previous = nullptr;
-    if (queue->first == nullptr) queue->last = thread;
-    else queue->first->queue_previous = thread;
-    queue->first = thread;
-    schedule_ready_priorities |= 1u << thread->priority;
-    thread->state = THREAD_READY;
-}
+void schedule_push_front(struct thread *thread);
 
 constexpr uint64_t SLICE_NANOSECONDS = 10'000'000;
 

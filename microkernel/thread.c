@@ -17,6 +17,23 @@
  * not become good again when its frame gets another life. */
 static uint64_t tokens_used;
 
+[[gnu::noinline]] void thread_queue_insert(struct thread_queue *queue, struct thread *thread, bool at_front)
+{
+    struct thread *next = at_front ? queue->first : nullptr, *previous = at_front ? nullptr : queue->last;
+    thread->queue_next = next;
+    thread->queue_previous = previous;
+    *(next != nullptr ? &next->queue_previous : &queue->last) = thread;
+    *(previous != nullptr ? &previous->queue_next : &queue->first) = thread;
+}
+
+[[gnu::noinline]] void thread_queue_remove(struct thread_queue *queue, struct thread *thread)
+{
+    struct thread *next = thread->queue_next, *previous = thread->queue_previous;
+    *(next != nullptr ? &next->queue_previous : &queue->last) = previous;
+    *(previous != nullptr ? &previous->queue_next : &queue->first) = next;
+    thread->queue_next = thread->queue_previous = nullptr;
+}
+
 /* Holds a message buffer like a mapping does: it cannot be freed while the thread lives. */
 static enum status buffer_hold(frame_t buffer)
 {

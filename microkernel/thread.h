@@ -35,6 +35,11 @@ struct caller_link {
     struct caller_link *next, *previous;
 };
 
+/* Threads that wait for the processor, or at an endpoint: through queue_next and queue_previous. */
+struct thread_queue {
+    struct thread *first, *last;
+};
+
 struct thread {
     struct space *space;
     struct thread *queue_next; /* ready queue or endpoint queue */
@@ -85,6 +90,9 @@ static inline struct thread *thread_of_caller(const struct caller_link *link)
 {
     return (struct thread *)((uintptr_t)link & ~(uintptr_t)(PAGE_BYTES - 1));
 }
+
+void thread_queue_insert(struct thread_queue *queue, struct thread *thread, bool at_front);
+void thread_queue_remove(struct thread_queue *queue, struct thread *thread);
 
 static inline void caller_insert(struct caller_link *ring, struct caller_link *link)
 {

@@ -184,7 +184,7 @@ def endpoint_queues(objects):
 
         def is_right(thread, endpoint=endpoint, state=state):
             return objects.is_thread(thread, state) and objects.pointer_at(objects.member_at(thread, 'thread', 'endpoint')) == endpoint
-        met += queue(objects, *(objects.member_at(endpoint, 'endpoint', end) for end in ('first', 'last')), is_right, f'the queue of {name}')
+        met += queue(objects, *(objects.member_at(endpoint, 'endpoint', end) for end in ('queue.first', 'queue.last')), is_right, f'the queue of {name}')
     return met
 
 

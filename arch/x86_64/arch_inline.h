@@ -4,7 +4,10 @@
 
 static inline void *arch_frame_pointer(frame_t frame)
 {
-    return (void *)(DIRECT_MAP + ((uint64_t)frame.number << PAGE_SHIFT));
+    void *pointer = (void *)(DIRECT_MAP + ((uint64_t)frame.number << PAGE_SHIFT));
+    __asm__("" : "+r"(pointer)); /* the base is added once, and not anew for each member of what is there */
+    __builtin_assume(pointer != nullptr);
+    return pointer;
 }
 
 /* Fills a page with zeroes. REP STOSQ counts as one instruction for each word, and real processors do it a line at a time. */

@@ -14,30 +14,21 @@
 #define CALL_NUMBER_SPACE_UNMAP 28
 #define VECTOR_PAGE_FAULT 14
 
+#define CR0_TASK_SWITCHED 8
+#define TAG_LENGTH_SHIFT 16
+#define TAG_LENGTH_MASK 0x1fff
+#define MESSAGE_BUFFER_BYTES 4096
+
         .text
         .global syscall_entry, resume, vector_entries
         .global fast_slow_call, fast_slow_reply_receive, fast_slow_saved, fast_slow_fault, fast_resume, fast_resume_saved
-        .global fast_slow_space_map, fast_slow_space_unmap
-
-/* The registers of a call, into the context of the thread in rcx. */
-        .macro save_call_registers
-        mov %rax, THREAD_CONTEXT + CONTEXT_NUMBER(%rcx)
-        mov %rdi, THREAD_CONTEXT + CONTEXT_ARGUMENT + 0(%rcx)
-        mov %rsi, THREAD_CONTEXT + CONTEXT_ARGUMENT + 8(%rcx)
-        mov %rdx, THREAD_CONTEXT + CONTEXT_ARGUMENT + 16(%rcx)
-        mov %r14, THREAD_CONTEXT + CONTEXT_ARGUMENT + 24(%rcx)
-        mov %r8, THREAD_CONTEXT + CONTEXT_ARGUMENT + 32(%rcx)
-        mov %r9, THREAD_CONTEXT + CONTEXT_ARGUMENT + 40(%rcx)
-        mov %r12, THREAD_CONTEXT + CONTEXT_ARGUMENT + 48(%rcx)
-        mov %r13, THREAD_CONTEXT + CONTEXT_ARGUMENT + 56(%rcx)
-        mov %r15, THREAD_CONTEXT + CONTEXT_ARGUMENT + 64(%rcx)
-        .endm
+        .global fast_slow_space_map, fast_slow_space_unmap, save_arguments, switch_vectors_over, message_part
 
 /* AMD64 manual vol. 3, SYSCALL: rcx = user rip, r11 = user flags, rsp unchanged.
  *
  * What every call needs is saved here; then the registers are those of a fast path (fast.h): the message words stay where they are. A fast path that does
  * not apply ends in syscall_slow with the same registers. The field of the vector holds VECTOR_SYSCALL whenever a thread runs in user mode. */
-        .balign 64
+        .balign 16
 syscall_entry:
         mov processor + PROCESSOR_CURRENT(%rip), %r10
         mov %rsp, THREAD_CONTEXT + CONTEXT_RSP(%r10)
@@ -56,7 +47,8 @@ syscall_entry:
         cmp $CALL_NUMBER_SPACE_UNMAP, %rax
         je fast_space_unmap
 syscall_slow:
-        save_call_registers
+        mov %rax, THREAD_CONTEXT + CONTEXT_NUMBER(%rcx)
+        call save_arguments
         cmp $CALL_NUMBER_RESOLVE, %rax
         je fast_resolve
         cmp $CALL_NUMBER_NOTIFY, %rax
@@ -124,11 +116,24 @@ fast_resume:
         sysretq
 
 fast_resume_by_iret:
-        save_call_registers
+        mov %rax, THREAD_CONTEXT + CONTEXT_NUMBER(%rcx)
+        call save_arguments
         jmp resume
 
+/* The arguments of a call, into the context of the thread in rcx. */
+save_arguments:
+        mov %rdi, THREAD_CONTEXT + CONTEXT_ARGUMENT + 0(%rcx)
+        mov %rsi, THREAD_CONTEXT + CONTEXT_ARGUMENT + 8(%rcx)
+        mov %rdx, THREAD_CONTEXT + CONTEXT_ARGUMENT + 16(%rcx)
+        mov %r14, THREAD_CONTEXT + CONTEXT_ARGUMENT + 24(%rcx)
+        mov %r8, THREAD_CONTEXT + CONTEXT_ARGUMENT + 32(%rcx)
+        mov %r9, THREAD_CONTEXT + CONTEXT_ARGUMENT + 40(%rcx)
+        mov %r12, THREAD_CONTEXT + CONTEXT_ARGUMENT + 48(%rcx)
+        mov %r13, THREAD_CONTEXT + CONTEXT_ARGUMENT + 56(%rcx)
+        mov %r15, THREAD_CONTEXT + CONTEXT_ARGUMENT + 64(%rcx)
+        ret
+
 /* The end of a fast path whose thread was stopped by a trap: everything is in its context (rcx). */
-        .balign 16
 fast_resume_saved:
         lea THREAD_CONTEXT(%rcx), %rsp
 resume_by_iret:
@@ -156,6 +161,51 @@ pop_all:
         pop %r11
         add $16, %rsp                   /* vector, error */
         iretq
+
+/* switch.h: the vector registers for the thread in rax, whose vectors_user is in rbx, where nothing has to be saved or loaded. Zero flag: they are so now. */
+switch_vectors_over:
+        test %rbx, %rbx
+        je 1f
+        cmp %rax, switch_state + SWITCH_VECTORS_OWNER(%rip)
+        jne 2f
+        mov %rbx, switch_state + SWITCH_VECTORS_USER(%rip)
+        clts
+        ret
+1:      mov %rbx, switch_state + SWITCH_VECTORS_USER(%rip)
+        mov %cr0, %rbx
+        or $CR0_TASK_SWITCHED, %rbx
+        mov %rbx, %cr0
+        cmp %eax, %eax
+2:      ret
+
+/* fast.c: copies the part in the message buffer of the thread in rcx to that of the one in rax, as long as the tag in rsi says: whole words, then the
+ * bytes that are left. Carry flag: done; else it does not fit, and nothing has happened. Changes rbx alone. */
+message_part:
+        mov %esi, %ebx
+        shr $TAG_LENGTH_SHIFT, %ebx
+        and $TAG_LENGTH_MASK, %ebx
+        cmp $MESSAGE_BUFFER_BYTES + 1, %ebx
+        jae 2f
+        push %rdi
+        push %rsi
+        push %rcx
+        mov THREAD_BUFFER_POINTER(%rcx), %rsi
+        mov THREAD_BUFFER_POINTER(%rax), %rdi
+        test %rsi, %rsi
+        je 1f
+        test %rdi, %rdi
+        je 1f
+        mov %ebx, %ecx
+        shr $3, %ecx
+        rep movsq
+        mov %ebx, %ecx
+        and $7, %ecx
+        rep movsb
+        stc
+1:      pop %rcx
+        pop %rsi
+        pop %rdi
+2:      ret
 
         .macro push_all
         push %r11
@@ -186,6 +236,12 @@ vector_entries:
         .popsection
         .set number, 0
         .rept 56
+        .if number == 24                /* a jump is two bytes up to here */
+exception_plain_far:
+        jmp exception_plain
+exception_far:
+        jmp exception
+        .endif
 1:      .if number == 1 || number == 2 || number == 18
         push $0
         push $number
@@ -193,15 +249,25 @@ vector_entries:
         .elseif number == 8
         push $number
         jmp special
-        .elseif number >= 10 && number <= 14 || number == 17 || number == 21 || number == 29 || number == 30
+        .elseif number == 17 || number >= 10 && number <= 14 || number == 21
+        push $number
+        jmp exception_far
+        .elseif number == 29 || number == 30
         push $number
         jmp exception
-        .else
+        .elseif number < 24
+        push $number
+        jmp exception_plain_far
+        .elseif number < 34 || number >= 40
         push $number
         jmp exception_plain
         .endif
         .pushsection .init.vectors
+        .if number >= 34 && number < 40 /* between the spurious interrupt and the devices */
+        .quad vector_ignored
+        .else
         .quad 1b
+        .endif
         .popsection
         .set number, number + 1
         .endr
@@ -246,6 +312,5 @@ special:
 
 /* Any other vector: an interrupt that nobody asked for, such as a spurious one of the old controllers, which wants no answer. */
         .global vector_ignored
-        .balign 16
 vector_ignored:
         iretq

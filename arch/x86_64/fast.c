@@ -21,10 +21,30 @@
 /* entry.S */
 static_assert(CALL_version == 0 && CALL_call == 1 && CALL_reply_receive == 2 && CALL_notify == 4);
 static_assert(CALL_resolve == 56 && CALL_space_map == 26 && CALL_space_unmap == 28);
+static_assert(TAG_LENGTH_SHIFT == 16 && TAG_LENGTH_MASK == 0x1fff && MESSAGE_BUFFER_BYTES == 4096);
+static_assert(offsetof(struct thread, buffer_pointer) == THREAD_BUFFER_POINTER);
 
-/* A register that nobody will look at. */
-#define ANY __builtin_nondeterministic_value((uint64_t)0)
+/* A register that nobody will look at. (__builtin_nondeterministic_value() is a zero that is loaded.) */
+static inline uint64_t any(void)
+{
+    uint64_t value;
+    __asm__ volatile("" : "=r"(value));
+    return value;
+}
+#define ANY any()
 
+/* Keeps a call with its arguments, from the registers where they came, in the thread. */
+[[gnu::always_inline]] static inline void keep_call(FAST_ARGUMENTS)
+{
+    register uint64_t r12 __asm__("r12") = w4, r13 __asm__("r13") = w5, r14 __asm__("r14") = w1, r15 __asm__("r15") = token;
+    register uint64_t r8 __asm__("r8") = w2, r9 __asm__("r9") = w3;
+    thread->context.call.number = CALL_call;
+    __asm__ volatile("call save_arguments" /* entry.S: changes no register */
+                     ::"c"(thread), "D"(handle), "S"(tag), "d"(w0), "r"(r8), "r"(r9), "r"(r12), "r"(r13), "r"(r14), "r"(r15)
+                     : "memory");
+}
+
+constexpr uint64_t VECTOR_PAGE_FAULT = 14;
 constexpr uint64_t ERROR_PRESENT = 1, ERROR_WRITE = 2, ERROR_RESERVED = 8, ERROR_FETCH = 16; /* AMD64 manual vol. 2, 8.4.2 */
 constexpr uint64_t TAG_HAS_PART = TAG_LENGTH_MASK << TAG_LENGTH_SHIFT;
 
@@ -70,35 +90,24 @@ static inline bool row_is_good(const struct handle_row *row, uint64_t handle, ui
 /* The one receiver to hand a request to, taken out of its queue. */
 static inline void take_receiver(struct endpoint *endpoint, struct thread *receiver)
 {
-    endpoint->first = receiver->queue_next;
-    if (endpoint->first == nullptr) {
-        endpoint->last = nullptr;
+    endpoint->queue.first = receiver->queue_next;
+    if (endpoint->queue.first == nullptr) {
+        endpoint->queue.last = nullptr;
         endpoint->queue_is_receivers = false;
     } else {
-        endpoint->first->queue_previous = nullptr;
+        endpoint->queue.first->queue_previous = nullptr;
         receiver->queue_next = nullptr;
     }
 }
 
-/* Copies the part in the message buffer: whole words, then the bytes that are left. False: it does not fit, and nothing has happened. In assembler, with no
- * call, no operand that is not in a register already and no clobbered one: else the message words are saved on the way without a part too. */
+/* Copies the part in the message buffer, as the ordinary path would. False: it does not fit, and nothing has happened. */
 [[gnu::always_inline]] static inline bool part_copy(uint64_t tag, const struct thread *from, struct thread *to)
 {
-    uint64_t seen = tag;
-    __asm__("" : "+r"(seen)); /* what the caller knows of it is not kept for here */
-    if (tag_length(seen) > MESSAGE_BUFFER_BYTES || from->buffer_pointer == nullptr || to->buffer_pointer == nullptr) return false;
-    __asm__ volatile("push %%rdi\n\tpush %%rsi\n\tpush %%rcx\n\t"
-                     "push %[tag]\n\tpush %c[buffer](%[from])\n\tpush %c[buffer](%[to])\n\t"
-                     "pop %%rdi\n\tpop %%rsi\n\tmov (%%rsp), %%ecx\n\t"
-                     "shr %[shift], %%ecx\n\tand %[mask], %%ecx\n\tmov %%ecx, (%%rsp)\n\t"
-                     "shr $3, %%ecx\n\trep movsq\n\t"
-                     "mov (%%rsp), %%ecx\n\tand $7, %%ecx\n\trep movsb\n\t"
-                     "pop %%rcx\n\tpop %%rcx\n\tpop %%rsi\n\tpop %%rdi"
-                     :
-                     : [tag] "r"(tag), [from] "r"(from), [to] "r"(to), [buffer] "i"(offsetof(struct thread, buffer_pointer)),
-                       [shift] "i"(TAG_LENGTH_SHIFT), [mask] "i"(TAG_LENGTH_MASK)
-                     : "memory", "cc");
+    uint64_t scratch;
+    __asm__ goto("call message_part\n\tjnc %l[unfit]" : "=b"(scratch) : "S"(tag), "c"(from), "a"(to) : "cc", "memory" : unfit); /* entry.S */
     return true;
+unfit:
+    return false;
 }
 
 /* The sender waits for a reply from the receiver's space. Returns the token. */
@@ -150,14 +159,14 @@ FAST void fast_version(FAST_ARGUMENTS)
                                               struct thread *thread, uint64_t, uint64_t)
 {
     struct endpoint *endpoint = (struct endpoint *)pager;
-    struct thread *receiver = endpoint->first;
-    uint64_t now = fault_marks != 0 ? note_fault() : 0;
+    struct thread *receiver = endpoint->queue.first;
+    uint64_t now = fault_marks != 0 ? note_fault() : 0, instruction = thread->context.rip, stack = thread->context.rsp, label = thread->label;
     thread->fault.kind = (uint32_t)kind;
     thread->fault.word[0] = tried;
     thread->fault.word[1] = address;
-    thread->fault.word[2] = thread->context.rip;
-    thread->fault.word[3] = thread->context.rsp;
-    thread->fault.word[4] = thread->label;
+    thread->fault.word[2] = instruction;
+    thread->fault.word[3] = stack;
+    thread->fault.word[4] = label;
     thread->fault.word[5] = now;
     uint64_t badge = thread->badge = thread->space->pager.badge;
     take_receiver(endpoint, receiver);
@@ -166,7 +175,7 @@ FAST void fast_version(FAST_ARGUMENTS)
     uint64_t token = wait_for_reply(thread, REQUEST_FAULT, server);
     uint64_t tag = kind | TAG_FAULT | server->incarnation_tag;
     run(receiver, server);
-    [[clang::musttail]] return fast_resume(thread->label, now, address, token, badge, tag, tried, receiver, thread->context.rip, thread->context.rsp);
+    [[clang::musttail]] return fast_resume(label, now, address, token, badge, tag, tried, receiver, instruction, stack);
 }
 
 FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, struct thread *thread, uint64_t, uint64_t)
@@ -175,12 +184,12 @@ FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
     struct endpoint *endpoint = thread->space->pager.endpoint;
     if (endpoint == nullptr || !endpoint->queue_is_receivers || (error & ERROR_RESERVED) != 0) goto slow;
     if (thread->client_of != endpoint) [[clang::musttail]] return fault_elsewhere(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
-    if (!may_serve(endpoint->first, thread)) goto slow;
+    if (!may_serve(endpoint->queue.first, thread)) goto slow;
 
     // Commit: nothing below may fail.
     uint64_t access = error & ERROR_FETCH ? FAULT_EXECUTE : error & ERROR_WRITE ? FAULT_WRITE : FAULT_READ;
     if (error & ERROR_PRESENT) access |= FAULT_PRESENT;
-    uint64_t tried = access | thread->context.vector << 8 | error << 32;
+    uint64_t tried = access | VECTOR_PAGE_FAULT << 8 | error << 32;
     [[clang::musttail]] return send_fault(ANY, ANY, cpu_read_cr2(), FAULT_PAGE, (uint64_t)endpoint, ANY, tried, thread, ANY, ANY);
 slow:
     [[clang::musttail]] return fast_slow_fault(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
@@ -194,10 +203,10 @@ slow:
     if (handle == HANDLE_NONE || handle > UINT32_MAX || space->rows[handle % HANDLE_ROWS].handle == handle) goto slow;
     if (endpoint == nullptr || !endpoint->queue_is_receivers) goto slow;
     if (thread->client_of != endpoint) become_client(endpoint, thread);
-    if (!may_serve(endpoint->first, thread)) goto slow;
+    if (!may_serve(endpoint->queue.first, thread)) goto slow;
 
     // Commit: nothing below may fail.
-    thread->context.call = (struct call_registers){ CALL_call, { handle, tag, w0, w1, w2, w3, w4, w5, token } };
+    keep_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
     [[clang::musttail]] return send_fault(ANY, ANY, handle, FAULT_HANDLE, (uint64_t)endpoint, ANY, 0, thread, ANY, ANY);
 slow:
     [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
@@ -208,19 +217,18 @@ FAST void fast_call(FAST_ARGUMENTS)
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
     if (!row_is_good(row, handle, RIGHT_CALL)) [[clang::musttail]] return call_without_row(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
     struct endpoint *endpoint = row->endpoint;
-    struct thread *receiver = endpoint->first;
+    struct thread *receiver = endpoint->queue.first;
     if (!endpoint->queue_is_receivers) goto slow;
     if (thread->client_of != endpoint) [[clang::musttail]] return call_elsewhere(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    if ((tag & TAG_HAS_PART) != 0 && !part_copy(tag, thread, receiver)) goto slow;
     if (!may_serve(receiver, thread)) goto slow;
-    if ((tag & TAG_HAS_PART) != 0 && !part_copy(tag, thread, receiver)) goto turn_back;
 
     // Commit: nothing below may fail.
     receiver->payer = thread->payer;
     struct space *server = receiver->space;
     if (server->is_pager) { /* invariant 2 */
+        keep_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
         thread->badge = row->badge;
-        struct call_registers *call = &thread->context.call;
-        *call = (struct call_registers){ CALL_call, { handle, tag, w0, w1, w2, w3, w4, w5 } };
     }
     handle = row->badge;
     take_receiver(endpoint, receiver);
@@ -228,8 +236,6 @@ FAST void fast_call(FAST_ARGUMENTS)
     tag = (tag & TAG_SENDER_MASK) | server->incarnation_tag;
     run(receiver, server);
     [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, receiver, w2, w3);
-turn_back:
-    switch_vectors_easily(thread);
 slow:
     [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }
@@ -247,7 +253,7 @@ static inline void wait_for_message(struct thread *receiver, struct endpoint *en
 {
     receiver->state = THREAD_RECEIVING;
     receiver->endpoint = endpoint;
-    endpoint->first = endpoint->last = receiver;
+    endpoint->queue.first = endpoint->queue.last = receiver;
     endpoint->queue_is_receivers = true;
     assert(thread_check(receiver));
 }
@@ -268,24 +274,23 @@ FAST void fast_reply_receive(FAST_ARGUMENTS)
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
     if (!row_is_good(row, handle, RIGHT_RECEIVE)) goto slow;
     struct endpoint *endpoint = row->endpoint;
-    if (endpoint->first != nullptr || endpoint->bits != 0) goto slow;
+    if (endpoint->queue.first != nullptr || endpoint->bits != 0) goto slow;
     struct thread *caller = message_caller(thread, token);
     if (caller == nullptr) goto slow;
     if (caller->request == REQUEST_FAULT) {
         if (caller->fault.kind == FAULT_HANDLE || (tag & TAG_SENDER_MASK) != FAULT_RETRY || caller->context.vector == VECTOR_SYSCALL) goto slow;
-        if (!may_go_on(caller, thread)) goto slow;
-        [[clang::musttail]] return answered(ANY, ANY, ANY, (uint64_t)caller, (uint64_t)endpoint, ANY, ANY, thread, ANY, ANY);
+    } else if ((tag & TAG_HAS_PART) != 0 && !part_copy(tag, thread, caller)) {
+        goto slow;
     }
     if (!may_go_on(caller, thread)) goto slow;
-    if ((tag & TAG_HAS_PART) != 0 && !part_copy(tag, thread, caller)) goto turn_back;
+    __asm__("" : "+r"(caller)); /* its request is looked at again: nothing keeps it meanwhile */
+    if (caller->request == REQUEST_FAULT) [[clang::musttail]] return answered(ANY, ANY, ANY, (uint64_t)caller, (uint64_t)endpoint, ANY, ANY, thread, ANY, ANY);
 
     // Commit: nothing below may fail.
     end_waiting(caller);
     wait_for_message(thread, endpoint);
     run(caller, caller->space);
     [[clang::musttail]] return fast_resume(w4, w5, w1, 0, 0, tag & TAG_SENDER_MASK, w0, caller, w2, w3);
-turn_back:
-    switch_vectors_easily(thread);
 slow:
     [[clang::musttail]] return fast_slow_reply_receive(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
 }
@@ -301,7 +306,7 @@ slow:
         counter_add(COUNTER_ENTRIES, 1);
         [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
     }
-    struct thread *receiver = endpoint->first;
+    struct thread *receiver = endpoint->queue.first;
     if (receiver->priority <= thread->priority || receiver->priority != receiver->own_priority || processor.slice_end == 0) goto slow;
     if (!schedule_may_pay_alone(receiver) || !switch_vectors_easily(receiver)) goto slow;
 
@@ -334,7 +339,7 @@ FAST void fast_resolve(uint64_t, uint64_t, uint64_t w1, uint64_t token, uint64_t
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
     if (!row_is_good(row, handle, RIGHT_RECEIVE) || !thread->space->is_pager) goto slow;
     struct endpoint *endpoint = row->endpoint;
-    if (endpoint->first != nullptr || endpoint->bits != 0) goto slow;
+    if (endpoint->queue.first != nullptr || endpoint->bits != 0) goto slow;
     struct thread *caller = message_caller(thread, token);
     if (caller == nullptr) goto slow;
     if (caller->request != REQUEST_FAULT || caller->fault.kind != FAULT_PAGE || caller->context.vector == VECTOR_SYSCALL) goto slow;

@@ -23,6 +23,7 @@
 
 /* struct arch_context (arch_types.h), offsets in bytes */
 #define THREAD_CONTEXT 128 /* in struct thread */
+#define THREAD_BUFFER_POINTER 72
 #define CONTEXT_NUMBER 0
 #define CONTEXT_ARGUMENT 8
 #define CONTEXT_R10 80
@@ -47,6 +48,10 @@
 
 /* struct cpu_features (cpu.h) */
 #define CPU_FEATURES_SMAP 3
+
+/* struct switch_state (switch.h) */
+#define SWITCH_VECTORS_USER 0
+#define SWITCH_VECTORS_OWNER 8
 
 /* struct processor (schedule.h) */
 #define PROCESSOR_CURRENT 0

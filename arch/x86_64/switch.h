@@ -13,6 +13,7 @@ struct switch_state {
     uint64_t root_address;             /* of the root table that is loaded */
 };
 extern struct switch_state switch_state;
+static_assert(offsetof(struct switch_state, vectors_user) == SWITCH_VECTORS_USER && offsetof(struct switch_state, vectors_owner) == SWITCH_VECTORS_OWNER);
 
 /* Root table and trap stack of the thread that goes on. */
 static inline void switch_to(struct thread *to, const struct space *space)
@@ -39,12 +40,12 @@ void switch_vectors(struct thread *to);
  * pager. False: it is not so, and nothing has changed. */
 [[gnu::always_inline]] static inline bool switch_vectors_easily(const struct thread *to)
 {
-    if (__builtin_expect(switch_vectors_are_right(to), true)) return true;
-    if (to->vectors_user != nullptr && switch_state.vectors_owner != to) return false;
-    switch_state.vectors_user = to->vectors_user;
-    if (to->vectors_user == nullptr) cpu_vectors_block();
-    else cpu_vectors_allow();
+    const struct thread *user = to->vectors_user;
+    if (__builtin_expect(switch_state.vectors_user == user, true)) return true;
+    __asm__ goto("call switch_vectors_over\n\tjne %l[not_easy]" : "+b"(user), "+m"(switch_state) : "a"(to) : "cc" : not_easy); /* changes no other register */
     return true;
+not_easy:
+    return false;
 }
 
 #endif

@@ -61,7 +61,9 @@ REACHED = {
         'schedule_resume': 'give_time', 'schedule_idle': 'host_on_idle',
     },
     'microkernel/space.h': {'space_unmap_page': 'space_unmap', 'space_transfer': 'space_move'},
-    'microkernel/thread.h': {'thread_end_wait': 'thread_stop', 'thread_log_fault_lost': 'HANDLE_PAGER'},
+    'microkernel/thread.h': {
+        'thread_end_wait': 'thread_stop', 'thread_log_fault_lost': 'HANDLE_PAGER', 'thread_queue_insert': 'endpoint_push', 'thread_queue_remove': 'thread_stop',
+    },
     'microkernel/types.h': {'frame_to_physical': 'space_create', 'physical_to_frame': 'boot_info'},
 }
 

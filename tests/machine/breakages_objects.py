@@ -129,7 +129,7 @@ def a_thread_in_two_queues(scene):
     """A thread that waits for an answer is also the first in the queue of an endpoint."""
     _, thread = scene.thread_in('WAITING', 'READY')
     current = scene.image.variable('processor', 'current')
-    yield scene.member(scene.endpoint(), 'endpoint', 'first', current - scene.image.physical_of(current) + thread)
+    yield scene.member(scene.endpoint(), 'endpoint', 'queue.first', current - scene.image.physical_of(current) + thread)
 
 
 @breaks(9, twin_only=True)

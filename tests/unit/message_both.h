@@ -202,7 +202,7 @@ static void model_compare(void)
     cr_assert(arch_root_is_active(processor.current->space->root));
     for (unsigned i = 0; i < model.count_threads; i++) thread_compare(i);
     for (unsigned i = 0; i < model.count_endpoints; i++) {
-        line_compare(&model.queue[i], model.endpoint[i]->first, "an endpoint's queue");
+        line_compare(&model.queue[i], model.endpoint[i]->queue.first, "an endpoint's queue");
         cr_assert_eq(model.endpoint[i]->bits, model.bits[i]);
     }
     cr_assert_eq(schedule_ready_priorities >> PRIORITY_LIMIT, model.is_slice_over);

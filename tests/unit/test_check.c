@@ -385,7 +385,7 @@ Test(check, queues_9)
     BREAK(endpoint->clients, thread, 9);
     BREAK(processor.current, thread, 9);
     BREAK(processor.current, (struct thread *)space, 9);
-    BREAK(endpoint->first, thread, 9);
+    BREAK(endpoint->queue.first, thread, 9);
 }
 
 Test(check, queues_9_receivers)
@@ -396,8 +396,8 @@ Test(check, queues_9_receivers)
     second->state = THREAD_RECEIVING;
     expect_none();
     BREAK(endpoint->queue_is_receivers, false, 9);
-    BREAK(endpoint->first, second, 9);
-    BREAK(endpoint->last, thread, 9);
+    BREAK(endpoint->queue.first, second, 9);
+    BREAK(endpoint->queue.last, thread, 9);
     BREAK(thread->queue_next, nullptr, 9);
     BREAK(second->queue_next, thread, 9);
     BREAK(second->queue_previous, nullptr, 9);

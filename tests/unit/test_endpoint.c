@@ -104,7 +104,7 @@ Test(endpoint, new_one_is_empty)
     struct endpoint *second = create();
     cr_assert_eq(second, first);
     cr_assert_eq(second->bits, 0);
-    cr_assert_null(second->first);
+    cr_assert_null(second->queue.first);
     cr_assert_null(second->rows);
     destroy(second);
     world_end();

@@ -235,7 +235,7 @@ Test(message, receive_flags)
     cr_assert_eq(play(client, receive, ALL_RIGHTS, (uint64_t)1 << 32), STATUS_BAD_ARGUMENT);
     cr_assert_eq(play(client, receive, ALL_RIGHTS, RECEIVE_DO_NOT_WAIT), STATUS_WOULD_BLOCK);
     cr_assert_eq(processor.current, client);
-    cr_assert_eq(endpoint->first, server, "the server is still the only receiver");
+    cr_assert_eq(endpoint->queue.first, server, "the server is still the only receiver");
     world_end_all();
 }
 

@@ -168,7 +168,7 @@ Test(message_buffer, all_passed_over_the_receiver_waits)
     world_let(bare);
     (void)play(bare, receive, SERVE);
     cr_assert_eq(bare->state, THREAD_RECEIVING);
-    cr_assert_eq(endpoint->first, bare);
+    cr_assert_eq(endpoint->queue.first, bare);
     cr_assert_eq(senders[0]->context.call.number, STATUS_BAD_BUFFER);
     cr_assert_eq(senders[2]->context.call.number, STATUS_BAD_BUFFER);
     world_end_all();
