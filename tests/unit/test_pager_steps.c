@@ -237,3 +237,36 @@ Test(pager_steps, a_touch_ends_the_process_at_every_place)
         free = sim_free_frames();
     }
 }
+
+/* A pager that takes over looks at all of a space: with steps of a few pages that has no end. */
+static void steps_are_whole(void) { sim_step_pages(0); }
+
+/* Lost before or after any call or message, the pager is followed by one that goes on with the steps. */
+static struct outcome play_lost(uint64_t point)
+{
+    fixture_start();
+    uint64_t pages = scene_set(INIT, &patterns[0]), others = space_of(INIT)->count_mapped - pages;
+    sim_step_pages(128);
+    sim_lose(point, 0, steps_are_whole);
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, FIRST, LONG * P, 0));
+    sim_lose(0, 0, nullptr);
+    sim_step_pages(0);
+    expect_gone_below(INIT, &patterns[0], LIMIT, others);
+    for (uint64_t i = 0; i < BESIDE; i++) {
+        cr_assert_eq(get(INIT, LOWER + i * P), i + 1);
+        cr_assert_eq(get(INIT, LIMIT + i * P), i + 101);
+    }
+    fixture_check();
+    return outcome_of(INIT);
+}
+
+Test(pager_steps, the_pager_is_lost_at_every_point)
+{
+    struct outcome undisturbed = play_lost(0);
+    for (uint64_t point = 1; sim_count_lost() == point - 1; point++) {
+        struct outcome lost = play_lost(point);
+        expect_alike(&undisturbed, &lost, "lost", point);
+    }
+    cr_log_info("lost %lu times", sim_count_lost());
+    cr_assert_gt(sim_count_lost(), 20, "%lu", sim_count_lost());
+}
