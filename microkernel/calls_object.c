@@ -50,11 +50,9 @@ enum status sys_thread_create([[maybe_unused]] struct thread *caller, uint64_t a
     return STATUS_OK;
 }
 
-enum status sys_thread_destroy(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_thread_destroy(struct thread *thread, [[maybe_unused]] uint64_t argument[CALL_ARGUMENTS])
 {
-    struct thread *thread = thread_find(argument[0]);
-    if (thread == nullptr) return STATUS_BAD_OBJECT;
-    if (thread == caller) return STATUS_BAD_STATE;
+    if (thread == processor.current) return STATUS_BAD_STATE;
     if (thread->space->count_threads == 1) { /* nobody is left to answer */
         thread_stop(thread);
         enum status status = message_end_callers(thread->space);
@@ -64,11 +62,9 @@ enum status sys_thread_destroy(struct thread *caller, uint64_t argument[CALL_ARG
     return STATUS_OK;
 }
 
-enum status sys_thread_start(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_thread_start(struct thread *thread, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct thread *thread = thread_find(argument[0]);
-    if (thread == nullptr) return STATUS_BAD_OBJECT;
-    if (thread == caller || thread->state != THREAD_STOPPED) return STATUS_BAD_STATE;
+    if (thread == processor.current || thread->state != THREAD_STOPPED) return STATUS_BAD_STATE;
     if (!range_within(argument[1], 1, USER_LIMIT) || argument[2] > USER_LIMIT) return STATUS_BAD_ADDRESS;
     arch_context_start(thread, argument[1], argument[2], argument[3]);
     thread_work_alone(thread);
@@ -76,20 +72,16 @@ enum status sys_thread_start(struct thread *caller, uint64_t argument[CALL_ARGUM
     return STATUS_OK;
 }
 
-enum status sys_thread_stop(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_thread_stop(struct thread *thread, [[maybe_unused]] uint64_t argument[CALL_ARGUMENTS])
 {
-    struct thread *thread = thread_find(argument[0]);
-    if (thread == nullptr) return STATUS_BAD_OBJECT;
-    if (thread == caller) return STATUS_BAD_STATE;
+    if (thread == processor.current) return STATUS_BAD_STATE;
     thread_stop(thread);
     return STATUS_OK;
 }
 
 /* For revoking a handle: the row's emptying ends what comes, this what is queued; what a server has received already it may answer. */
-enum status sys_thread_cancel([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_thread_cancel(struct thread *thread, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct thread *thread = thread_find(argument[0]);
-    if (thread == nullptr) return STATUS_BAD_OBJECT;
     if (thread->state != THREAD_SENDING || thread->request != REQUEST_CALL || thread->context.call.argument[0] != argument[1]) return STATUS_BAD_STATE;
     thread_stop(thread);
     thread->context.call.number = STATUS_STALE;
@@ -98,10 +90,8 @@ enum status sys_thread_cancel([[maybe_unused]] struct thread *caller, uint64_t a
 }
 
 /* How long a thread waits is not noted where it begins to wait, which has to be quick: who asks twice learns that it has been there all the time. */
-enum status sys_thread_info([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_thread_info(struct thread *thread, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct thread *thread = thread_find(argument[0]);
-    if (thread == nullptr) return STATUS_BAD_OBJECT;
     bool is_asking = thread->request != REQUEST_NONE;
     bool is_at_endpoint = is_asking || thread->state == THREAD_RECEIVING;
     uint64_t now = arch_cycles(), kind = thread->request == REQUEST_FAULT ? thread->fault.kind : 0;

@@ -37,10 +37,8 @@ void sys_timer_set(struct thread *caller)
     timer_set(&endpoint->timer, arch_cycles() + arch_nanoseconds_to_cycles(argument[2]));
 }
 
-enum status sys_thread_budget([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_thread_budget(struct thread *thread, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct thread *thread = thread_find(argument[0]);
-    if (thread == nullptr) return STATUS_BAD_OBJECT;
     bool is_limited = argument[2] != TIME_UNLIMITED;
     if (argument[1] >= PRIORITY_LIMIT || argument[3] > TIME_LIMIT_NANOSECONDS) return STATUS_BAD_ARGUMENT;
     if (is_limited && (argument[3] == 0 || argument[2] > argument[3])) return STATUS_BAD_ARGUMENT;
@@ -53,10 +51,8 @@ enum status sys_thread_budget([[maybe_unused]] struct thread *caller, uint64_t a
     return STATUS_OK;
 }
 
-enum status sys_thread_time([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_thread_time(struct thread *thread, uint64_t argument[CALL_ARGUMENTS])
 {
-    const struct thread *thread = thread_find(argument[0]);
-    if (thread == nullptr) return STATUS_BAD_OBJECT;
     budget_charge();
     const struct budget *budget = &thread->budget;
     argument[0] = budget->paid;

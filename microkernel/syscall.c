@@ -1,7 +1,7 @@
 /* System calls: from a number to a handler.
  *
- * The rows of abi/syscall.def make this table. Who may call is checked here, once, before any argument is looked at. A table and not a switch: handlers stay
- * functions of their own, where a switch has each of them copied into one large function. */
+ * The rows of abi/syscall.def make this table. Who may call is checked here, once, before any argument is looked at; then which thread a call is about. A
+ * table and not a switch: handlers stay functions of their own, where a switch has each of them copied into one large function. */
 #include "calls.h"
 #include "counter.h"
 #include "kernel.h"
@@ -17,21 +17,23 @@
 #endif
 
 enum who : uint8_t { ANY, PAGER, TEST };
+enum how : uint8_t { RETURNS, THREADS, SWITCHES };
 
 struct call_row {
     union {
-        enum status (*returns)(struct thread *caller, uint64_t argument[CALL_ARGUMENTS]);
+        enum status (*returns)(struct thread *thread, uint64_t argument[CALL_ARGUMENTS]);
         void (*switches)(struct thread *caller);
     };
     enum who who;
-    bool is_switching;
+    enum how how;
 };
 
 constexpr unsigned NO_CALL = CALL_LIMIT; /* a row without a handler */
 static const struct call_row rows[CALL_LIMIT + 1] = {
-#define ROW_RETURNS(name) .returns = sys_##name, .is_switching = false
-#define ROW_SWITCHES(name) .switches = sys_##name, .is_switching = true
-#define SYSCALL(number, name, may_call, how, in, out, text) [number] = { .who = may_call, ROW_##how(name) },
+#define ROW_RETURNS(name) .returns = sys_##name
+#define ROW_THREADS(name) .returns = sys_##name
+#define ROW_SWITCHES(name) .switches = sys_##name
+#define SYSCALL(number, name, may_call, it, in, out, text) [number] = { .who = may_call, .how = it, ROW_##it(name) },
 #include "abi/syscall.def"
 #undef SYSCALL
 };
@@ -43,7 +45,10 @@ void kernel_on_call(struct thread *caller)
     const struct call_row *row = &rows[call->number < CALL_LIMIT ? call->number : NO_CALL];
     if (row->returns == nullptr) call->number = STATUS_BAD_CALL;
     else if (row->who == PAGER && !caller->space->is_pager) call->number = STATUS_DENIED;
-    else if (row->is_switching) row->switches(caller);
-    else call->number = row->returns(caller, call->argument);
+    else if (row->how == SWITCHES) row->switches(caller);
+    else {
+        struct thread *thread = row->how == THREADS ? thread_find(call->argument[0]) : caller;
+        call->number = thread == nullptr ? STATUS_BAD_OBJECT : row->returns(thread, call->argument);
+    }
     kernel_leave(caller);
 }
