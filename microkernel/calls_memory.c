@@ -73,7 +73,8 @@ enum status sys_frame_copy([[maybe_unused]] struct thread *caller, uint64_t argu
     if (target == nullptr || source == nullptr) return STATUS_BAD_FRAME;
     frame_t to = { (uint32_t)argument[0] }, from = { (uint32_t)argument[2] };
     uint64_t length = argument[4];
-    if (length == 0 || !range_within(argument[1], length, PAGE_BYTES) || !range_within(argument[3], length, PAGE_BYTES)) return STATUS_BAD_LENGTH;
+    uint64_t last = PAGE_BYTES - length; /* offset */
+    if (length == 0 || length > PAGE_BYTES || argument[1] > last || argument[3] > last) return STATUS_BAD_LENGTH;
     if (frame_is_unmappable(source) || frame_is_unmappable(target)) return STATUS_BAD_STATE;
 
     // Commit: nothing below may fail.
@@ -120,9 +121,9 @@ enum status sys_space_destroy(struct thread *caller, uint64_t argument[CALL_ARGU
     if (space == caller->space || space->count_threads != 0) return STATUS_BAD_STATE;
     enum status status = message_end_callers(space);
     if (status != STATUS_OK) return status;
-#pragma clang loop unroll_count(8)
-    for (unsigned i = 0; i < HANDLE_ROWS; i++)
-        if (space->rows[i].endpoint != nullptr) handle_empty(&space->rows[i]);
+#pragma clang loop unroll_count(4)
+    for (struct handle_row *row = space->rows; row != space->rows + HANDLE_ROWS; row++)
+        if (row->endpoint != nullptr) handle_empty(row);
     handle_empty(&space->pager);
     return space_destroy(space);
 }

@@ -5,14 +5,7 @@
 #include "calls.h"
 #include "page.h"
 
-/* What a range call is about. */
-struct range {
-    struct space *space;
-    struct user_span span;
-};
-
-/* Decodes what every range call begins with: a space and an address, here side by side, and a length. */
-static enum status range_decode(const uint64_t place[2], uint64_t count_pages, struct range *range)
+enum status range_decode(const uint64_t place[2], uint64_t count_pages, struct range *range)
 {
     range->space = page_space(place[0]);
     return range->space != nullptr ? user_span_check(place[1], count_pages, &range->span) : STATUS_BAD_OBJECT;
@@ -51,21 +44,14 @@ enum status sys_space_unmap([[maybe_unused]] struct thread *caller, uint64_t arg
 {
     struct range range;
     enum status status = range_decode(argument, argument[2], &range);
+    uint64_t flags = argument[3];
     if (status != STATUS_OK) return status;
-    if (argument[3] > UNMAP_FREE) return STATUS_BAD_ARGUMENT;
-    struct unmap_result result;
+    if (flags > UNMAP_FREE) return STATUS_BAD_ARGUMENT;
+    struct unmap_result *result = (struct unmap_result *)argument;
+    static_assert(offsetof(struct unmap_result, unmapped_pages) == sizeof argument[0] && offsetof(struct unmap_result, freed_frames) == 2 * sizeof argument[0]);
     /* What else is quick came not here. */
-    if (range.span.count_pages == 1 && argument[3] == UNMAP_FREE && space_unmap_page(range.space, range.span.first, true, &result)) {
-        argument[0] = argument[1] = 1;
-        argument[2] = result.freed_frames;
-        return STATUS_OK;
-    }
-    status = space_unmap(range.space, range.span, argument[3], &result);
-    if (status != STATUS_OK && status != STATUS_AGAIN) return status;
-    argument[0] = result.done_pages;
-    argument[1] = result.unmapped_pages;
-    argument[2] = result.freed_frames;
-    return status;
+    if (range.span.count_pages == 1 && flags == UNMAP_FREE && space_unmap_page(range.space, range.span.first, true, result)) return STATUS_OK;
+    return space_unmap(range.space, range.span, flags, result);
 }
 
 enum status sys_space_protect([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])

@@ -56,7 +56,6 @@ static uint64_t frames_limit(void)
 
 static bool frames_are_free(uint64_t first, uint64_t count)
 {
-    if (!range_within(first, count, frames_limit())) return false;
     for (unsigned i = 0; i < count_forbidden; i++)
         if (first < forbidden[i].limit && forbidden[i].first < first + count) return false;
     for (uint64_t i = first; i < first + count && i < frame_limit; i++)
@@ -64,28 +63,21 @@ static bool frames_are_free(uint64_t first, uint64_t count)
     return true;
 }
 
-/* Entries from the address's on in its table. */
-static uint64_t entries_left(uint64_t address, unsigned level) { return pte_entries(level) - pte_index(address, level); }
-
 /* The leaves of the first step: the largest that fit, as far as both tables reach. */
 static void run_measure(struct run *run, struct user_span span, uint64_t first)
 {
     uint64_t address = span.first.address, left = span.count_pages, rows = first < frame_limit ? ROWS_LIMIT : UINT64_MAX;
     unsigned level = level_fit(address >> PAGE_SHIFT | first, least(left, rows), arch_leaf_levels() - 1);
-    unsigned shift = pte_shift(level) - PAGE_SHIFT;
-    uint64_t count = least(least(left, rows) >> shift, STEP_PAGES);
     run->first = first;
     run->level = level;
-    run->count = (unsigned)least(count, least(entries_left(address, level), entries_left(first << PAGE_SHIFT, level)));
+    run->count = entries_within(address, first << PAGE_SHIFT, level, least(left, rows));
 }
 
 /* The places in the space are free, and the registry has nothing against it. */
 static enum status run_check(struct run *run, struct space *space, uint64_t address, const struct space *owner, bool is_shared)
 {
     unsigned level = run->level;
-    walk_begin(&run->walk, space, address);
-    if (!walk_is_open(&run->walk, level)) return STATUS_ALREADY_MAPPED;
-    if (run->walk.level == level && pte_is_present(entries_common(run->walk.entry, run->count).any)) return STATUS_ALREADY_MAPPED;
+    if (!walk_to_room(&run->walk, space, address, level, run->count)) return STATUS_ALREADY_MAPPED;
     walk_begin(&run->known, &device_registry, run->first << PAGE_SHIFT);
     if (!walk_is_open(&run->known, level)) return STATUS_EXISTS;
     if (run->known.level > level) return STATUS_OK;
@@ -139,7 +131,8 @@ enum status device_map(struct space *owner, struct space *space, struct user_spa
     struct run run;
     run_measure(&run, span, first);
     uint64_t pages = run.count * walk_pages_of(run.level);
-    if (!range_within(first, span.count_pages, frames_limit()) || !frames_are_free(first, pages)) return STATUS_BAD_FRAME;
+    uint64_t limit = frames_limit();
+    if (first > limit || span.count_pages > limit - first || !frames_are_free(first, pages)) return STATUS_BAD_FRAME;
     bool is_combining = (attributes & ATTRIBUTE_CACHE) == ATTRIBUTE_WRITE_COMBINING;
     if (is_combining && !arch_has_write_combining()) attributes ^= ATTRIBUTE_WRITE_COMBINING ^ ATTRIBUTE_UNCACHED;
     enum status status = registry_begin();
@@ -188,7 +181,7 @@ enum status device_unmap(const struct space *owner, struct space *space, struct 
     if (owner != nullptr && pte_frame(*run.known.entry).number != owner->frame.number) return STATUS_NO_RIGHT;
 
     // Commit: nothing below may fail.
-    uint64_t limit = least(least(span.count_pages / pages, STEP_PAGES), least(entries_left(address, level), entries_left(run.first << PAGE_SHIFT, level)));
+    unsigned limit = entries_within(address, run.first << PAGE_SHIFT, level, span.count_pages);
     gather_begin();
     bool is_cached = false;
     unsigned count = 0, gone = 0;
@@ -196,7 +189,7 @@ enum status device_unmap(const struct space *owner, struct space *space, struct 
         pte_t *leaf = &run.walk.entry[count], *known = &run.known.entry[count];
         if (!pte_is_device(*leaf) || pte_leaf_frame(*leaf, level).number != run.first + count * pages) break;
         if (owner != nullptr && pte_frame(*known).number != owner->frame.number) break;
-        is_cached |= pte_cache(*leaf, level) == 0 || pte_cache(*leaf, level) == ATTRIBUTE_WRITE_THROUGH;
+        is_cached |= (pte_cache(*leaf, level) & ATTRIBUTE_UNCACHED) == 0; /* write-combining has that bit too */
         gather_page(address + ((uint64_t)count << pte_shift(level)));
         gone += leaf_forget(leaf, known);
     }

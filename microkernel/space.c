@@ -10,12 +10,14 @@
 #include "counter.h"
 #include "walk.h"
 
-enum status user_range_refuse(uint64_t address, uint64_t count_pages)
+enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_span *span)
 {
     if (count_pages == 0) return STATUS_BAD_LENGTH;
     if (address % PAGE_BYTES != 0) return STATUS_BAD_ALIGNMENT;
-    if (count_pages > (UINT64_MAX - address) / PAGE_BYTES) return STATUS_RANGE_WRAPS;
-    return STATUS_BAD_ADDRESS;
+    if (address < USER_FIRST || address >= USER_LIMIT || count_pages > (USER_LIMIT - address) / PAGE_BYTES)
+        return count_pages > (UINT64_MAX - address) / PAGE_BYTES ? STATUS_RANGE_WRAPS : STATUS_BAD_ADDRESS;
+    *span = (struct user_span){ { address }, count_pages };
+    return STATUS_OK;
 }
 
 enum status space_create(struct space **space)

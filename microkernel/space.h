@@ -43,17 +43,8 @@ struct space {
 };
 static_assert(sizeof(struct space) <= PAGE_BYTES);
 
-/* What is wrong with a range that user_span_check does not take. */
-enum status user_range_refuse(uint64_t address, uint64_t count_pages);
-
 /* Checks an untrusted range of whole pages. BAD_LENGTH, BAD_ALIGNMENT, BAD_ADDRESS, RANGE_WRAPS. */
-static inline enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_span *span)
-{
-    bool is_good = address % PAGE_BYTES == 0 && address >= USER_FIRST && address < USER_LIMIT;
-    if (!is_good || count_pages == 0 || count_pages > (USER_LIMIT - address) / PAGE_BYTES) return user_range_refuse(address, count_pages);
-    *span = (struct user_span){ { address }, count_pages };
-    return STATUS_OK;
-}
+enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_span *span);
 
 /* Checks attributes of memory from outside. BAD_ARGUMENT: unknown bits, a cache attribute (device.h); WRITE_EXECUTE. */
 static inline enum status attributes_check(uint64_t attributes)

@@ -17,7 +17,7 @@ enum status space_copy_page(struct space *space, user_page_t page, uint32_t attr
     walk_begin(&walk, space, page.address);
     if (!pte_is_memory(*walk.entry)) return STATUS_NOT_MAPPED;
     if (!walk_can_split(&walk, 0, 0)) return STATUS_TOO_MANY_MAPPINGS;
-    const struct frame_info *info = block_row(pte_frame(*walk.entry).number);
+    const struct frame_info *info = frame_find(pte_frame(*walk.entry));
     bool is_own = info->count == 1 && (walk.level == 0 || (info->flags & FRAME_FILLED));
     if (reserve_fill(walk.level) != STATUS_OK) return STATUS_NO_MEMORY;
     frame_t fresh;
@@ -40,6 +40,6 @@ enum status space_copy_page(struct space *space, user_page_t page, uint32_t attr
     memcpy(to, from, PAGE_BYTES);
     arch_window_close(from);
     arch_window_close(to);
-    block_row(pte_frame(leaf).number)->count--;
+    frame_find(pte_frame(leaf))->count--;
     return STATUS_OK;
 }

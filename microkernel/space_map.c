@@ -31,8 +31,10 @@ struct plan {
     bool is_whole;         /* the table to be added gets all its entries: it is filled before it is put in place, and needs no zeroing */
     uint64_t count_pages;
     struct cleaning cleaning;
-    struct part parts[STEP_PARTS];
 };
+
+/* Beside the stack, where its addresses would make every other one there four bytes long. */
+static struct part parts[STEP_PARTS];
 
 /* The frame of what gets fresh ones. */
 constexpr uint64_t FRESH = UINT64_MAX;
@@ -50,19 +52,16 @@ static unsigned level_shared(uint64_t one, uint64_t other)
 static unsigned leaf_level(uint64_t address, uint64_t count_pages, uint64_t frame)
 {
     if (frame >= frame_limit) return 0;
-    uint64_t inside = (uint64_t)1 << frame_order(block_row((uint32_t)frame));
+    uint64_t inside = (uint64_t)1 << frame_order(frame_find((frame_t){ (uint32_t)frame }));
     return level_fit(address >> PAGE_SHIFT | frame, least(count_pages, inside), arch_leaf_levels() - 1);
 }
 
 /* Plans where the entries of the next part go: walks, checks them absent, counts missing tables. ALREADY_MAPPED. */
 static enum status part_place(struct plan *plan, struct part *part, struct space *space, uint64_t address)
 {
-    struct walk *walk = &part->walk;
     unsigned level = part->level;
-    walk_begin(walk, space, address);
-    if (!walk_is_open(walk, level)) return STATUS_ALREADY_MAPPED;
-    unsigned from = walk->level;
-    if (from == level && pte_is_present(entries_common(walk->entry, part->count).any)) return STATUS_ALREADY_MAPPED;
+    if (!walk_to_room(&part->walk, space, address, level, part->count)) return STATUS_ALREADY_MAPPED;
+    unsigned from = part->walk.level;
     if (plan->count_parts > 0) { /* what an earlier part adds is there already */
         unsigned above = level_shared(part[-1].walk.address, address);
         if (from > above) from = above;
@@ -78,11 +77,11 @@ static enum status plan_make(struct plan *plan, struct space *space, struct user
     plan->count_pages = 0;
     plan->cleaning = (struct cleaning){ 0 };
     while (plan->count_pages < span.count_pages && plan->count_entries < STEP_PAGES && plan->count_parts < STEP_PARTS) {
-        struct part *part = &plan->parts[plan->count_parts];
+        struct part *part = &parts[plan->count_parts];
         uint64_t address = span.first.address + (plan->count_pages << PAGE_SHIFT), left = span.count_pages - plan->count_pages;
         uint64_t frame = first == FRESH ? FRESH : first + plan->count_pages;
         unsigned level = part->level = leaf_level(address, left, frame), count_tables = plan->count_tables;
-        uint64_t count = least(left, walk_pages_left(address, level + 1)) / walk_pages_of(level);
+        unsigned count = entries_within(address, address, level, left);
         part->count = (unsigned)least(count, STEP_PAGES - plan->count_entries);
         enum status status = part_place(plan, part, space, address);
         if (status != STATUS_OK) return status;
@@ -99,7 +98,7 @@ static enum status plan_make(struct plan *plan, struct space *space, struct user
         plan->count_pages += part->count * walk_pages_of(level);
         if (part->count != wanted) break;
     }
-    const struct part *only = &plan->parts[0];
+    const struct part *only = &parts[0];
     plan->is_whole = first != FRESH && plan->count_tables == 1 && only->level == 0 && only->count == pte_entries(0);
     return STATUS_OK;
 }
@@ -114,14 +113,14 @@ static enum status step_map(struct space *space, struct user_span span, uint64_t
     if (status == STATUS_OK) status = plan.is_whole ? reserve_unzeroed() : reserve_fill(plan.count_tables);
     if (status == STATUS_OK && first == FRESH) status = frame_allocate_chain((unsigned)plan.count_pages, &fresh);
     if (status != STATUS_OK) {
-        for (unsigned i = 0; i < plan.count_parts; i++) hold_drop(&plan.parts[i].hold);
+        for (unsigned i = 0; i < plan.count_parts; i++) hold_drop(&parts[i].hold);
         reserve_empty();
         return status;
     }
 
     // Commit: nothing below may fail.
     for (unsigned i = 0; i < plan.count_parts; i++) {
-        struct part *part = &plan.parts[i];
+        struct part *part = &parts[i];
         struct walk *walk = &part->walk;
         hold_clean(&part->hold);
         if (i > 0) walk_begin(walk, space, walk->address); /* the part before may have added tables */
@@ -140,8 +139,7 @@ static enum status step_map(struct space *space, struct user_span span, uint64_t
 [[gnu::noinline]] enum status space_map_leaf(struct space *space, user_page_t page, frame_t frame, uint32_t attributes, unsigned level)
 {
     struct walk walk;
-    walk_begin(&walk, space, page.address);
-    if (!walk_is_open(&walk, level) || pte_is_present(*walk.entry)) return STATUS_ALREADY_MAPPED;
+    if (!walk_to_room(&walk, space, page.address, level, 1)) return STATUS_ALREADY_MAPPED;
     struct frame_info *info = frame_find(frame);
     if (info == nullptr || info->kind != FRAME_KIND_USER) return STATUS_BAD_FRAME;
     if (frame_is_unmappable(info)) return STATUS_BAD_STATE;

@@ -43,14 +43,14 @@ static enum status run_begin(struct visit *visit, const struct walk *to)
     }
     if (to->level < level) return STATUS_ALREADY_MAPPED; /* tables are never empty */
     /* The next larger entry ends the run, where it may be a table's turn. A leaf that is to be split first: the rest of it comes after. */
-    uint64_t count = least(walk_pages_left(from->address, level + 1), walk_pages_left(to->address, level + 1));
-    count = least(least(count, left) / walk_pages_of(level), visit->budget);
+    uint64_t count = least(entries_within(from->address, to->address, level, left), visit->budget);
     if (from->level > level || (is_by_leaf && level > 0)) count = 1;
     if (from->level < level) { /* the entry to be moved is above the one where the walk ended */
         from->level = level;
         from->entry = walk_table_entry(from->tables[level], from->address, level);
     }
     visit->count = (unsigned)count;
+    visit->cost = level != 0 && visit->count < HOLE_COST ? HOLE_COST : visit->count;
     visit->count_pages = count * walk_pages_of(level);
     return STATUS_OK;
 }

@@ -17,7 +17,7 @@
 #include "counter.h"
 #include "walk.h"
 
-static inline struct frame_info *leaf_row(pte_t leaf) { return block_row(pte_frame(leaf).number); }
+static inline struct frame_info *leaf_row(pte_t leaf) { return frame_find(pte_frame(leaf)); }
 
 /* One leaf less for the block of each of `count` entries. */
 static void leaves_drop(const pte_t *from, unsigned count)
@@ -45,19 +45,15 @@ static enum status leaves_hold(const pte_t *from, const pte_t *to, unsigned coun
     return STATUS_OK;
 }
 
-/* Writes the entries. Neighbours are alike, so what an entry becomes is worked out when it differs from the one before. */
+/* Writes the entries. */
 static void leaves_write(const struct visit *visit, pte_t *to)
 {
     uint32_t attributes = visit->attributes;
-    pte_t *from = visit->walk.entry, seen = 0, bits = 0;
+    pte_t *from = visit->walk.entry, most = pte_make_leaf((frame_t){ 0 }, attributes & ATTRIBUTES_ALL, visit->level);
     for (unsigned i = 0; i < visit->count; i++) {
         pte_t leaf = from[i];
         if (!pte_is_memory(leaf)) continue;
-        if (((leaf ^ seen) & ~PTE_ADDRESS) != 0) {
-            seen = leaf;
-            bits = pte_make_leaf((frame_t){ 0 }, pte_attributes(leaf) & attributes & ATTRIBUTES_ALL, visit->level);
-        }
-        to[i] = bits | (leaf & PTE_ADDRESS);
+        to[i] = pte_limit(leaf, most);
         if (!(attributes & SHARE_COPY) || !(leaf & PTE_WRITE)) continue;
         from[i] = leaf & ~(PTE_WRITE | PTE_WRITE_EXECUTE_MEANT);
         counter_add(COUNTER_ENTRIES_WRITTEN, 1);

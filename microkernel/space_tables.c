@@ -24,6 +24,19 @@ void walk_begin(struct walk *walk, struct space *space, uint64_t address)
     walk_down(walk, walk_table_entry(space->root, address, level), level);
 }
 
+[[gnu::noinline, clang::minsize]] unsigned entries_within(uint64_t one, uint64_t other, unsigned level, uint64_t count_pages)
+{
+    uint64_t left = least(walk_pages_left(one, level + 1), walk_pages_left(other, level + 1));
+    return (unsigned)least(least(left, count_pages) / walk_pages_of(level), STEP_PAGES);
+}
+
+[[gnu::noinline, clang::minsize]] bool walk_to_room(struct walk *walk, struct space *space, uint64_t address, unsigned level, unsigned count)
+{
+    walk_begin(walk, space, address);
+    if (walk->level != level) return walk_is_open(walk, level);
+    return !pte_is_present(entries_common(walk->entry, count).any);
+}
+
 [[gnu::noinline, clang::minsize]] unsigned level_fit(uint64_t numbers, uint64_t count_pages, unsigned highest)
 {
     unsigned level = highest;
@@ -94,7 +107,7 @@ static struct frame_info *walk_descend(struct walk *walk)
     return table_row(table);
 }
 
-void walk_grow(struct walk *walk, unsigned level)
+[[clang::minsize]] void walk_grow(struct walk *walk, unsigned level)
 {
     while (walk->level > level) {
         assert(!pte_is_present(*walk->entry));
@@ -116,14 +129,14 @@ void walk_grow(struct walk *walk, unsigned level)
 {
     unsigned more = also;
     for (unsigned at = walk->level; at > level; at--) more += pte_entries(at - 1) - 1;
-    return more <= (unsigned)FRAME_COUNT_LIMIT - block_row(pte_frame(*walk->entry).number)->count;
+    return more <= (unsigned)FRAME_COUNT_LIMIT - frame_find(pte_frame(*walk->entry))->count;
 }
 
 /* The block of a leaf of `level` that becomes smaller ones counts each of them. A block that space_fill took for this leaf alone becomes single frames,
  * so that each goes back with its own page. */
 [[clang::minsize]] static void block_split(frame_t first, unsigned level)
 {
-    struct frame_info *info = block_row(first.number);
+    struct frame_info *info = frame_find(first);
     if (level == 1 && frame_order(info) == pte_shift(1) - PAGE_SHIFT && info->count == 1 && (info->flags & FRAME_FILLED))
         block_rows_fill(first.number, pte_entries(0), (struct frame_info){ .kind = FRAME_KIND_USER, .count = 1 });
     else info->count = (uint16_t)(info->count + pte_entries(level - 1) - 1);
@@ -145,6 +158,12 @@ void walk_grow(struct walk *walk, unsigned level)
     }
 }
 
+[[gnu::noinline, clang::minsize]] void walk_count_pages(const struct walk *walk, uint64_t change)
+{
+    walk->space->count_mapped += change;
+    walk_total(walk, (uint32_t)change);
+}
+
 void walk_add(const struct walk *walk, unsigned count)
 {
     struct frame_info *table = table_row(walk->tables[walk->level]);
@@ -161,15 +180,14 @@ void visit_fit(struct visit *visit, uint64_t place, uint64_t count_pages, unsign
     visit->level = level;
     visit->count = level != 0 ? 1 : (unsigned)least(least(count_pages, visit->budget), walk_pages_left(place, 1));
     visit->count_pages = visit->count * walk_pages_of(level);
+    visit->cost = level != 0 ? HOLE_COST : visit->count;
 }
 
 /* The next part, holes too; the one before may have been made shorter. False: the budget is used up, the span done, or a part has failed. */
 static bool visit_next(struct visit *visit)
 {
     if (visit->status != STATUS_OK) return false;
-    unsigned cost = visit->count;
-    if ((visit->is_hole || visit->level != 0) && cost < HOLE_COST) cost = HOLE_COST;
-    visit->budget -= cost < visit->budget ? cost : visit->budget;
+    visit->budget -= visit->cost < visit->budget ? visit->cost : visit->budget;
     visit->done += visit->count_pages;
     if (visit->done >= visit->span.count_pages || visit->budget == 0) return false;
 
@@ -183,13 +201,12 @@ static bool visit_next(struct visit *visit)
         return true;
     }
     visit->count_pages = least(count, walk_pages_left(address, level));
-    visit->level = level;
-    visit->count = 1;
+    visit->cost = HOLE_COST;
     return true;
 }
 
 /* No pointers to functions: the depth of the stack is read from the calls in the listing. */
-static enum status part_do(struct visit *visit)
+[[gnu::noinline, clang::minsize]] static enum status part_do(struct visit *visit)
 {
     switch (visit->deed) {
     case UNMAP: return part_unmap(visit);
@@ -209,8 +226,7 @@ static enum status part_do(struct visit *visit)
     visit->status = STATUS_OK;
     visit->budget = STEP_PAGES;
     visit->done = visit->changed = visit->freed = visit->count_pages = 0;
-    visit->count = visit->level = 0;
-    visit->is_hole = false;
+    visit->cost = 0;
     while (visit_next(visit)) visit->status = part_do(visit);
     visit->freed += gather_end(visit->space);
     if (visit->done == 0) return visit->status; /* what stopped a step that had begun is met again, and told, by the next one */
@@ -262,7 +278,7 @@ void gather_block(uint32_t head)
     gather.frames = head;
 }
 
-void walk_release(const struct walk *walk, unsigned count)
+[[clang::minsize]] void walk_release(const struct walk *walk, unsigned count)
 {
     for (unsigned level = walk->level;; level++, count = 1) {
         frame_t table = walk->tables[level];
@@ -293,7 +309,7 @@ static void translations_forget(const struct space *space)
         arch_tlb_invalidate(gather.pages[i]);
 }
 
-uint64_t gather_end(const struct space *space)
+[[clang::minsize]] uint64_t gather_end(const struct space *space)
 {
     assert(gather.count_pages != 0 || (gather.frames == FRAME_CHAIN_END && gather.tables == FRAME_CHAIN_END));
     translations_forget(space);

@@ -18,45 +18,49 @@
 #include "walk.h"
 
 /* `count` leaves less refer to a block. Without any it is gathered when it is to be freed. */
-static void block_release(uint32_t number, unsigned count, bool is_freeing)
+static void block_release(const struct visit *visit, uint32_t number, unsigned count)
 {
     uint32_t head = block_head(number);
     struct frame_info *info = &frame_table[head];
     assert(info->kind == FRAME_KIND_USER && info->count >= count);
     info->count = (uint16_t)(info->count - count);
-    if (is_freeing && info->count == 0) gather_block(head);
+    if (info->count == 0 && (visit->attributes & UNMAP_FREE)) gather_block(head);
 }
 
-/* Removes `count` leaves when all are there and of one block: OR and AND of the entries tell, two instructions each. */
-static bool remove_alike(frame_t table, pte_t *entries, unsigned count, bool is_freeing)
+/* Removes `count` leaves of the part from `at` on when all are there and of one block: OR and AND of the entries tell, two instructions each. */
+static bool remove_alike(const struct visit *visit, unsigned at, unsigned count)
 {
-    if (table_row(table)->count < count) return false;
+    pte_t *entries = visit->walk.entry + at;
+    struct frame_info *row = table_row(visit->walk.tables[visit->level]);
+    if (row->count < count) return false;
     struct common common = entries_common(entries, count);
     if (!pte_is_present(common.all) || (common.any & PTE_DEVICE) != 0) return false;
-    uint32_t number = pte_frame(common.all).number;
-    unsigned order = frame_order(block_row(number));
-    if (((pte_frame(common.any).number ^ number) >> order) != 0) return false;
-    struct frame_info *row = table_row(table);
+    frame_t frame = pte_frame(common.all);
+    unsigned order = frame_order(frame_find(frame));
+    if (((pte_frame(common.any).number ^ frame.number) >> order) != 0) return false;
     if (row->count == count) row->flags |= FRAME_DIRTY; /* all there is: the table goes too, and its entries need not be cleared */
     else entries_clear(entries, count);
     gather_many();
-    block_release(number, count, is_freeing);
+    block_release(visit, frame.number, count);
     return true;
 }
 
-/* Removes what there is among `count` entries of a table with `live` present ones, one by one; says how many there were. */
-static unsigned remove_each(pte_t *entries, uint64_t address, unsigned count, unsigned live, bool is_freeing)
+/* Removes what there is among `count` entries of the part from `at` on, one by one, up to `live`; says how many there were. */
+[[clang::minsize]] static unsigned remove_each(const struct visit *visit, unsigned at, unsigned count, unsigned live)
 {
+    pte_t *entries = visit->walk.entry;
     unsigned present = 0;
     counter_add(COUNTER_ENTRIES_READ, count);
-    for (unsigned i = 0; present < live; i++) {
-        i = entries_next(entries, i, count);
-        if (i == count) break;
+    for (unsigned i = at; i < at + count && present < live; i++) {
         pte_t leaf = entries[i];
+        if (leaf == 0) {
+            i = entries_next(entries, i, at + count) - 1;
+            continue;
+        }
         if (!pte_is_memory(leaf)) continue;
         entries[i] = 0;
-        gather_page(address + ((uint64_t)i << PAGE_SHIFT));
-        block_release(pte_frame(leaf).number, 1, is_freeing);
+        gather_page(visit->walk.address + ((uint64_t)i << PAGE_SHIFT));
+        block_release(visit, pte_frame(leaf).number, 1);
         present++;
     }
     return present;
@@ -64,19 +68,18 @@ static unsigned remove_each(pte_t *entries, uint64_t address, unsigned count, un
 
 /* Removes the leaves of the part; says how many there were. All alike is tried with the whole, then with pieces: more entries than invalidations, so that
  * addresses do not matter. */
-static unsigned remove_leaves(const struct visit *visit, bool is_freeing)
+static unsigned remove_leaves(const struct visit *visit)
 {
     constexpr unsigned piece = 64;
     static_assert(piece > INVALIDATE_LIMIT);
-    pte_t *entries = visit->walk.entry;
-    frame_t table = visit->walk.tables[visit->level];
-    unsigned count = visit->count, removed = 0, live = table_row(table)->count;
-    if (live < piece || count < piece) return remove_each(entries, visit->walk.address, count, live, is_freeing);
-    if (remove_alike(table, entries, count, is_freeing)) return count;
+    unsigned count = visit->count, most = count, removed = 0, live = table_row(visit->walk.tables[visit->level])->count;
+    if (live < piece || count < piece) return remove_each(visit, 0, count, live);
     for (unsigned at = 0, part; at < count; at += part) {
-        part = count - at < piece ? count - at : piece;
-        if (part == piece && remove_alike(table, entries + at, part, is_freeing)) removed += part;
-        else removed += remove_each(entries + at, visit->walk.address + ((uint64_t)at << PAGE_SHIFT), part, live - removed, is_freeing);
+        part = (unsigned)least(count - at, most);
+        if (part >= piece && remove_alike(visit, at, part)) removed += part;
+        else if (most == piece) removed += remove_each(visit, at, part, live - removed);
+        else part = 0; /* once more */
+        most = piece;
     }
     return removed;
 }
@@ -105,14 +108,13 @@ static bool split_within(struct visit *visit)
 }
 
 /* Removes what is mapped in the part. NO_MEMORY, TOO_MANY_MAPPINGS (split). */
-[[gnu::noinline]] enum status part_unmap(struct visit *visit)
+[[gnu::noinline, clang::minsize]] enum status part_unmap(struct visit *visit)
 {
-    bool is_freeing = visit->attributes & UNMAP_FREE;
     if (visit->is_hole) return STATUS_OK;
     enum status status = visit_split(visit);
-    if (status == STATUS_NO_MEMORY && is_freeing && split_within(visit)) status = STATUS_OK;
+    if (status == STATUS_NO_MEMORY && (visit->attributes & UNMAP_FREE) && split_within(visit)) status = STATUS_OK;
     if (status != STATUS_OK) return status;
-    unsigned removed = remove_leaves(visit, is_freeing);
+    unsigned removed = remove_leaves(visit);
     if (removed == 0) return STATUS_OK;
     uint64_t pages = removed * walk_pages_of(visit->level);
     assert(visit->walk.space->count_mapped >= pages);

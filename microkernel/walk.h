@@ -55,6 +55,9 @@ static inline uint64_t walk_pages_left(uint64_t address, unsigned level)
     return -(address >> PAGE_SHIFT | -walk_pages_of(level));
 }
 
+/* Entries of a level from two places on, as far as a table reaches there and there, and `count_pages`, and a step. */
+unsigned entries_within(uint64_t one, uint64_t other, unsigned level, uint64_t count_pages);
+
 /* The highest level up to `highest` at which pages fit: their numbers, ORed, are aligned, and there are enough of them. */
 unsigned level_fit(uint64_t numbers, uint64_t count_pages, unsigned highest);
 
@@ -117,11 +120,7 @@ static inline void walk_total(const struct walk *walk, uint32_t change)
 }
 
 /* More or fewer pages (UINT64_C(0) - n) are mapped in the table where the walk stands. */
-static inline void walk_count_pages(const struct walk *walk, uint64_t change)
-{
-    walk->space->count_mapped += change;
-    walk_total(walk, (uint32_t)change);
-}
+void walk_count_pages(const struct walk *walk, uint64_t change);
 
 /* `count` more leaves stand in the table where the walk stands. */
 void walk_add(const struct walk *walk, unsigned count);
@@ -133,6 +132,9 @@ static inline bool walk_is_open(const struct walk *walk, unsigned level)
 {
     return walk->level == level || (walk->level > level && !pte_is_present(*walk->entry));
 }
+
+/* Walks to where `count` new leaves of a level, one table's, are to stand. False: something is there. */
+bool walk_to_room(struct walk *walk, struct space *space, uint64_t address, unsigned level, unsigned count);
 
 /* --- The short way to one page --- */
 
@@ -208,8 +210,9 @@ enum deed : uint8_t { UNMAP, PROTECT, HARVEST, SHARE, MOVE };
 struct visit {
     struct walk walk; /* at the part's first page */
     uint64_t count_pages;
-    unsigned count; /* entries to change, when no leaf has to be split first */
+    unsigned count; /* not of a hole: entries to change, when no leaf has to be split first */
     unsigned level; /* of them: below walk.level when a large leaf has to be split first */
+    unsigned cost;  /* in entries of 4 KiB */
     bool is_hole;
     enum status status; /* what became of the part; on any but OK it has changed nothing, and the step ends before it */
     unsigned budget;    /* entries of 4 KiB that are left to the step */

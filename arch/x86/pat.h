@@ -23,12 +23,10 @@ static inline uint32_t pat_bit(unsigned level) { return level == 0 ? 1u << 7 : 1
 /* The bits of a leaf for its attributes. */
 static inline uint32_t pat_encode(uint32_t attributes, unsigned level)
 {
-    switch (attributes & ATTRIBUTE_CACHE) {
-    case ATTRIBUTE_WRITE_THROUGH: return PAT_WRITE_THROUGH;
-    case ATTRIBUTE_UNCACHED: return PAT_WRITE_THROUGH | PAT_CACHE_DISABLE;
-    case ATTRIBUTE_WRITE_COMBINING: return PAT_WRITE_THROUGH | PAT_CACHE_DISABLE | pat_bit(level);
-    default: return 0;
-    }
+    constexpr uint32_t both = PAT_WRITE_THROUGH | PAT_CACHE_DISABLE;
+    constexpr uint32_t rows = PAT_WRITE_THROUGH << ATTRIBUTE_WRITE_THROUGH | both << ATTRIBUTE_UNCACHED | both << ATTRIBUTE_WRITE_COMBINING;
+    uint32_t cache = attributes & ATTRIBUTE_CACHE;
+    return (rows >> cache & both) | (cache == ATTRIBUTE_WRITE_COMBINING ? pat_bit(level) : 0);
 }
 
 /* The attribute back from the low bits of a leaf. */

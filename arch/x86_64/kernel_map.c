@@ -5,8 +5,10 @@
 #include "kernel_map.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "arch.h"
+#include "boot.h"
 #include "cpu.h"
 #include "frame.h"
 
@@ -26,7 +28,7 @@ static pte_t *find_entry(uint64_t address)
 }
 
 /* Makes the frames of [first, limit), physical bytes, free. */
-static void release(uint64_t first, uint64_t limit)
+BOOT_ONLY static void release(uint64_t first, uint64_t limit)
 {
     for (uint64_t physical = first; physical < limit; physical += PAGE_BYTES) {
         pte_t *entry = find_entry(DIRECT_MAP + physical);
@@ -39,16 +41,22 @@ static void release(uint64_t first, uint64_t limit)
     }
 }
 
+/* Goes away itself: nothing else runs until it has returned, and the frames that are free then still are what they were. */
+BOOT_ONLY static void release_boot(void)
+{
+    release((uint64_t)(uintptr_t)init_first - KERNEL_BASE, (uint64_t)(uintptr_t)init_limit - KERNEL_BASE);
+    release((uint64_t)(uintptr_t)image_first, (uint64_t)(uintptr_t)boot_limit);
+}
+
 void kernel_map_release_boot(void)
 {
+    release_boot();
     for (const char *page = init_first; page < init_limit; page += PAGE_BYTES) {
         pte_t *entry = find_entry((uint64_t)(uintptr_t)page);
         assert(entry != nullptr && pte_is_present(*entry));
         *entry = 0;
         __asm__ volatile("invlpg (%0)" ::"r"(page) : "memory");
     }
-    release((uint64_t)(uintptr_t)init_first - KERNEL_BASE, (uint64_t)(uintptr_t)init_limit - KERNEL_BASE);
-    release((uint64_t)(uintptr_t)image_first, (uint64_t)(uintptr_t)boot_limit);
 }
 
 uint32_t arch_direct_frames(void)
@@ -81,14 +89,14 @@ void arch_root_initialise(frame_t root)
 {
     const pte_t *from = (const pte_t *)(DIRECT_MAP + kernel_map.root_physical);
     pte_t *to = arch_frame_pointer(root);
-    for (unsigned i = 0; i < kernel_map.direct_entries; i++) to[PTE_ROOT_USER_ENTRIES + i] = from[PTE_ROOT_USER_ENTRIES + i];
+    memcpy(to + PTE_ROOT_USER_ENTRIES, from + PTE_ROOT_USER_ENTRIES, kernel_map.direct_entries * sizeof *to);
     to[511] = from[511];
 }
 
 void arch_root_clear(frame_t root)
 {
     pte_t *table = arch_frame_pointer(root);
-    for (unsigned i = 0; i < kernel_map.direct_entries; i++) table[PTE_ROOT_USER_ENTRIES + i] = 0;
+    memset(table + PTE_ROOT_USER_ENTRIES, 0, kernel_map.direct_entries * sizeof *table);
     table[511] = 0;
 }
 

@@ -89,6 +89,12 @@ static inline pte_t pte_protect(pte_t leaf, uint32_t attributes, unsigned level)
     return pte_make_leaf((frame_t){ 0 }, attributes, level) | (leaf & (PTE_ADDRESS | PTE_ACCESSED | PTE_DIRTY));
 }
 
+/* A leaf of memory with those of its attributes that `most` has too: a leaf of the same level and no frame. What the processor noted goes. */
+static inline pte_t pte_limit(pte_t leaf, pte_t most)
+{
+    return (leaf & (most | PTE_ADDRESS | PTE_NO_EXECUTE)) | (most & PTE_NO_EXECUTE);
+}
+
 /* The first piece, one level lower, of a large leaf of memory of `level`; pte_next() gives the others. */
 static inline pte_t pte_split(pte_t leaf, unsigned level) { return level == 1 ? leaf & ~PTE_LARGE : leaf; }
 

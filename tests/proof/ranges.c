@@ -1,6 +1,6 @@
 /* Range checks: range_within (microkernel/types.h) and the checks of what comes from outside (microkernel/space.c), with what they promise.
  *
- * Proved: range_within, user_range_refuse, user_span_check, attributes_check */
+ * Proved: range_within, user_span_check, attributes_check */
 #include "builtins.h"
 
 #include "types.h"
@@ -9,27 +9,7 @@
     ensures \result == (length != 0 && first + length <= limit ? 1 : 0); */
 static inline bool range_within(uint64_t first, uint64_t length, uint64_t limit);
 
-/* The first check that fails names the status of a range that is not good; whatever the two numbers, nothing wraps on the way. */
-/*@ requires count_pages == 0 || address % PAGE_BYTES != 0 || address < USER_FIRST || address + count_pages * PAGE_BYTES > USER_LIMIT;
-    assigns \nothing;
-    behavior empty:
-        assumes count_pages == 0;
-        ensures \result == STATUS_BAD_LENGTH;
-    behavior misaligned:
-        assumes count_pages != 0 && address % PAGE_BYTES != 0;
-        ensures \result == STATUS_BAD_ALIGNMENT;
-    behavior wraps:
-        assumes count_pages != 0 && address % PAGE_BYTES == 0 && address + count_pages * PAGE_BYTES > 0xffffffffffffffff;
-        ensures \result == STATUS_RANGE_WRAPS;
-    behavior outside:
-        assumes count_pages != 0 && address % PAGE_BYTES == 0 && address + count_pages * PAGE_BYTES <= 0xffffffffffffffff
-            && (address < USER_FIRST || address + count_pages * PAGE_BYTES > USER_LIMIT);
-        ensures \result == STATUS_BAD_ADDRESS;
-    complete behaviors;
-    disjoint behaviors; */
-enum status user_range_refuse(uint64_t address, uint64_t count_pages);
-
-/* The check of both; the result is written with OK only. */
+/* The first check that fails names the status; whatever the two numbers, nothing wraps on the way. The result is written with OK only. */
 /*@ requires \valid(span);
     assigns *span;
     behavior checked:
@@ -51,7 +31,7 @@ enum status user_range_refuse(uint64_t address, uint64_t count_pages);
         ensures \result == STATUS_BAD_ADDRESS && *span == \old(*span);
     complete behaviors;
     disjoint behaviors; */
-static inline enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_span *span);
+enum status user_span_check(uint64_t address, uint64_t count_pages, struct user_span *span);
 
 /*@ assigns \nothing;
     ensures \result == STATUS_BAD_ARGUMENT <==> (attributes & ~(uint64_t)ATTRIBUTES_ALL) != 0;
