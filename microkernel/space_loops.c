@@ -1,62 +1,79 @@
 /* Loops over the entries of a table and the rows of frames: one or two instructions for each.
  *
  * They decide what mapping, unmapping and protecting a whole table costs, so they are compiled for speed. 32 elements make one turn: more would save less
- * than a thirtieth. */
+ * than a thirtieth. A turn is looked at from its middle, from where all of it has one-byte offsets; so each loop is a function that is given the middle
+ * of the first turn, or else the compiler would begin at the first element. */
 #include "walk.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
 constexpr unsigned TURN = 32;
+constexpr int MIDDLE = TURN / 2;
 static_assert(sizeof(pte_t) <= sizeof(word_t));
 
 /* Keeps the compiler from carrying an element through a register of its own. No instruction. */
 static inline void element_done(void) { atomic_signal_fence(memory_order_seq_cst); }
 
-[[gnu::noinline]] struct words_common words_common(const word_t *words, unsigned count)
+[[gnu::noinline]] static struct words_common common_from(const word_t *middle, unsigned count)
 {
     word_t any = 0, all = ~(word_t)0;
-    for (const word_t *limit = words + count / TURN * TURN; words != limit; words += TURN) {
+    for (unsigned turns = count / TURN; turns != 0; turns--, middle += TURN) {
 #pragma clang loop unroll(full)
-        for (unsigned i = 0; i < TURN; i++) {
-            any |= words[i];
+        for (int i = -MIDDLE; i < MIDDLE; i++) {
+            any |= middle[i];
             element_done();
-            all &= words[i];
+            all &= middle[i];
             element_done();
         }
     }
 #pragma clang loop unroll(disable)
-    for (unsigned i = 0; i < count % TURN; i++) {
-        any |= words[i];
-        all &= words[i];
+    for (int i = -MIDDLE; i < (int)(count % TURN) - MIDDLE; i++) {
+        any |= middle[i];
+        all &= middle[i];
     }
     return (struct words_common){ any, all };
 }
 
-[[gnu::noinline]] void entries_flip(pte_t *entries, unsigned count, pte_t change)
+[[clang::minsize]] struct words_common words_common(const word_t *words, unsigned count)
 {
-    for (const pte_t *limit = entries + count / TURN * TURN; entries != limit; entries += TURN) {
-#pragma clang loop unroll(full)
-        for (unsigned i = 0; i < TURN; i++) {
-            entries[i] ^= change;
-            element_done();
-        }
-    }
-#pragma clang loop unroll(disable)
-    for (unsigned i = 0; i < count % TURN; i++) entries[i] ^= change;
+    return common_from(words + MIDDLE, count);
 }
 
-[[gnu::noinline]] void entries_fill(pte_t *entries, unsigned count, pte_t leaf, pte_t step)
+[[gnu::noinline]] static void flip_from(pte_t *middle, unsigned count, pte_t change)
 {
-    for (const pte_t *limit = entries + count / TURN * TURN; entries != limit; entries += TURN) {
+    for (unsigned turns = count / TURN; turns != 0; turns--, middle += TURN) {
 #pragma clang loop unroll(full)
-        for (unsigned i = 0; i < TURN; i++, leaf += step) {
-            entries[i] = leaf;
+        for (int i = -MIDDLE; i < MIDDLE; i++) {
+            middle[i] ^= change;
             element_done();
         }
     }
 #pragma clang loop unroll(disable)
-    for (unsigned i = 0; i < count % TURN; i++, leaf += step) entries[i] = leaf;
+    for (int i = -MIDDLE; i < (int)(count % TURN) - MIDDLE; i++) middle[i] ^= change;
+}
+
+[[clang::minsize]] void entries_flip(pte_t *entries, unsigned count, pte_t change)
+{
+    flip_from(entries + MIDDLE, count, change);
+}
+
+[[gnu::noinline]] static void fill_from(pte_t *middle, unsigned count, pte_t leaf, pte_t step)
+{
+    for (unsigned turns = count / TURN; turns != 0; turns--, middle += TURN) {
+#pragma clang loop unroll(full)
+        for (int i = -MIDDLE; i < MIDDLE; i++, leaf += step) {
+            middle[i] = leaf;
+            element_done();
+        }
+    }
+#pragma clang loop unroll(disable)
+    for (int i = -MIDDLE; i < (int)(count % TURN) - MIDDLE; i++, leaf += step) middle[i] = leaf;
+}
+
+[[clang::minsize]] void entries_fill(pte_t *entries, unsigned count, pte_t leaf, pte_t step)
+{
+    fill_from(entries + MIDDLE, count, leaf, step);
 }
 
 void entries_clear(pte_t *entries, unsigned count)
