@@ -20,11 +20,10 @@
 /* `count` leaves less refer to a block. Without any it is gathered when it is to be freed. */
 static void block_release(const struct visit *visit, uint32_t number, unsigned count)
 {
-    uint32_t head = block_head(number);
-    struct frame_info *info = &frame_table[head];
+    struct frame_info *info = frame_find((frame_t){ number });
     assert(info->kind == FRAME_KIND_USER && info->count >= count);
     info->count = (uint16_t)(info->count - count);
-    if (info->count == 0 && (visit->attributes & UNMAP_FREE)) gather_block(head);
+    if (info->count == 0 && (visit->attributes & UNMAP_FREE)) gather_block((uint32_t)(info - frame_table));
 }
 
 /* Removes `count` leaves of the part from `at` on when all are there and of one block: OR and AND of the entries tell, two instructions each. */
