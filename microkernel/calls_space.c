@@ -62,6 +62,13 @@ enum status sys_space_protect([[maybe_unused]] struct thread *caller, uint64_t a
     return space_protect(range.space, range.span, (uint32_t)argument[3], &argument[0], &argument[1]);
 }
 
+enum status sys_space_count([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    struct range range;
+    enum status status = range_decode(argument, argument[2], &range);
+    return status == STATUS_OK ? space_count(range.space, range.span, &argument[0], &argument[1]) : status;
+}
+
 enum status sys_space_query([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct range range;

@@ -86,6 +86,9 @@ bool space_unmap_page(struct space *space, user_page_t page, bool is_freeing, st
 /* Changes the rights of what is mapped; holes are fine. NO_MEMORY (split), AGAIN. */
 enum status space_protect(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done, uint64_t *changed);
 
+/* How many pages are mapped. A table that is whole in the span is looked at once, and so is all below one of the level above it. AGAIN. */
+enum status space_count(struct space *space, struct user_span span, uint64_t *done, uint64_t *mapped);
+
 /* Reads and clears what the processor noted in the entries of at most HARVEST_PAGES pages: bit i is page i of the span. A page of a large leaf has the
  * marks of the whole leaf. */
 constexpr uint64_t HARVEST_PAGES = 64;

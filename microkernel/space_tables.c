@@ -211,6 +211,7 @@ static bool visit_next(struct visit *visit)
     switch (visit->deed) {
     case UNMAP: return part_unmap(visit);
     case PROTECT: return part_protect(visit);
+    case COUNT: return part_count(visit);
     case HARVEST: return part_harvest(visit);
     case SHARE: return part_share(visit);
     case MOVE: return part_move(visit);

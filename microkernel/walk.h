@@ -204,7 +204,7 @@ enum status space_map_leaf(struct space *space, user_page_t page, frame_t frame,
 constexpr unsigned HOLE_COST = 16; /* a walk that finds nothing or a large leaf, in entries of a step's budget */
 
 /* What a step does to each part of its span: by the functions part_unmap() and so on, each in the file of its name. */
-enum deed : uint8_t { UNMAP, PROTECT, HARVEST, SHARE, MOVE };
+enum deed : uint8_t { UNMAP, PROTECT, COUNT, HARVEST, SHARE, MOVE };
 
 /* A step over a span, and its part in hand: a hole, some entries of one lowest table, or a part of a large leaf. */
 struct visit {
@@ -217,7 +217,7 @@ struct visit {
     enum status status; /* what became of the part; on any but OK it has changed nothing, and the step ends before it */
     unsigned budget;    /* entries of 4 KiB that are left to the step */
     uint64_t done;      /* pages of the span dealt with before this part */
-    uint64_t changed;   /* pages that the step has changed */
+    uint64_t changed;   /* pages that the step has changed; COUNT: found */
     uint64_t freed;     /* frames that the step has given back */
     struct space *space;
     struct user_span span;
@@ -236,6 +236,7 @@ enum status visit_all(struct visit *visit, struct space *space, struct user_span
 /* What is done to a part. On any status but OK nothing has changed. */
 enum status part_unmap(struct visit *visit);
 enum status part_protect(struct visit *visit);
+enum status part_count(struct visit *visit);
 enum status part_harvest(struct visit *visit);
 enum status part_share(struct visit *visit);
 enum status part_move(struct visit *visit);

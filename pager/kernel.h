@@ -51,6 +51,8 @@ struct seam_shared {
 };
 enum status seam_space_share(space_id_t from, uint64_t from_address, space_id_t to, uint64_t to_address, uint64_t count_pages, uint64_t attributes,
                              struct seam_shared *shared);
+/* Pages that are mapped in a range. */
+enum status seam_space_count(space_id_t space, uint64_t address, uint64_t count_pages, uint64_t *done_pages, uint64_t *mapped_pages);
 enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame);
 /* frame: physical address / PAGE_BYTES. */
 enum status seam_device_map(space_id_t space, uint64_t address, uint64_t frame, uint64_t count_pages, uint32_t attributes, uint64_t flags,

@@ -88,6 +88,11 @@ enum status seam_space_share(space_id_t from, uint64_t from_address, space_id_t 
     return kernel_space_share(from.number, from_address, to.number, to_address, count_pages, attributes, &shared->done_pages, &shared->shared_pages);
 }
 
+enum status seam_space_count(space_id_t space, uint64_t address, uint64_t count_pages, uint64_t *done_pages, uint64_t *mapped_pages)
+{
+    return kernel_space_count(space.number, address, count_pages, done_pages, mapped_pages);
+}
+
 enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame)
 {
     uint32_t attributes;

@@ -78,16 +78,20 @@ enum status range_check(const struct process *process, uint64_t address, uint64_
 /* Rights that are not the usual ones. */
 static uint32_t attributes_other(uint32_t usual) { return usual == ATTRIBUTE_READ ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ; }
 
-/* Pages mapped in the part of a segment below `at`. The kernel has no call that counts, and says how many entries it changed: so their rights are changed and
- * changed back; no thread of the process runs before the pager waits. */
-static uint64_t range_count_below(const struct process *process, struct segment *segment, uint64_t at)
+/* Pages mapped in the part of a segment below `at`. */
+static uint64_t range_count_below(const struct process *process, const struct segment *segment, uint64_t at)
 {
     if (segment->pages == 0) return 0;
     if (segment->pages == layout_pages(segment->first, segment->limit)) return layout_pages(segment->first, at);
-    uint32_t usual = segment_rest_attributes(segment);
-    if (segment_is_copied(segment)) segment->shared = SHARED_ALL;
-    uint64_t count = range_set_attributes(process, segment->first, at, attributes_other(usual));
-    if (count > 0) range_set_attributes(process, segment->first, at, usual);
+    uint64_t count = 0;
+    for (uint64_t first = segment->first; first < at;) {
+        uint64_t done = 0, mapped = 0;
+        enum status status = seam_space_count(process->space, first, layout_pages(first, at), &done, &mapped);
+        assert(status == STATUS_OK || status == STATUS_AGAIN);
+        if (status != STATUS_OK && status != STATUS_AGAIN) break;
+        count += mapped;
+        first += done << PAGE_SHIFT;
+    }
     return count;
 }
 

@@ -156,6 +156,14 @@ enum status seam_space_share(space_id_t from, uint64_t from_address, space_id_t 
     return status;
 }
 
+enum status seam_space_count(space_id_t space, uint64_t address, uint64_t count_pages, uint64_t *done_pages, uint64_t *mapped_pages)
+{
+    uint64_t argument[CALL_ARGUMENTS] = { space.number, address, count_pages };
+    enum status status = range_call(CALL_space_count, argument, done_pages);
+    if (status == STATUS_OK || status == STATUS_AGAIN) *mapped_pages = argument[1];
+    return status;
+}
+
 enum status seam_space_query(space_id_t space, uint64_t address, frame_id_t *frame)
 {
     uint64_t argument[CALL_ARGUMENTS] = { space.number, address };

@@ -191,3 +191,59 @@ Test(space_counts, looking_changes_nothing_mapping_adds_what_is_missing)
         end();
     }
 }
+
+static uint64_t counted_pages(uint64_t address, uint64_t pages)
+{
+    uint64_t all = 0;
+    for (uint64_t done = 0; done < pages;) {
+        uint64_t done_now = 0, mapped = 0;
+        enum status status = space_count(space, span_of(address + done * PAGE_BYTES, pages - done), &done_now, &mapped);
+        cr_assert(status == STATUS_OK || status == STATUS_AGAIN);
+        cr_assert((status == STATUS_OK) == (done + done_now == pages) && done_now > 0);
+        done += done_now;
+        all += mapped;
+    }
+    return all;
+}
+
+/* A table that is whole in the range is one look, whatever is in it; nothing is written or forgotten for it. */
+Test(space_counts, counting_looks_at_tables)
+{
+    constexpr unsigned tables = 40;
+    host_activate(space->root);
+    for (unsigned i = 0; i < tables; i++) map(MIDDLE + i * FORMAT_TABLE_BYTES + i * PAGE_BYTES, 1 + i % 3, take(2), ATTRIBUTE_WRITE);
+    unsigned sum = 0;
+    for (unsigned i = 0; i < tables; i++) sum += 1 + i % 3;
+    count_begin();
+    cr_assert_eq(counted_pages(MIDDLE, tables * FORMAT_TABLE_PAGES), sum);
+    cr_assert_leq(count_of(COUNTER_ENTRIES_READ), (tables + 4) * PTE_LEVELS);
+    cr_assert_eq(counted_pages(MIDDLE + PAGE_BYTES, tables * FORMAT_TABLE_PAGES - 1), sum - 1);
+    cr_assert_eq(counted_pages(MIDDLE + 5 * FORMAT_TABLE_BYTES + 6 * PAGE_BYTES, 1), 1);
+    cr_assert_eq(counted_pages(MIDDLE + 5 * FORMAT_TABLE_BYTES + 8 * PAGE_BYTES, 100), 0);
+    cr_assert(count_of(COUNTER_ENTRIES_WRITTEN) == 0 && forgotten() == 0 && count_of(COUNTER_TABLES_ALLOCATED) == 0);
+    host_activate((frame_t){ 0 });
+    end();
+}
+
+/* And where tables know what lies below them, all of that is one look: large leaves, holes and pages alike. */
+Test(space_counts, counting_looks_at_totals)
+{
+    if (PTE_LEVELS < 4) return; /* the format keeps no totals: the root is the table above */
+    constexpr uint64_t whole = (uint64_t)1 << 30;
+    uint64_t first = (MIDDLE + 2 * whole) & ~(whole - 1);
+    frame_t block = take(FORMAT_TABLE_ORDER + 1);
+    map(first + 5 * FORMAT_TABLE_BYTES, FORMAT_TABLE_PAGES, block, ATTRIBUTE_WRITE);
+    for (unsigned i = 8; i < 200; i++) map(first + i * FORMAT_TABLE_BYTES, 1, take(0), ATTRIBUTE_WRITE);
+    map(first + whole, 1, take(0), ATTRIBUTE_WRITE);
+    map(first - PAGE_BYTES, 1, take(0), ATTRIBUTE_WRITE);
+    uint64_t there = FORMAT_TABLE_PAGES + 192;
+    count_begin();
+    cr_assert_eq(counted_pages(first, whole >> PAGE_SHIFT), there);
+    cr_assert_leq(count_of(COUNTER_ENTRIES_READ), PTE_LEVELS);
+    count_begin();
+    cr_assert_eq(counted_pages(first - PAGE_BYTES, (3 * whole >> PAGE_SHIFT) + 2), there + 2);
+    cr_assert_leq(count_of(COUNTER_ENTRIES_READ), 6 * PTE_LEVELS + 2);
+    cr_assert_eq(counted_pages(first + 5 * FORMAT_TABLE_BYTES + 7 * PAGE_BYTES, 100), 100, "a part of a large leaf");
+    cr_assert_eq(counted_pages(first + PAGE_BYTES, whole >> PAGE_SHIFT), there + 1);
+    end();
+}

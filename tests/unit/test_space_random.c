@@ -212,6 +212,20 @@ static void try_query(const struct target *target)
     cr_assert_eq(translation.page_bytes, (uint64_t)1 << pte_shift(level));
 }
 
+static void try_count(const struct target *target)
+{
+    uint64_t mapped = 0, done = 0, count = 0;
+    for (unsigned i = 0; i < target->count; i++) count += model.pages[target->s][target->window][target->page + i].frame != 0;
+    while (done < target->count) {
+        uint64_t done_now = 0, mapped_now = 0;
+        enum status status = space_count(model.spaces[target->s], span_from(target, done), &done_now, &mapped_now);
+        cr_assert_eq(status, done + done_now == target->count ? STATUS_OK : STATUS_AGAIN);
+        done += done_now;
+        mapped += mapped_now;
+    }
+    cr_assert_eq(mapped, count);
+}
+
 /* A program of the active space reads pages at random; what it reads is what the model says. */
 static void read_some(unsigned window)
 {
@@ -357,7 +371,7 @@ static void try_copy(const struct target *target)
 }
 
 static void (*const operations[])(const struct target *) = {
-    try_map, try_fill, try_page, try_query, try_unmap, try_unmap, try_protect, try_large, try_move, try_move, try_share, try_share, try_copy,
+    try_map, try_fill, try_page, try_query, try_count, try_unmap, try_unmap, try_protect, try_large, try_move, try_move, try_share, try_share, try_copy,
 };
 
 static void run_seed(uint64_t seed)

@@ -141,6 +141,7 @@ Test(syscall, hostile_moves_and_harvests, .timeout = 120)
     pager_runs();
     uint64_t at = space->frame.number, other = world.idle_space->frame.number, good = WORLD_PLACE + 0x100000;
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        refused(ranges[i].status, CALL_space_count, (uint64_t[CALL_ARGUMENTS]){ at, ranges[i].address, ranges[i].count });
         refused(ranges[i].status, CALL_space_harvest, (uint64_t[CALL_ARGUMENTS]){ at, ranges[i].address, ranges[i].count });
         refused(ranges[i].status, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at, ranges[i].address, other, good, ranges[i].count });
         refused(ranges[i].status, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at, good, other, ranges[i].address, ranges[i].count });
@@ -161,6 +162,7 @@ Test(syscall, hostile_moves_and_harvests, .timeout = 120)
         if (name < limit && frame_is((frame_t){ (uint32_t)name }, FRAME_KIND_SPACE)) continue;
         if (name > 64 && name < limit && name % 64 && frame_is((frame_t){ (uint32_t)name }, FRAME_KIND_FREE)) continue; /* one free one is like another */
         others++;
+        refused(STATUS_BAD_OBJECT, CALL_space_count, (uint64_t[CALL_ARGUMENTS]){ name, good, 1 });
         refused(STATUS_BAD_OBJECT, CALL_space_harvest, (uint64_t[CALL_ARGUMENTS]){ name, good, 1 });
         refused(STATUS_BAD_OBJECT, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ name, good, at, good, 1 });
         refused(STATUS_BAD_OBJECT, CALL_space_move, (uint64_t[CALL_ARGUMENTS]){ at, good, name, good, 1 });

@@ -186,6 +186,14 @@ static inline enum status kernel_space_protect(uint64_t space, uint64_t address,
     return status;
 }
 
+static inline enum status kernel_space_count(uint64_t space, uint64_t address, uint64_t count_pages, uint64_t *done_pages, uint64_t *mapped_pages)
+{
+    enum status status = call_with_3(CALL_space_count, &space, &address, &count_pages);
+    if (status_has_results(status))
+        *done_pages = space, *mapped_pages = address;
+    return status;
+}
+
 static inline enum status kernel_space_query(uint64_t space, uint64_t address, uint64_t *frame, uint32_t *attributes, uint64_t *page_bytes)
 {
     uint64_t c = 0;

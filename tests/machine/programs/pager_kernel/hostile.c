@@ -32,6 +32,7 @@ void case_hostile_ranges(void)
         expect_refused(status, CALL_space_protect, space, address, pages, ATTRIBUTE_READ);
         if (pages == 1) expect_refused(status, CALL_space_query, space, address);
         expect_refused(status, CALL_space_harvest, space, address, pages);
+        expect_refused(status, CALL_space_count, space, address, pages);
         expect_refused(status, CALL_space_move, space, address, space, KIT_FREE, pages);
         expect_refused(status, CALL_space_move, space, KIT_FREE, space, address, pages);
         expect_refused(status, CALL_space_share, space, address, space, KIT_FREE, pages, 0);
@@ -124,6 +125,7 @@ void case_hostile_names(void)
             expect_refused(STATUS_BAD_OBJECT, CALL_space_protect, name, KIT_FREE, 1, 0);
             expect_refused(STATUS_BAD_OBJECT, CALL_space_query, name, KIT_FREE);
             expect_refused(STATUS_BAD_OBJECT, CALL_space_harvest, name, KIT_FREE, 1);
+            expect_refused(STATUS_BAD_OBJECT, CALL_space_count, name, KIT_FREE, 1);
             expect_refused(STATUS_BAD_OBJECT, CALL_space_move, name, KIT_FREE, space, KIT_FREE, 1);
             expect_refused(STATUS_BAD_OBJECT, CALL_space_move, space, KIT_FREE, name, KIT_FREE, 1);
             expect_refused(STATUS_BAD_OBJECT, CALL_thread_create, name, 0, FRAME_NONE, 0, 0);

@@ -104,6 +104,7 @@ static bool is_harmless(const struct registers *call)
     case CALL_space_map: return !run_has_own(argument[2], argument[3]) && (!space_is_own(argument[0]) || argument[1] >= KIT_FREE);
     case CALL_space_fill:
     case CALL_space_protect: return !space_is_own(argument[0]) || argument[1] >= KIT_FREE;
+    case CALL_space_count:
     case CALL_space_harvest: return true;
     case CALL_space_move:
         return (!space_is_own(argument[0]) || argument[1] >= KIT_FREE) && (!space_is_own(argument[2]) || argument[3] >= KIT_FREE);
