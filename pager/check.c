@@ -78,6 +78,15 @@ static bool check_work(const struct process *process)
     return going == covered;
 }
 
+/* All that an ended process has is going. */
+static bool check_going(const struct process *process)
+{
+    const struct segment_table *table = &process->segments;
+    for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit))
+        if (!row->is_going || row->first < process->first.wait.word[0]) return false;
+    return true;
+}
+
 /* The ends of what moves agree with the segments. */
 static bool check_ends(const struct process *process)
 {
@@ -297,11 +306,14 @@ static const char *check_process(const struct pager *pager, const struct process
     if (references[process->index] != process->references) return "references of a process";
     if (waiters[process->index] != process->waiters) return "who waits for the end of a process";
     if (process->state == PROCESS_ENDED) {
-        if (process->references == 0) return "an ended process that nobody names";
-        bool is_empty = process->space.number == 0 && process->count_threads == 0 && process->segments.count == 0
+        bool is_going = process->going.number != 0;
+        if (process->references == 0 && !is_going) return "an ended process that nobody names";
+        bool is_empty = process->space.number == 0 && process->count_threads == 0 && (process->segments.count != 0) == is_going
                         && process->holdings.capacity == 0 && !process->services.has_page && process->groups.count == 0
                         && process->watch.ring == nullptr && process->thread_pages == 0 && process->first.number == 0;
-        return is_empty ? nullptr : "an ended process with something left";
+        if (!is_empty) return "an ended process with something left";
+        if (check_is_listed(pager, &process->first) != is_going || (process->first.wait.kind == WAIT_WORK) != is_going) return "work of an ended process";
+        return check_segments(pager, process) && check_going(process) ? nullptr : "segments of an ended process";
     }
     if (process->space.number == 0) return "a running process without space";
     if (!check_segments(pager, process)) return "segments of a process";
@@ -320,7 +332,9 @@ static const char *check_process(const struct pager *pager, const struct process
 static bool check_mapped(const struct process *process)
 {
     uint64_t mapped, pages = 0;
-    if (seam_test_space(process->space, &mapped) != STATUS_OK) return false;
+    space_id_t space = process_memory(process);
+    if (space.number == 0) return true;
+    if (seam_test_space(space, &mapped) != STATUS_OK) return false;
     const struct segment_table *table = &process->segments;
     for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit)) pages += row->pages;
     return pages == mapped;
@@ -336,7 +350,7 @@ bool pager_audit(const struct pager *pager)
     if (ledger == nullptr && free < pool_free(&pager->pages)) ledger = "frames that nobody is charged for";
     for (uint32_t i = 0; i < PROCESS_LIMIT && ledger == nullptr; i++) {
         const struct process *process = pager->process[i];
-        if (process != nullptr && process->state == PROCESS_RUNNING && !check_mapped(process)) ledger = "pages of a process and pages mapped";
+        if (process != nullptr && !check_mapped(process)) ledger = "pages of a process and pages mapped";
     }
     if (kernel == 0 && ledger == nullptr) return true;
     report("check: failed kernel=%u ledger=\"%s\"", kernel, ledger == nullptr ? "ok" : ledger);
@@ -345,7 +359,7 @@ bool pager_audit(const struct pager *pager)
 
 const char *pager_check(const struct pager *pager)
 {
-    uint32_t running = 0, watchers = 0;
+    uint32_t running = 0, going = 0, watchers = 0;
     check_count_references(pager);
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         const struct process *process = pager->process[i];
@@ -354,10 +368,11 @@ const char *pager_check(const struct pager *pager)
         const char *failed = check_process(pager, process);
         if (failed != nullptr) return failed;
         running += process->state == PROCESS_RUNNING;
+        going += process->going.number != 0;
         watchers += process->watch.ring != nullptr;
     }
     if (watchers != pager->count_watchers) return "count of watches";
-    if (running != pager->count_running) return "count of running processes";
+    if (running != pager->count_running || going != pager->count_going) return "count of running processes";
     const char *failed = check_families(pager);
     if (failed != nullptr) return failed;
     if (!check_ready(pager)) return "queue of answers";

@@ -21,6 +21,7 @@
 #include "fill.h"
 #include "report.h"
 #include "shortage.h"
+#include "work.h"
 
 /* True when the same fault of the same thread has come too often with nothing changed in between. */
 static bool fault_is_loop(const struct process *process, const struct fault_view *view)
@@ -177,7 +178,7 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
     struct fault_step step = is_alone ? fault_step(segment, page, 1) : fault_extent(segment, &page, pager->around);
     while (fault_charge(process, segment, &step.count) != STATUS_OK) {
         if (shortage_trim(pager, process->family)) continue;
-        if (shortage_end_another(pager, process)) action_reply(action, view->message->token, FAULT_RETRY); /* its end is finished before the next fault */
+        if (work_hurry(pager, process->family) || shortage_end_another(pager, process)) action_reply(action, view->message->token, FAULT_RETRY);
         else fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
         return;
     }

@@ -134,16 +134,17 @@ enum status ledger_adopt(struct pager *pager)
 
 /* --- Records --- */
 
-static uint64_t sum_of_record(const struct process *process)
+/* Of a record up to `end`. */
+static uint64_t sum_of_record(const struct process *process, size_t end)
 {
-    return journal_sum((const char *)process, &process->badge, PROCESS_KEPT_BYTES - offsetof(struct process, badge));
+    return journal_sum((const char *)process, &process->badge, end - offsetof(struct process, badge));
 }
 
 uint64_t ledger_sum(const struct process *process)
 {
     const char *base = (const char *)process;
-    uint64_t sum = sum_of_record(process);
-    if (process->record.magic == RECORD_ENDED) return sum;
+    if (process->record.magic == RECORD_ENDED) return sum_of_record(process, PROCESS_ENDED_BYTES);
+    uint64_t sum = sum_of_record(process, PROCESS_KEPT_BYTES);
     const struct segment_table *segments = &process->segments;
     for (uint32_t i = 0; i < segments->used; i++) sum += journal_sum(base, &segments->rows[i], SEGMENT_KEPT_BYTES);
     sum += journal_sum(base, process->holdings.rows, process->holdings.used * sizeof(struct holding));
@@ -164,7 +165,7 @@ void ledger_admit(struct process *process)
 
 void ledger_retire(struct process *process)
 {
-    if (process->record.magic == RECORD_MAGIC) journal_admit(&process->record, RECORD_ENDED, sum_of_record(process));
+    if (process->record.magic == RECORD_MAGIC) journal_admit(&process->record, RECORD_ENDED, sum_of_record(process, PROCESS_ENDED_BYTES));
 }
 
 /* What is kept of families is what they have. */

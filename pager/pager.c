@@ -206,14 +206,18 @@ void pager_settle(struct pager *pager)
     if (pager->count_alarms > 0) alarm_look(pager);
 }
 
+/* Processes that have memory. */
+static inline uint32_t pager_count_alive(const struct pager *pager) { return pager->count_running + pager->count_going; }
+
 /* What every message ends with. */
-static void pager_finish(struct pager *pager, uint32_t were_running, struct pager_action *action)
+static void pager_finish(struct pager *pager, uint32_t were_alive, struct pager_action *action)
 {
     if (pager->ready_first != nullptr || pager->work_first != nullptr) pager_answer_ready(pager, action);
     pager_settle(pager);
     ledger_close(pager);
-    if (pager->count_running < were_running && pager->audits && !pager_audit(pager)) pager->has_failed = true;
-    if (were_running > 0 && pager->count_running == 0) pager_idle(pager, action);
+    uint32_t are_alive = pager_count_alive(pager);
+    if (are_alive < were_alive && pager->audits && !pager_audit(pager)) pager->has_failed = true;
+    if (were_alive > 0 && are_alive == 0) pager_idle(pager, action);
 }
 
 __attribute__((noinline)) static void pager_woken(struct pager *pager, uint64_t bits, struct pager_action *action)
@@ -228,9 +232,9 @@ __attribute__((noinline)) static void pager_woken(struct pager *pager, uint64_t 
 
 void pager_resolve_failed(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action)
 {
-    uint32_t were_running = pager->count_running;
+    uint32_t were_alive = pager_count_alive(pager);
     fault_resolve_refused(pager, message, status, action);
-    pager_finish(pager, were_running, action);
+    pager_finish(pager, were_alive, action);
 }
 
 void pager_work(struct pager *pager, struct pager_action *action)
@@ -238,18 +242,19 @@ void pager_work(struct pager *pager, struct pager_action *action)
     pager->ledger->received = (struct pager_message){ .tag = TAG_NOTIFICATION }; /* for who takes over: as if one of our own had come */
     ledger_begin_message(pager->ledger);
     action_wait(action);
+    uint32_t were_alive = pager_count_alive(pager);
     work_step(pager);
     pager->is_step_next = false;
-    pager_finish(pager, pager->count_running, action);
+    pager_finish(pager, were_alive, action);
 }
 
 __attribute__((noinline)) void pager_handle(struct pager *pager, const struct pager_message *message, struct pager_action *action)
 {
     ledger_begin_message(pager->ledger);
     action_wait(action);
-    uint32_t were_running = pager->count_running;
+    uint32_t were_alive = pager_count_alive(pager);
     if (message->tag & TAG_FAULT) fault_handle(pager, message, action);
     else if (message->tag & TAG_NOTIFICATION) pager_woken(pager, message->word[0], action);
     else request_handle(pager, message, action);
-    pager_finish(pager, were_running, action);
+    pager_finish(pager, were_alive, action);
 }

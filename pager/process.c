@@ -1,18 +1,11 @@
-/* Processes: slots, badges, and the end of a process. See process.h; process_start.c makes them.
- *
- * Ending works on whatever is there, so that a start that fails half way is undone by the same lines. Order: first nothing runs in it any more (thread), then
- * what others see of it goes (services, handles), then its memory, then its slot. */
+/* Processes: slots, badges, charges. See process.h; process_start.c makes them, process_end.c ends them. */
 #include "process.h"
 
 #include <assert.h>
 #include <string.h>
 
-#include "fill.h"
-#include "ledger.h"
-#include "output.h"
 #include "pager.h"
 #include "process_start.h"
-#include "report.h"
 
 /* Badge: slot of the process in bits 0-11, slot of the handle's holder in 12-23, type in 24, number of the process in 32-63. */
 constexpr unsigned BADGE_HOLDER_SHIFT = 12;
@@ -107,7 +100,7 @@ static void slot_wipe(struct process *process)
     memset(&process->holdings, 0, offsetof(struct process, line) - offsetof(struct process, holdings));
 }
 
-static void process_slot_give(struct pager *pager, struct process *process)
+void process_slot_give(struct pager *pager, struct process *process)
 {
     struct family *family = process->family;
     uint32_t index = process->index;
@@ -134,153 +127,11 @@ void process_give_spares(struct pager *pager)
     }
 }
 
-/* --- The end --- */
-
-/* Goes before changes of several parts of the record. */
-static void process_save(const struct process *process)
-{
-    journal_save(&process->badge, offsetof(struct process, name) - offsetof(struct process, badge));
-    process_thread_save(&process->first);
-}
-
-/* Parts of an image whose frames are the module's: what lies between them goes first, then they go together. */
-struct module_parts {
-    uint64_t first, limit, pages;
-};
-
-static void module_parts_take_out(space_id_t space, const struct module_parts *parts)
-{
-    uint64_t gone = 0;
-    enum status status = fill_unmap(space, parts->first, parts->limit, UNMAP_KEEP, parts->pages, &gone);
-    assert(status == STATUS_OK && gone == parts->pages);
-    (void)status;
-}
-
-static void segment_empty(space_id_t space, const struct segment *segment)
-{
-    uint64_t gone = 0;
-    enum status status = fill_unmap_all(space, segment, &gone);
-    assert(status == STATUS_OK && gone == segment->pages);
-    (void)status;
-}
-
-static void process_empty_memory(struct process *process, space_id_t space)
-{
-    constexpr uint64_t gap_most = 64 * PAGE_BYTES; /* to look at more empty entries costs more than another entry of the kernel */
-    struct segment_table *table = &process->segments;
-    struct module_parts parts = { 0 };
-    for (uint32_t i = 0; i < table->count_fixed; i++) {
-        const struct segment *segment = segment_fixed(table, i);
-        if (segment->fill->unmap_flags != UNMAP_KEEP || segment->limit > LAYOUT_IMAGE_LIMIT) {
-            segment_empty(space, segment);
-            continue;
-        }
-        if (segment->first - parts.limit > gap_most) {
-            module_parts_take_out(space, &parts);
-            parts = (struct module_parts){ .first = segment->first };
-        }
-        parts.limit = segment->limit;
-        parts.pages += segment->pages;
-    }
-    module_parts_take_out(space, &parts);
-    uint64_t at = LAYOUT_MMAP_FIRST;
-    for (const struct segment *segment; (segment = segment_mapped_above(table, at)) != nullptr; at = segment->limit) segment_empty(space, segment);
-    segment_table_clear(table);
-}
-
-static void process_end_space(space_id_t space)
-{
-    enum status status = STATUS_OK;
-    if (space.number != 0) {
-        do status = seam_space_destroy(space);
-        while (status == STATUS_AGAIN);
-    }
-    assert(status == STATUS_OK);
-    (void)status;
-}
-
-/* Of a finished record process_end() has saved what changes here. Up to where the record is retired it can be undone; from there on whoever
- * takes over gives back what is left, because no record names it. */
-void process_undo(struct pager *pager, struct process *process)
-{
-    process_thread_end_all(process);
-    watch_end(pager, process);
-    alarm_end(pager, process);
-    holding_close_all(pager, process);
-    bool has_emptied = group_leave_all(pager, process);
-    space_id_t space = process->space;
-    process->space = (space_id_t){ 0 };
-    process->state = PROCESS_ENDED;
-    process->badge = 0;
-    process->first = (struct process_thread){ 0 };
-    ledger_retire(process);
-    ledger_commit(pager);
-    group_give_pages(process);
-    holding_give_pages(process);
-    process_thread_give_pages(process);
-    service_release(process);
-    process_empty_memory(process, space);
-    process_end_space(space);
-    quota_remove(&process->family->pages, PROCESS_OBJECTS + process->count_threads * THREAD_OBJECTS);
-    process->count_threads = 0;
-    if (process->references == 0) process_slot_give(pager, process);
-    if (has_emptied) holding_sweep(pager);
-}
-
-static void process_tell_waiters(struct pager *pager, struct process *ended)
-{
-    for (uint32_t i = 0; i < PROCESS_LIMIT && ended->waiters > 0; i++) {
-        const struct process *process = pager->process[i];
-        uint32_t places = process != nullptr ? process_thread_places(process) : 0;
-        for (uint32_t place = 0; place < places; place++) {
-            struct process_thread *row = process_thread_at(process, place);
-            if (row->wait.kind != WAIT_PROCESS || row->wait.process_index != ended->index) continue;
-            ended->waiters--;
-            process_thread_wake(pager, row, STATUS_OK, ended->reason, ended->value);
-        }
-    }
-}
-
-/* Nothing of the process waits any more, or is to be answered. */
-static void process_end_waits(struct pager *pager, const struct process *process)
-{
-    uint32_t places = process_thread_places(process);
-    for (uint32_t place = 0; place < places; place++) {
-        struct process_thread *row = process_thread_at(process, place);
-        if (row->wait.kind == WAIT_NOTHING) continue;
-        process_thread_leave(pager, row);
-        process_thread_save(row);
-        row->wait = (struct wait){ 0 };
-    }
-}
-
-void process_end(struct pager *pager, struct process *process, enum process_end reason, uint64_t value)
-{
-    assert(process->state == PROCESS_RUNNING);
-    pager->ledger->ending = (struct ledger_ending){ process->number, reason, value };
-    output_flush(process);
-    bool is_good = reason == PROCESS_EXITED && value == 0;
-    if (!is_good || process_is_told(pager, process))
-        report("process: ended pid=%u name=%s reason=%s value=0x%llx pages=%llu", process->number, process->name, process_end_name(reason),
-               (unsigned long long)value, (unsigned long long)process_charge(process));
-    process_end_waits(pager, process);
-    process_save(process);
-    process->reason = reason;
-    process->value = value;
-    if (process->is_from_boot && (reason != PROCESS_EXITED || value != 0)) pager->has_failed = true;
-    pager->count_running--;
-    process_tell_waiters(pager, process);
-    watch_tell(pager, process, PROCESS_EVENT_ENDED);
-    process_undo(pager, process);
-    ledger_commit(pager);
-    pager->ledger->ending = (struct ledger_ending){ 0 };
-}
-
 void process_release(struct pager *pager, struct process *process)
 {
     assert(process->references > 0);
     process->references--;
-    if (process->references == 0 && process->state == PROCESS_ENDED) process_slot_give(pager, process);
+    if (process->references == 0 && process->state == PROCESS_ENDED && process->going.number == 0) process_slot_give(pager, process);
 }
 
 /* --- What it costs, what it is called --- */
@@ -288,7 +139,7 @@ void process_release(struct pager *pager, struct process *process)
 uint64_t process_charge(const struct process *process)
 {
     uint64_t charge = slot_charge(&process->slot) + process->services.count * SERVICE_CHARGE;
-    if (process->state == PROCESS_RUNNING) charge += PROCESS_OBJECTS + process->count_threads * THREAD_OBJECTS;
+    if (process->state == PROCESS_RUNNING || process->going.number != 0) charge += PROCESS_OBJECTS + process->count_threads * THREAD_OBJECTS;
     for (const struct segment *row = segment_above(&process->segments, 0); row != nullptr; row = segment_above(&process->segments, row->limit))
         if (row->payer == 0) charge += segment_charge(row);
     return charge;

@@ -4,12 +4,16 @@
  *   (no slot) ----------------> PROCESS_RUNNING -----------> PROCESS_ENDED -----------------------------> (no slot)
  *                                                     \----> (no slot), when nobody holds a handle for it
  *
+ * The memory of a small process goes with its end. That of a large one goes in steps after it (`going`, work.h); who waits for the end is answered when all
+ * of it is back.
+ *
  * A process lives in a slot of the pager's window (slot.h): its record in the first page, then room for its tables. A few slots that nobody has keep their
  * first pages, empty, so that a start need not take them again; they are charged to nobody, and a pager that takes over gives them back. Its
  * number is never used again; the badge of its messages names slot and number, so that a message of a process that has ended is recognised.
  *
  * Invariants (pager_check):
- *  1. A running process has a space and a thread; an ended one has its record, and perhaps an empty page of rows.
+ *  1. A running process has a space and a thread; an ended one has its record, and perhaps an empty page of rows. As long as it is going it also has its
+ *     segments, and its first row stands in the list of work.
  *  2. `references` counts the process handles of others that name it. */
 #ifndef QUIRE_PAGER_PROCESS_H
 #define QUIRE_PAGER_PROCESS_H
@@ -73,6 +77,7 @@ struct process {
 
     uint32_t references;
     uint32_t waiters;      /* threads that wait for its end */
+    space_id_t going;      /* it has ended, and its memory is still being taken out of this space; else 0 */
 
     uint32_t line_bytes;
     bool line_continues;
@@ -80,6 +85,7 @@ struct process {
 };
 static_assert(offsetof(struct process, record) == 0);
 constexpr size_t PROCESS_KEPT_BYTES = offsetof(struct process, first) + THREAD_KEPT_BYTES;
+constexpr size_t PROCESS_ENDED_BYTES = offsetof(struct process, first); /* of an ended one */
 static_assert(offsetof(struct process, groups) % 8 == 0 && offsetof(struct process, watch) % 8 == 0);
 static_assert(offsetof(struct process, alarm) % 8 == 0 && offsetof(struct process, first) % 8 == 0);
 
@@ -114,12 +120,19 @@ enum status process_create(struct pager *pager, struct family *family, uint32_t 
 enum status process_duplicate(struct pager *pager, struct process *parent, uint64_t instruction, uint64_t stack, struct process **process);
 /* Says in the log that a process has been started, where that is told. */
 void process_tell_start(const struct pager *pager, const struct process *process);
-/* Ends a process: everything it had is given back, who waited for it is answered, others go on. */
+/* Ends a process: everything it had is given back, who waited for it is answered, others go on. What is too much for one message goes in steps. */
 void process_end(struct pager *pager, struct process *process, enum process_end reason, uint64_t value);
+/* All segments of an ended process that was going are gone: the rest of its end. */
+void process_end_going(struct pager *pager, struct process *process);
+/* The very last of an end: who waits for it is answered, and its slot is free unless a handle names it. For a pager that takes over; else it is so. */
+void process_finish(struct pager *pager, struct process *process);
 /* Gives the pages back that free slots have kept. */
 void process_give_spares(struct pager *pager);
 /* One process handle less: an ended process that nobody can ask about any more gives its record back. */
 void process_release(struct pager *pager, struct process *process);
+
+/* The space that has its memory: its own, or what is left of it; 0: none. */
+static inline space_id_t process_memory(const struct process *process) { return process->state == PROCESS_RUNNING ? process->space : process->going; }
 
 /* Pages charged to its own family, counted anew: mapped pages with the bound of their tables, kernel objects, and the pager's own pages for the process. What
  * was given to it is not among them. */

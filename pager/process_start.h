@@ -7,6 +7,8 @@
 
 /* A slot with an empty record, charged with the kernel objects of a process. NO_MEMORY, LIMIT. */
 enum status process_slot_take(struct pager *pager, struct family *family, struct process **process);
+/* Gives the slot of an ended process back that nobody names. */
+void process_slot_give(struct pager *pager, struct process *process);
 /* Adds a segment with the usual protection of its kind, and the pages that its fill brings at once. NO_MEMORY, LIMIT. */
 enum status process_add_segment(struct process *process, enum segment_kind kind, const struct fill *fill, uint64_t first, uint64_t limit,
                                 const struct fill_source *source);

@@ -58,7 +58,8 @@ static uint32_t record_open(struct process *process)
         seam_pages_give(base + SLOT_THREADS, THREAD_PAGES_MOST * PAGE_BYTES);
         seam_pages_give(base + SLOT_ROWS, SLOT_ROWS_BYTES);
     }
-    memset((char *)process + PROCESS_KEPT_BYTES, 0, offsetof(struct process, line_bytes) - PROCESS_KEPT_BYTES);
+    size_t kept = has_ended ? PROCESS_ENDED_BYTES : PROCESS_KEPT_BYTES;
+    memset((char *)process + kept, 0, offsetof(struct process, line_bytes) - kept);
     process->slot = (struct slot){ .base = base, .live = { 1 } };
     uint64_t holdings = pages_there(base + SLOT_HOLDING_PAGES, (SLOT_SERVICES - SLOT_HOLDING_PAGES) / PAGE_BYTES);
     uint64_t services = pages_there(base + SLOT_SERVICES, 1);
@@ -309,8 +310,7 @@ static void recover_ends(struct pager *pager, const bool *stands)
         struct process *process = pager->process[i];
         if (process == nullptr) continue;
         if (process->state == PROCESS_ENDED) {
-            process->references++;
-            process_release(pager, process); /* nobody may name it any more */
+            process_finish(pager, process);
         } else if (process->number == ending.number) {
             process_end(pager, process, ending.reason, ending.value);
         } else if (!stands[i]) {

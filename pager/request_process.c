@@ -65,7 +65,7 @@ enum status request_process_duplicate(struct pager *pager, const struct request 
 enum status request_process_wait([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
 {
     struct process *target = request->target;
-    if (target->state == PROCESS_ENDED) {
+    if (target->state == PROCESS_ENDED && target->going.number == 0) {
         answer->word[0] = target->reason;
         answer->word[1] = target->value;
         return STATUS_OK;

@@ -212,7 +212,7 @@ void segment_remove(struct segment_table *table, struct segment *row)
 
 void segment_shorten(struct segment_table *table, struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages)
 {
-    assert(is_mapped(first) && (segment->first == first) != (segment->limit == limit));
+    assert((segment->first == first) != (segment->limit == limit));
     if (segment->first == first) {
         row_save(segment);
         segment->frame += segment->fill->frame_step * (uint32_t)layout_pages(first, limit);
@@ -220,6 +220,7 @@ void segment_shorten(struct segment_table *table, struct segment *segment, uint6
     } else {
         segment_resize(table, segment, segment->first, first, pages);
     }
+    if (!is_mapped(first)) return;
     mapped_set(table, first, limit, 0);
     area_give(&table->directory, first, limit);
 }

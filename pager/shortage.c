@@ -1,7 +1,6 @@
 /* Shortage. See shortage.h.
  *
- * What all members are charged is counted anew here, which takes a walk through their segments: this comes once before an end, and the end itself takes
- * as long. */
+ * What all members are charged is counted anew here, which takes a walk through their segments: this comes once before an end. */
 #include "shortage.h"
 
 #include "report.h"

@@ -1,7 +1,9 @@
 /* Shortage: a page was touched that its family may not have. There is nobody to tell, so a process ends; which one is decided here.
  *
- *   fewer pages ahead --> its own family pays --> what members keep for later is given back --> one member ends --> the fault again
+ *   fewer pages ahead --> its own family pays --> what members keep for later is given back --> what is going is gone --> one member ends --> the fault again
  *
+ * While memory of a member is being taken out in steps (work.h), because it was unmapped or because its process has ended, each such fault brings one step and
+ * comes again.
  * The steps come in this order, each only when the one before was not enough. By then every request of the family that wanted more was answered
  * NO_MEMORY or LIMIT, and who asked for an alarm has been told. It is the member that is charged most, of several the one that was started last; but the
  * toucher itself where that one has less than twice as much: among many of one size each touch would end the next of them, for ever. That is decided by

@@ -6,7 +6,7 @@
 #include "fill.h"
 #include "waits.h"
 
-/* The first segment that is going of what a thread waits for. */
+/* The first segment that is going of what a row waits for. */
 static struct segment *work_find_going(const struct process *process, const struct wait *wait)
 {
     const struct segment_table *table = &process->segments;
@@ -36,11 +36,12 @@ void work_forget(struct pager *pager, struct process_thread *row)
 /* At most STEP_PAGES entries off the lower end of a segment; up to where it is gone. */
 static uint64_t work_shrink(struct process *process, struct segment *segment)
 {
+    space_id_t space = process_memory(process);
     struct segment_table *table = &process->segments;
     struct seam_unmapped step = { 0 };
     enum status status = STATUS_OK;
     if (segment->pages > 0)
-        status = seam_space_unmap(process->space, segment->first, layout_pages(segment->first, segment->limit), segment->fill->unmap_flags, &step);
+        status = seam_space_unmap(space, segment->first, layout_pages(segment->first, segment->limit), segment->fill->unmap_flags, &step);
     assert(status == STATUS_OK || status == STATUS_AGAIN);
     (void)status;
     uint64_t first = segment->first + (step.done_pages << PAGE_SHIFT);
@@ -54,26 +55,54 @@ static uint64_t work_shrink(struct process *process, struct segment *segment)
     return limit;
 }
 
-/* All that a thread gave back is gone. */
+/* All that a row waited for is gone. */
 static void work_done(struct pager *pager, struct process_thread *row)
 {
-    if (row->thread.number != 0) process_thread_wake(pager, row, STATUS_OK, 0, 0);
-    else process_thread_forget(process_of_thread(pager, row), row);
+    struct process *process = process_of_thread(pager, row);
+    if (process->state == PROCESS_ENDED) process_end_going(pager, process);
+    else if (row->thread.number != 0) process_thread_wake(pager, row, STATUS_OK, 0, 0);
+    else process_thread_forget(process, row);
 }
 
-void work_step(struct pager *pager)
+/* Entries that a segment, or the first step of it, takes at most; what comes with each segment counts as so many. */
+static uint64_t work_of(const struct segment *segment)
 {
-    struct process_thread *row = pager->work_first;
-    if (row == nullptr) return;
+    constexpr uint64_t of_each = 8;
+    uint64_t pages = layout_pages(segment->first, segment->limit);
+    return of_each + (pages < STEP_PAGES ? pages : STEP_PAGES);
+}
+
+/* One segment, or a part of it; several where they are small. */
+static void work_do(struct pager *pager, struct process_thread *row)
+{
     work_forget(pager, row);
     struct process *process = process_of_thread(pager, row);
     struct segment *segment = work_find_going(process, &row->wait);
     assert(segment != nullptr && row->wait.kind == WAIT_WORK);
     process_thread_save(row);
-    row->wait.word[0] = work_shrink(process, segment); /* what is mapped below it from now on is somebody else's business */
-    if (work_find_going(process, &row->wait) != nullptr) work_add(pager, row); /* behind the others */
+    uint64_t done = 0, limit;
+    do {
+        done += work_of(segment);
+        limit = segment->limit;
+        row->wait.word[0] = work_shrink(process, segment); /* what is mapped below it from now on is somebody else's business */
+        segment = work_find_going(process, &row->wait);
+    } while (segment != nullptr && row->wait.word[0] == limit && done + work_of(segment) <= STEP_PAGES);
+    if (segment != nullptr) work_add(pager, row); /* behind the others */
     else work_done(pager, row);
     if (pager->work_first == nullptr) waits_begin(pager); /* the timer is theirs again */
+}
+
+void work_step(struct pager *pager)
+{
+    if (pager->work_first != nullptr) work_do(pager, pager->work_first);
+}
+
+bool work_hurry(struct pager *pager, const struct family *family)
+{
+    struct process_thread *row = pager->work_first;
+    while (row != nullptr && process_of_thread(pager, row)->family != family) row = row->next_work;
+    if (row != nullptr) work_do(pager, row);
+    return row != nullptr;
 }
 
 void work_pause(struct pager *pager)

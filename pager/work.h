@@ -6,12 +6,16 @@
  *
  *   request --> segments going --> work_add --> [ pause, step, pause, a waiting message if there is one ] ... --> the last row is removed --> answer
  *
+ * The end of a process is the same for all of its segments, if they are too much for one message: its first row waits for them, and the rest of its end comes
+ * after the last one (process_end_going).
+ *
  * Before each step the pager waits for WORK_PAUSE, so that programs run, other threads of the same process too: they fault, call and map meanwhile. The end
  * of the pause is a notification. Notifications come before messages at an endpoint, so every other one makes the pager look for a message first
  * (ACTION_POLL). So whoever wants to run, and whatever message waits, waits for one step at most.
  *
  * Invariants (pager_check):
- *  1. A row of a thread is in the list if and only if it waits for work (WAIT_WORK). Something is going in what is left of its range.
+ *  1. A row of a thread is in the list if and only if it waits for work (WAIT_WORK). Something is going in what is left of its range. Of an ended process it is
+ *     the first row, without a thread.
  *  2. Every segment that is going lies in the range of one row of its process. The ranges of two rows do not meet: what is going is nobody's to take
  *     away again. */
 #ifndef QUIRE_PAGER_WORK_H
@@ -31,7 +35,9 @@ void work_forget(struct pager *pager, struct process_thread *row);
 void work_pause(struct pager *pager);
 /* What the pager does at the end of a pause while there is work: a step, or a look at what waits. */
 void work_turn(struct pager *pager, struct pager_action *action);
-/* One step of the thread whose turn it is. */
+/* One step of the row whose turn it is: STEP_PAGES entries of one segment, or several that are smaller together. */
 void work_step(struct pager *pager);
+/* One step for a process of this family, whoever's turn it is: it needs the memory. False: there is nothing to do for any. */
+bool work_hurry(struct pager *pager, const struct family *family);
 
 #endif

@@ -334,6 +334,7 @@ void sim_end(uint32_t number)
     process_end(&sim_pager, process, PROCESS_EXITED, 0);
     pager_settle(&sim_pager);
     ledger_commit(&sim_pager);
+    pager_go_on(&sim_pager);
     sim_leave_pager();
 }
 
@@ -344,6 +345,7 @@ void sim_stop(void)
         struct process *process = sim_pager.process[i];
         if (process != nullptr && process->state == PROCESS_RUNNING) process_end(&sim_pager, process, PROCESS_EXITED, 0);
     }
+    while (sim_pager.work_first != nullptr) work_step(&sim_pager);
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) assert(sim_pager.process[i] == nullptr);
     process_give_spares(&sim_pager);
     if (sim_pager.ledger != nullptr) seam_pages_give(sim_pager.ledger, LEDGER_BYTES);

@@ -34,7 +34,7 @@ static bool segment_agrees(const struct space *space, const struct segment *segm
 
 static const char *process_agrees(const struct process *process)
 {
-    const struct space *space = space_find(process->space.number);
+    const struct space *space = space_find(process_memory(process).number);
     if (space == nullptr || space->count_threads != process->count_threads) return "the space of a process";
     uint64_t pages = 0;
     uint64_t bound = 0;
@@ -55,7 +55,7 @@ const char *sim_check(void)
     if (failed != nullptr) return failed;
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         const struct process *process = sim_pager.process[i];
-        if (process == nullptr || process->state != PROCESS_RUNNING) continue;
+        if (process == nullptr || process_memory(process).number == 0) continue;
         failed = process_agrees(process);
         if (failed != nullptr) return failed;
     }

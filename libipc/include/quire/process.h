@@ -55,7 +55,7 @@ struct process_result {
     uint64_t value;          /* exit status; for most other reasons the address (pager/protocol.h) */
 };
 
-/* Waits until the process has ended, and says how. STATUS_BAD_HANDLE, STATUS_STALE: no handle, or one
+/* Waits until the process has ended and all its memory is back, and says how it ended. STATUS_BAD_HANDLE, STATUS_STALE: no handle, or one
  * that is closed, or gone with the last group in common. The handle of an endpoint sends this as a message to whoever serves it. */
 enum status process_wait(uint32_t process, struct process_result *result);
 

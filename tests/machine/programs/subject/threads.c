@@ -305,14 +305,16 @@ static uint64_t unmap_going([[maybe_unused]] void *argument)
     return 0;
 }
 
+/* The middle of a segment, so that it is cut at both ends. */
 static void going_prepare(uint64_t bytes, uint64_t distance)
 {
+    constexpr uint64_t beside = 9 * PAGE_BYTES;
     going_bytes = bytes;
     stage = 0;
     uint64_t whole;
-    expect_status(memory_map(bytes + 2 * PAGE_BYTES, PROTECTION_READ, &whole), STATUS_OK);
-    going = whole + PAGE_BYTES; /* between two pages that are something else, so that it is a segment of its own: a cut counts pages at once */
-    expect_status(memory_protect(going, bytes, PROTECTION_WRITE), STATUS_OK);
+    expect_status(memory_map(bytes + 2 * beside, PROTECTION_WRITE, &whole), STATUS_OK);
+    going = whole + beside;
+    *byte_at(whole) = *byte_at(going + bytes) = 1;
     for (uint64_t at = 0; at < bytes; at += distance) *byte_at(going + at) = 1;
 }
 
@@ -325,14 +327,12 @@ static uint64_t entries_now(void)
     return read + written;
 }
 
-/* While one thread gives memory back, this one faults, maps and unmaps. How long the longest of its deeds took, in entries and in cycles, is for the tests to
+/* While memory goes, this thread faults, maps and unmaps. How long the longest of its deeds took, in entries and in cycles, is for the tests to
  * judge, where cycles are instructions: on a machine that others use too, the time of a pause may pass without an instruction of ours. */
-static void during_unmap(const char *what, uint64_t bytes, uint64_t distance)
+static void deeds_meanwhile(const char *what)
 {
     uint64_t own, address = 0, deeds = 0, most_entries = 0, most_cycles = 0;
-    going_prepare(bytes, distance);
     expect_status(memory_map(LONG, PROTECTION_WRITE, &own), STATUS_OK);
-    start(0, unmap_going);
     while (__atomic_load_n(&stage, __ATOMIC_SEQ_CST) == 0) yield();
     while (__atomic_load_n(&stage, __ATOMIC_SEQ_CST) == 1) {
         uint64_t entries = entries_now(), cycles = cycle_counter();
@@ -348,13 +348,60 @@ static void during_unmap(const char *what, uint64_t bytes, uint64_t distance)
     }
     joined(0);
     expect_status(memory_unmap(own, LONG), STATUS_OK);
-    printf("subject: during unmap what=%s deeds=%lu entries=%lu cycles=%lu\n", what, deeds, most_entries, most_cycles);
+    printf("subject: while memory goes what=%s deeds=%lu entries=%lu cycles=%lu\n", what, deeds, most_entries, most_cycles);
+}
+
+static void during_unmap(const char *what, uint64_t bytes, uint64_t distance)
+{
+    going_prepare(bytes, distance);
+    start(0, unmap_going);
+    deeds_meanwhile(what);
 }
 
 void case_threads_during_unmap(void)
 {
     during_unmap("long", LONG, TABLE);
     during_unmap("full", FULL, PAGE_BYTES);
+}
+
+/* What goes is another process's, which ends. */
+static uint32_t ending;
+
+void case_holder(void)
+{
+    uint32_t handle;
+    going_prepare(FULL, PAGE_BYTES);
+    for (uint64_t address = 0, i = 0; i < 500; i++) expect_status(memory_map(PAGE_BYTES, i % 2 != 0 ? PROTECTION_WRITE : PROTECTION_READ, &address), STATUS_OK);
+    going_prepare(LONG, TABLE);
+    expect_status(endpoint_create(&handle), STATUS_OK);
+    expect_status(name_publish(handle, "holds"), STATUS_OK);
+    expect_status(name_find("ends", true, &handle), STATUS_OK);
+}
+
+static uint64_t wait_for_end([[maybe_unused]] void *argument)
+{
+    struct process_result result;
+    uint32_t handle;
+    expect_status(endpoint_create(&handle), STATUS_OK);
+    __atomic_store_n(&stage, 1, __ATOMIC_SEQ_CST);
+    expect_status(name_publish(handle, "ends"), STATUS_OK);
+    expect_status(process_wait(ending, &result), STATUS_OK);
+    expect(result.reason == PROCESS_EXITED && result.value == 0);
+    __atomic_store_n(&stage, 2, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+void case_threads_during_end(void)
+{
+    uint32_t holder;
+    uint64_t before = system_now().free_frames;
+    expect_status(process_start("subject", 1, (const char *const[]){ "holder" }, &ending), STATUS_OK);
+    expect_status(name_find("holds", true, &holder), STATUS_OK);
+    expect(before - system_now().free_frames > FULL / PAGE_BYTES);
+    stage = 0;
+    start(0, wait_for_end);
+    deeds_meanwhile("end");
+    expect(before - system_now().free_frames < 100);
 }
 
 /* A touch of what goes is an error of the whole process, whoever touches: it is never mapped again. */
