@@ -6,7 +6,7 @@
 enum status sys_device_map(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct range range;
-    enum status status = range_decode(argument, argument[3], &range);
+    enum status status = page_range(argument, argument[3], &range);
     if (status == STATUS_OK) status = device_attributes_check(argument[4]);
     if (status != STATUS_OK) return status;
     if (argument[5] > DEVICE_SHARED) return STATUS_BAD_ARGUMENT;
@@ -16,7 +16,7 @@ enum status sys_device_map(struct thread *caller, uint64_t argument[CALL_ARGUMEN
 enum status sys_device_unmap(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct range range;
-    enum status status = range_decode(argument, argument[2], &range);
+    enum status status = page_range(argument, argument[2], &range);
     if (status != STATUS_OK) return status;
     return device_unmap(caller->space, range.space, range.span, &argument[0]);
 }

@@ -5,23 +5,23 @@
 #include "calls.h"
 #include "page.h"
 
-enum status range_decode(const uint64_t place[2], uint64_t count_pages, struct range *range)
+enum status page_range(const uint64_t place[2], uint64_t count_pages, struct range *range)
 {
     range->space = page_space(place[0]);
     return range->space != nullptr ? user_span_check(place[1], count_pages, &range->span) : STATUS_BAD_OBJECT;
 }
 
 /* The same with attributes. */
-static enum status range_decode_with(const uint64_t place[2], uint64_t count_pages, uint64_t attributes, struct range *range)
+static enum status page_range_with(const uint64_t place[2], uint64_t count_pages, uint64_t attributes, struct range *range)
 {
-    enum status status = range_decode(place, count_pages, range);
+    enum status status = page_range(place, count_pages, range);
     return status == STATUS_OK ? attributes_check(attributes) : status;
 }
 
 enum status sys_space_map([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct range range;
-    enum status status = range_decode_with(argument, argument[3], argument[4], &range);
+    enum status status = page_range_with(argument, argument[3], argument[4], &range);
     if (status != STATUS_OK) return status;
     if (argument[2] > UINT32_MAX) return STATUS_BAD_FRAME;
     if (range.span.count_pages == 1) {
@@ -35,7 +35,7 @@ enum status sys_space_map([[maybe_unused]] struct thread *caller, uint64_t argum
 enum status sys_space_fill([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct range range;
-    enum status status = range_decode_with(argument, argument[2], argument[3], &range);
+    enum status status = page_range_with(argument, argument[2], argument[3], &range);
     if (status != STATUS_OK) return status;
     return space_fill(range.space, range.span, (uint32_t)argument[3], &argument[0]);
 }
@@ -43,7 +43,7 @@ enum status sys_space_fill([[maybe_unused]] struct thread *caller, uint64_t argu
 enum status sys_space_unmap([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct range range;
-    enum status status = range_decode(argument, argument[2], &range);
+    enum status status = page_range(argument, argument[2], &range);
     uint64_t flags = argument[3];
     if (status != STATUS_OK) return status;
     if (flags > UNMAP_FREE) return STATUS_BAD_ARGUMENT;
@@ -57,7 +57,7 @@ enum status sys_space_unmap([[maybe_unused]] struct thread *caller, uint64_t arg
 enum status sys_space_protect([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct range range;
-    enum status status = range_decode_with(argument, argument[2], argument[3], &range);
+    enum status status = page_range_with(argument, argument[2], argument[3], &range);
     if (status != STATUS_OK) return status;
     return space_protect(range.space, range.span, (uint32_t)argument[3], &argument[0], &argument[1]);
 }
@@ -65,14 +65,14 @@ enum status sys_space_protect([[maybe_unused]] struct thread *caller, uint64_t a
 enum status sys_space_count([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct range range;
-    enum status status = range_decode(argument, argument[2], &range);
+    enum status status = page_range(argument, argument[2], &range);
     return status == STATUS_OK ? space_count(range.space, range.span, &argument[0], &argument[1]) : status;
 }
 
 enum status sys_space_query([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct range range;
-    enum status status = range_decode(argument, 1, &range);
+    enum status status = page_range(argument, 1, &range);
     if (status != STATUS_OK) return status;
     struct translation translation;
     status = space_query(range.space, range.span.first, &translation);
@@ -88,8 +88,8 @@ static enum status transfer(uint64_t argument[CALL_ARGUMENTS], bool is_moving)
 {
     struct range from, to;
     uint32_t attributes = TRANSFER_MOVE;
-    enum status status = range_decode(argument, argument[4], &from);
-    if (status == STATUS_OK) status = range_decode(argument + 2, argument[4], &to);
+    enum status status = page_range(argument, argument[4], &from);
+    if (status == STATUS_OK) status = page_range(argument + 2, argument[4], &to);
     if (status == STATUS_OK && !is_moving) {
         attributes = (uint32_t)argument[5];
         status = attributes_check(argument[5] & ~SHARE_COPY);
@@ -112,7 +112,7 @@ enum status sys_space_share([[maybe_unused]] struct thread *caller, uint64_t arg
 enum status sys_space_harvest([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
     struct range range;
-    enum status status = range_decode(argument, argument[2], &range);
+    enum status status = page_range(argument, argument[2], &range);
     if (status != STATUS_OK) return status;
     if (range.span.count_pages > HARVEST_PAGES) return STATUS_BAD_LENGTH;
     space_harvest(range.space, range.span, &argument[0], &argument[1]);

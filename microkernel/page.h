@@ -21,7 +21,7 @@ struct range {
     struct user_span span;
 };
 /* Decodes what every range call begins with: a space and an address, here side by side, and a length (calls_space.c). */
-enum status range_decode(const uint64_t place[2], uint64_t count_pages, struct range *range);
+enum status page_range(const uint64_t place[2], uint64_t count_pages, struct range *range);
 
 /* Maps a page, whose entry has been looked for, to a frame below frame_limit with checked attributes. */
 static inline bool page_map_at(struct space *space, pte_t *entry, const struct lowest *lowest, frame_t frame, uint32_t attributes)
