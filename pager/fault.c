@@ -19,6 +19,7 @@
 #include <assert.h>
 
 #include "fill.h"
+#include "range.h"
 #include "report.h"
 #include "shortage.h"
 #include "work.h"
@@ -58,9 +59,18 @@ static enum process_end fault_forbidden(const struct process *process, const str
     return stack != nullptr && stack->first == segment->limit ? PROCESS_STACK_OVERFLOW : PROCESS_PROTECTION;
 }
 
+/* How far the stack has come that has overflowed: the one right above an address outside of all segments, or else the thread's. */
+static void fault_report_overflow(const struct process *process, const struct fault_view *view)
+{
+    const struct segment *stack = segment_above(&process->segments, view->message->word[1]);
+    if (view->segment != nullptr) stack = segment_find(&process->segments, process_thread_find(process, view->message->word[4])->stack - 1);
+    report_overflow(view, stack, range_lowest(process, stack));
+}
+
 static void fault_end(struct pager *pager, struct process *process, const struct fault_view *view, enum process_end reason)
 {
     report_fatal(view, reason);
+    if (reason == PROCESS_STACK_OVERFLOW) fault_report_overflow(process, view);
     process_end(pager, process, reason, view->message->word[1]);
 }
 

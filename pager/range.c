@@ -78,21 +78,39 @@ enum status range_check(const struct process *process, uint64_t address, uint64_
 /* Rights that are not the usual ones. */
 static uint32_t attributes_other(uint32_t usual) { return usual == ATTRIBUTE_READ ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ; }
 
-/* Pages mapped in the part of a segment below `at`. */
-static uint64_t range_count_below(const struct process *process, const struct segment *segment, uint64_t at)
+/* Pages mapped in a range. */
+static uint64_t range_count(const struct process *process, uint64_t first, uint64_t limit)
 {
-    if (segment->pages == 0) return 0;
-    if (segment->pages == layout_pages(segment->first, segment->limit)) return layout_pages(segment->first, at);
     uint64_t count = 0;
-    for (uint64_t first = segment->first; first < at;) {
+    while (first < limit) {
         uint64_t done = 0, mapped = 0;
-        enum status status = seam_space_count(process->space, first, layout_pages(first, at), &done, &mapped);
+        enum status status = seam_space_count(process->space, first, layout_pages(first, limit), &done, &mapped);
         assert(status == STATUS_OK || status == STATUS_AGAIN);
         if (status != STATUS_OK && status != STATUS_AGAIN) break;
         count += mapped;
         first += done << PAGE_SHIFT;
     }
     return count;
+}
+
+/* Pages mapped in the part of a segment below `at`. */
+static uint64_t range_count_below(const struct process *process, const struct segment *segment, uint64_t at)
+{
+    if (segment->pages == 0) return 0;
+    if (segment->pages == layout_pages(segment->first, segment->limit)) return layout_pages(segment->first, at);
+    return range_count(process, segment->first, at);
+}
+
+uint64_t range_lowest(const struct process *process, const struct segment *segment)
+{
+    uint64_t lowest = segment->first, limit = segment->limit; /* nothing below the one, something below the other */
+    if (segment->pages == 0) return limit;
+    while (limit - lowest > PAGE_BYTES) {
+        uint64_t middle = lowest + (layout_pages(lowest, limit) / 2 << PAGE_SHIFT);
+        if (range_count(process, lowest, middle) > 0) limit = middle;
+        else lowest = middle;
+    }
+    return lowest;
 }
 
 /* The kernel splits what is to differ in part: so the page at the address gets other rights, and its old ones again. */

@@ -11,6 +11,9 @@ enum status range_decode(uint64_t address, uint64_t bytes, uint64_t *limit);
 /* The same, and all of them lie in segments that may change. NOT_MAPPED, IMMUTABLE. */
 enum status range_check(const struct process *process, uint64_t address, uint64_t bytes, uint64_t *limit);
 
+/* The lowest page of a segment that is mapped; its limit when there is none. */
+uint64_t range_lowest(const struct process *process, const struct segment *segment);
+
 /* Splits the large page that an address lies inside of, if there is one. Who sees memory sees nothing of it. NO_MEMORY. */
 enum status range_split_page(const struct process *process, uint64_t at);
 /* Whether who pays can bear cuts at the ends of [first, limit); large pages there are split. LIMIT, NO_MEMORY. */

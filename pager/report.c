@@ -48,6 +48,12 @@ void report_fatal(const struct fault_view *view, enum process_end reason)
            wide(nearest != nullptr ? nearest->first : 0), wide(nearest != nullptr ? nearest->limit : 0), process_end_name(reason));
 }
 
+void report_overflow(const struct fault_view *view, const struct segment *stack, uint64_t high)
+{
+    report("stack: pid=%u tid=%llu first=0x%llx limit=0x%llx high=0x%llx pages=%llu", view->process->number, wide(view->message->word[4]),
+           wide(stack->first), wide(stack->limit), wide(high), wide(stack->pages));
+}
+
 /* Names of the processor's vectors: AMD64 Architecture Programmer's Manual vol. 2, 8.2 (the same on 32-bit processors). */
 static const char *report_vector(uint64_t vector)
 {

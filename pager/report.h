@@ -19,6 +19,8 @@ struct fault_view {
 void report_resolved(const struct fault_view *view, const char *action, uint64_t frame, uint64_t pages);
 /* A page fault that ends its process. */
 void report_fatal(const struct fault_view *view, enum process_end reason);
+/* The stack that has overflowed then; `high` is the lowest page that it has. */
+void report_overflow(const struct fault_view *view, const struct segment *stack, uint64_t high);
 /* A page was touched that the family may not have: which member ends, and the numbers that say why. */
 void report_shortage(const struct pager *pager, const struct process *toucher, const struct process *chosen);
 /* An exception that ends its process. */

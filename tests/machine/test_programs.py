@@ -322,6 +322,9 @@ def test_stack_limit_is_an_argument():
         nearest = re.fullmatch(r'stack\(0x([0-9a-f]+)-0x([0-9a-f]+)\)', fatal.values['nearest'])
         first, limit = (int(text, 16) for text in nearest.groups())
         assert limit - first == kib << 10 and first - 16 * PAGE <= fatal.number('addr') < first, fatal.raw
+        stack = result.expect('stack', count=1)
+        seen = [stack.number(key) for key in ('first', 'high', 'limit', 'pages')]
+        assert seen == [first, first, limit, (kib << 10) // PAGE], stack.raw
         mapped = result.find('fault', action='map', segment='stack')
         assert len(mapped) == (kib << 10) // PAGE, f'{len(mapped)} pages of a stack of {kib} KiB'
 

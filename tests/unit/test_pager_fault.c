@@ -95,6 +95,30 @@ Test(pager_fault, below_the_stack_is_an_overflow)
     ends(LAYOUT_STACK_TOP - LAYOUT_STACK_USUAL - 1, FAULT_WRITE, PROCESS_STACK_OVERFLOW, "segment=none nearest=stack(");
 }
 
+/* The high-water mark is where the stack has come to, whatever was passed over on the way. */
+Test(pager_fault, an_overflow_tells_how_far_the_stack_has_come)
+{
+    static const uint64_t depths[] = { 0, 1, 5, 511, 512, 777, LAYOUT_STACK_USUAL / PAGE_BYTES };
+    for (size_t i = 0; i < sizeof(depths) / sizeof(depths[0]); i++) {
+        fixture_start();
+        uint32_t number;
+        fixture_child(&number);
+        if (depths[i] > 0) cr_assert_not_null(sim_touch(number, LAYOUT_STACK_TOP - depths[i] * PAGE_BYTES, FAULT_WRITE));
+        const struct segment *stack = segment_find_kind(&sim_process(number)->segments, SEGMENT_STACK);
+        uint64_t frame, high = stack->first;
+        uint32_t attributes;
+        while (high < stack->limit && !sim_page(number, high, &frame, &attributes)) high += PAGE_BYTES;
+        cr_assert_leq(high, LAYOUT_STACK_TOP - depths[i] * PAGE_BYTES);
+        char line[160];
+        snprintf(line, sizeof(line), "stack: pid=3 tid=1 first=0x%lx limit=0x%lx high=0x%lx pages=%lu", LAYOUT_STACK_TOP - LAYOUT_STACK_USUAL,
+                 LAYOUT_STACK_TOP, high, stack->pages);
+        sim_log_clear();
+        cr_assert_null(sim_touch(number, LAYOUT_STACK_TOP - LAYOUT_STACK_USUAL - 1, FAULT_WRITE));
+        cr_assert(fixture_logged(line), "%s\n%s", line, sim_log());
+        fixture_check();
+    }
+}
+
 Test(pager_fault, the_end_of_the_guard_is_an_overflow)
 {
     ends(LAYOUT_STACK_TOP - LAYOUT_STACK_USUAL - LAYOUT_STACK_GUARD, FAULT_WRITE, PROCESS_STACK_OVERFLOW, "reason=stack-overflow");

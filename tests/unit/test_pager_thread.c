@@ -344,6 +344,10 @@ static void end_below_a_stack(bool by_its_thread)
     cr_assert_not_null(sim_touch(toucher, area + 3 * PAGE_BYTES, FAULT_WRITE));
     cr_assert_null(sim_touch(toucher, area + 3 * PAGE_BYTES - 8, FAULT_WRITE));
     fixture_ended(handle, by_its_thread ? PROCESS_STACK_OVERFLOW : PROCESS_PROTECTION, area + 3 * PAGE_BYTES - 8);
+    char line[160];
+    snprintf(line, sizeof(line), "stack: pid=%u tid=%lu first=0x%lx limit=0x%lx high=0x%lx pages=1", number, thread, area + 3 * PAGE_BYTES,
+             area + 8 * PAGE_BYTES, area + 3 * PAGE_BYTES);
+    cr_assert_eq(fixture_logged(line), by_its_thread, "%s\n%s", line, sim_log());
     fixture_check();
 }
 
