@@ -147,16 +147,16 @@ def host_details():
 
 
 def print_table(rows, results):
-    print(f'{"name":24}{"minimum":>12}{"median":>12}{"anchor":>12}{"goal":>12}  unit')
+    print(f'{"name":30}{"minimum":>12}{"median":>12}{"anchor":>12}{"goal":>12}  unit')
     for row in rows:
         if row['name'] not in results:
             anchor = f'{row["anchor"]:,}' if row['anchor'] is not None else '-'
-            print(f'{row["name"]:24}{"-":>12}{"-":>12}{anchor:>12}{row["goal"]:>12,}  not measured' + (': no valgrind' if row.get('host') else ''))
+            print(f'{row["name"]:30}{"-":>12}{"-":>12}{anchor:>12}{row["goal"]:>12,}  not measured' + (': no valgrind' if row.get('host') else ''))
             continue
         least, median, unit, _ = results[row['name']]
         verdict = verdict_of(row, median)
         anchor, goal = (f'{row[key]:,}' if row[key] is not None else '-' for key in ('anchor', 'goal'))
-        print(f'{row["name"]:24}{least:>12,}{median:>12,}{anchor:>12}{goal:>12}  {unit:14}{verdict}')
+        print(f'{row["name"]:30}{least:>12,}{median:>12,}{anchor:>12}{goal:>12}  {unit:14}{verdict}')
 
 
 def verdict_of(row, value):

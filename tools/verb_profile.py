@@ -25,7 +25,7 @@ from project import Failure, say
 from verb_bench import ICOUNT, MODULE_BYTES
 
 OBJDUMP = 'llvm-objdump-19'
-GROUPS = ('faults', 'growth', 'mapping', 'renewing', 'processes', 'handles')
+GROUPS = ('faults', 'growth', 'mapping', 'renewing', 'processes', 'handles', 'prezeroed')
 KERNEL_FIRST = 1 << 63
 PAGER_FIRST, BENCH_FIRST = 0x800000, 0x1000000 # cmake/machine.cmake: they lie apart from other programs
 SERIAL_LOG = re.compile(rb'bench: result name=(\S+)')

@@ -1,6 +1,7 @@
-/* Memory: one touch of a page that is there, of a fresh one, a mebibyte touched or grown, a page mapped and unmapped. */
+/* Memory: one touch of a page that is there, of a fresh one, zeroed ahead or not, a mebibyte touched or grown, a page mapped and unmapped. */
 #include <abi/memory.h>
 #include <quire/memory.h>
+#include <quire/time.h>
 
 #include "samples.h"
 
@@ -28,21 +29,44 @@ static void fault_existing(void)
 }
 
 /* Fresh pages far from each other, so that nothing is mapped around them: in each 2 MiB from another place in turn. */
+constexpr uint64_t FRESH_ROOM = 64 * MEBIBYTE, FRESH_PAGES = FRESH_ROOM / PAGE_BYTES;
+constexpr uint64_t FRESH_STRIDE = 4099; /* a prime: comes to every page, never to the next one */
+
+static uint64_t fresh_map(void)
+{
+    uint64_t address;
+    must(memory_map(FRESH_ROOM, PROTECTION_WRITE, &address), "map");
+    for (uint64_t at = 0; at < FRESH_ROOM; at += 512 * PAGE_BYTES) store(address + at); /* tables are there */
+    return address;
+}
+
 static void fault_fresh(void)
 {
-    constexpr uint64_t room = 64 * MEBIBYTE, pages = room / PAGE_BYTES;
-    constexpr uint64_t stride = 4099; /* a prime: comes to every page, never to the next one */
-    uint64_t address;
-    must(memory_map(room, PROTECTION_WRITE, &address), "map");
-    for (uint64_t at = 0; at < room; at += 512 * PAGE_BYTES) store(address + at); /* tables are there */
+    uint64_t address = fresh_map();
     samples_begin();
-    for (uint64_t i = 0, page = 7; i < SAMPLES; i++, page = (page + stride) % pages) {
+    for (uint64_t i = 0, page = 7; i < SAMPLES; i++, page = (page + FRESH_STRIDE) % FRESH_PAGES) {
         uint64_t first = cycles();
         store(address + page * PAGE_BYTES);
         samples_add(first, cycles());
     }
     samples_report("program_fault_fresh", 1);
-    must(memory_unmap(address, room), "unmap");
+    must(memory_unmap(address, FRESH_ROOM), "unmap");
+}
+
+/* The same for frames that the idle processor has zeroed: it keeps up to 64, so nobody runs for a while before each 32 pages. */
+static void fault_fresh_prezeroed(void)
+{
+    constexpr uint64_t pages_awake = 32;
+    uint64_t address = fresh_map();
+    samples_begin();
+    for (uint64_t i = 0, page = 7; i < SAMPLES; i++, page = (page + FRESH_STRIDE) % FRESH_PAGES) {
+        if (i % pages_awake == 0) must(time_sleep(TIME_MILLISECOND), "sleep");
+        uint64_t first = cycles();
+        store(address + page * PAGE_BYTES);
+        samples_add(first, cycles());
+    }
+    samples_report("program_fault_fresh_prezeroed", 1);
+    must(memory_unmap(address, FRESH_ROOM), "unmap");
 }
 
 static void mmap_touch(void)
@@ -128,6 +152,8 @@ void bench_faults(void)
     fault_existing();
     fault_fresh();
 }
+
+void bench_prezeroed(void) { fault_fresh_prezeroed(); }
 
 void bench_growth(void)
 {

@@ -33,6 +33,7 @@ void bench_renewing(void);
 void bench_processes(void);
 void bench_handles(void);
 void bench_bulk(void);
+void bench_prezeroed(void);
 
 /* The process that bench_bulk() sends to: serves until it is told to end. */
 void bulk_receive(void);
