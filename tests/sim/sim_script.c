@@ -120,20 +120,23 @@ static void take_options(struct script *script, uint32_t label, uint64_t word[ME
 
 static void do_request(struct script *script, const struct process *process)
 {
+    /* 0, 1, 3, ..., 4095; a whole buffer, a byte more, and the most that a tag can say */
+    static const uint32_t lengths[] = { 0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 1023, 2047, 4095, 4096, 4097, TAG_LENGTH_MASK };
     char text[MESSAGE_BUFFER_BYTES];
     uint32_t label = take_label(script, process);
-    uint64_t word[MESSAGE_WORDS] = { 0 };
-    for (unsigned i = 0; i < 3; i++) word[i] = take_word(script, process);
+    uint64_t word[MESSAGE_WORDS];
+    for (unsigned i = 0; i < MESSAGE_WORDS; i++) word[i] = take_word(script, process);
     take_options(script, label, word);
     uint8_t choice = take(script);
     const char *chosen = texts[choice % (sizeof(texts) / sizeof(texts[0]))];
-    size_t bytes = strlen(chosen) + (label == PROTOCOL_process_start ? 1 : 0);
+    uint32_t length = (uint32_t)strlen(chosen) + (label == PROTOCOL_process_start ? 1 : 0);
+    size_t bytes = length;
     memcpy(text, chosen, bytes);
-    if (choice >= 240) {
-        bytes = (size_t)take(script) * 17 % (MESSAGE_BUFFER_BYTES + 1);
+    if (choice >= 224) {
+        length = choice < 250 ? lengths[take(script) % (sizeof(lengths) / sizeof(lengths[0]))] : (uint32_t)(take_wide(script) & TAG_LENGTH_MASK);
+        bytes = length < MESSAGE_BUFFER_BYTES ? length : MESSAGE_BUFFER_BYTES;
         memset(text, take(script), bytes);
     }
-    uint32_t length = choice >= 250 ? (uint32_t)(take_wide(script) & TAG_LENGTH_MASK) : (uint32_t)bytes;
     uint64_t tag = tag_make(label, length) | (choice == 255 ? take_wide(script) & ~TAG_SENDER_MASK : 0);
     uint32_t handle = choice % 16 != 15 ? HANDLE_PAGER : (uint32_t)take_word(script, process);
     if (process->number <= SIM_SCRIPT_STAY) {

@@ -38,6 +38,7 @@ Test(pager_hostile, every_label_with_empty_and_full_words)
 {
     fixture_start();
     static const uint64_t values[] = { 0, 1, INT64_MAX, (uint64_t)INT64_MIN, UINT64_MAX };
+    static const uint32_t lengths[] = { 0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 1023, 2047, 4095, 4096, 4097, TAG_LENGTH_MASK };
     uint64_t word[MESSAGE_WORDS];
     char text[MESSAGE_BUFFER_BYTES];
     for (uint32_t label = 0; label < 100; label++) {
@@ -45,9 +46,11 @@ Test(pager_hostile, every_label_with_empty_and_full_words)
         for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
             for (unsigned j = 0; j < MESSAGE_WORDS; j++) word[j] = values[i];
             memset(text, i == 0 ? 0 : 0xff, sizeof(text));
-            for (size_t length = 0; length <= MESSAGE_BUFFER_BYTES; length = length * 2 + 1) {
-                struct sim_reply reply = sim_call(INIT, HANDLE_PAGER, tag_make(label, (uint32_t)length), word, text, length);
+            for (size_t j = 0; j < sizeof(lengths) / sizeof(lengths[0]); j++) {
+                bool fits = lengths[j] <= MESSAGE_BUFFER_BYTES;
+                struct sim_reply reply = sim_call(INIT, HANDLE_PAGER, tag_make(label, lengths[j]), word, text, fits ? lengths[j] : MESSAGE_BUFFER_BYTES);
                 cr_assert_eq(reply.outcome, SIM_GOES_ON, "label %u", label);
+                cr_assert_eq(reply.call, fits ? STATUS_OK : STATUS_BAD_BUFFER, "label %u length %u: %s", label, lengths[j], status_name(reply.call));
             }
         }
     }

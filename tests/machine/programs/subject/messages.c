@@ -28,6 +28,16 @@ static bool is_request(uint32_t label)
     }
 }
 
+/* Above every label that means something. */
+static uint32_t label_limit(void)
+{
+    uint32_t limit = 0;
+#define PROTOCOL(number, name, in, out, text) if ((number) >= limit) limit = (number) + 1;
+#include <pager/protocol.def>
+#undef PROTOCOL
+    return limit;
+}
+
 static bool is_status(uint64_t number) { return strcmp(status_name((enum status)number), "UNKNOWN") != 0; }
 
 /* The segments of this process, as the pager tells them, are in order and apart. */
@@ -76,7 +86,7 @@ void case_every_label_with_text(void)
         if (label == PROTOCOL_thread_create || label == PROTOCOL_thread_end) continue; /* as above */
         for (unsigned i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
             memset(message_buffer(), i % 2 == 0 ? 'a' : 0, MESSAGE_BUFFER_BYTES);
-            struct message message = { .word = { random_word(), random_word(), random_word() } };
+            struct message message = { .word = { random_word(), random_word(), random_word(), random_word(), random_word(), random_word() } };
             send(label, lengths[i], &message);
         }
     }
@@ -85,10 +95,11 @@ void case_every_label_with_text(void)
 
 void case_random_messages(void)
 {
+    const uint32_t limit = label_limit();
     for (unsigned i = 0; i < 20'000; i++) {
         struct message message = { .word = { random_word(), random_word(), random_word(), random_word(), random_word(), random_word() } };
-        uint32_t label = (uint32_t)(random_next() % 44), length = random_next() % 2 == 0 ? 0 : (uint32_t)(random_next() % 40);
-        if (label == PROTOCOL_write) continue;
+        uint32_t label = (uint32_t)(random_next() % limit), length = random_next() % 2 == 0 ? 0 : (uint32_t)(random_next() % 40);
+        if (label == PROTOCOL_write || label == PROTOCOL_thread_create || label == PROTOCOL_thread_end) continue; /* as above */
         for (uint32_t at = 0; at < length; at++) message_buffer()[at] = (char)random_next();
         send(label, length, &message);
     }
