@@ -367,6 +367,11 @@ enum status area_take_at(struct directory *directory, uint64_t first, uint64_t l
     if (status != STATUS_OK) return status;
     status = area_take_parts(directory, first, limit);
     if (status == STATUS_EXISTS && stack_empty_all(directory)) status = area_take_parts(directory, first, limit);
+    uint64_t spare = directory->area->spare != 0 ? directory_address(directory->area->spare - 1) : 0;
+    if (status == STATUS_EXISTS && spare >= first && spare < limit) { /* the first page of an empty region is in the way, which nobody has */
+        area_close(directory, directory_index(spare));
+        status = area_take_parts(directory, first, limit);
+    }
     if (status != STATUS_OK) area_end(directory);
     return status;
 }

@@ -37,7 +37,8 @@ static_assert(sizeof(struct area) <= PAGE_BYTES);
 enum status area_take(struct directory *directory, uint64_t count, uint64_t *address);
 /* The same at an address that is a multiple of `align` pages, a power of two. NO_MEMORY, LIMIT. */
 enum status area_take_aligned(struct directory *directory, uint64_t count, uint64_t align, uint64_t *address);
-/* Takes this very range, whole pages within the mmap area. EXISTS: part of it is taken, or is the first page of a region. NO_MEMORY, LIMIT. */
+/* Takes this very range, whole pages within the mmap area. EXISTS: part of it is taken, or is the first page of a region of
+ * which something else is. NO_MEMORY, LIMIT. */
 enum status area_take_at(struct directory *directory, uint64_t first, uint64_t limit);
 /* For a pager that takes over: takes what a segment has, in any order of segments. NO_MEMORY, LIMIT; EXISTS: another one has it. */
 enum status area_take_again(struct directory *directory, uint64_t first, uint64_t limit);

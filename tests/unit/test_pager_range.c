@@ -130,6 +130,23 @@ Test(pager_range, map_at_takes_a_place_where_nothing_is)
     fixture_check();
 }
 
+/* A region that has become empty is kept with its book. Nobody sees that: what lies across its beginning is placed there. */
+Test(pager_range, map_at_goes_over_a_region_that_is_empty)
+{
+    fixture_start();
+    uint64_t border = LAYOUT_MMAP_FIRST + 5 * REGION_BYTES;
+    fixture_ok(sim_request(INIT, PROTOCOL_map, P, PROTECTION_WRITE, 0));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_map_at, P, PROTECTION_WRITE, border + 9 * P));
+    EXPECT(EXISTS, sim_request(INIT, PROTOCOL_map_at, 2 * P, PROTECTION_WRITE, border - P)); /* something is there */
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, border + 9 * P, P, 0));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_map_at, 2 * P, PROTECTION_WRITE, border - P));
+    *(char *)sim_touch(INIT, border, FAULT_WRITE) = 1;
+    fixture_check();
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, border - P, 2 * P, 0));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_map_at, REGION_BYTES, PROTECTION_WRITE, border));
+    fixture_check();
+}
+
 /* --- map_over beside the old way, which is to unmap, to map anew at the same place and to touch (docs/adr/0018-memory-of-processes.md) --- */
 
 struct cost {
