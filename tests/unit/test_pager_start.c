@@ -235,7 +235,7 @@ Test(pager_start, the_stack_limit_is_an_argument)
 {
     static const struct { const char *arguments; uint64_t bytes; } cases[] = {
         { "", LAYOUT_STACK_USUAL }, { "stack=64", 64 << 10 }, { "stack=1024", 1 << 20 }, { "stack=65", 68 << 10 }, { "stack=63", LAYOUT_STACK_USUAL },
-        { "stack=1048577", LAYOUT_STACK_USUAL }, { "stack=much", LAYOUT_STACK_USUAL },
+        { "stack=1048576", LAYOUT_STACK_MOST }, { "stack=1048577", LAYOUT_STACK_USUAL }, { "stack=much", LAYOUT_STACK_USUAL },
     };
     sim_image_make(&fixture_image, &fixture_shape);
     struct sim_module module = { "init", fixture_image.bytes, fixture_image.size_bytes };
@@ -243,4 +243,25 @@ Test(pager_start, the_stack_limit_is_an_argument)
         cr_assert_eq(sim_boot(&(struct sim_options){ .arguments = cases[i].arguments }, &module, 1, nullptr), STATUS_OK);
         cr_assert_eq(sim_pager.stack_bytes, cases[i].bytes, "%s", cases[i].arguments);
     }
+}
+
+/* Between the longest stack and the end of the mmap area there is more than the guard: neither reaches the other. */
+Test(pager_start, the_longest_stack_and_the_last_page_of_the_area)
+{
+    constexpr uint64_t lowest = LAYOUT_STACK_TOP - LAYOUT_STACK_MOST, last = LAYOUT_MMAP_LIMIT - PAGE_BYTES;
+    fixture_start_with(&(struct sim_options){ .arguments = "stack=1048576" });
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    EXPECT(OK, sim_request(number, PROTOCOL_map_at, PAGE_BYTES, PROTECTION_WRITE, last));
+    EXPECT(BAD_ADDRESS, sim_request(number, PROTOCOL_map_at, PAGE_BYTES, PROTECTION_WRITE, LAYOUT_MMAP_LIMIT));
+    EXPECT(BAD_ADDRESS, sim_request(number, PROTOCOL_map_at, PAGE_BYTES, PROTECTION_WRITE, lowest - PAGE_BYTES));
+    EXPECT(BAD_ADDRESS, sim_request(number, PROTOCOL_map_at, 2 * PAGE_BYTES, PROTECTION_WRITE, last));
+    *(uint64_t *)sim_touch(number, lowest, FAULT_WRITE) = 1;
+    *(uint64_t *)sim_touch(number, LAYOUT_STACK_TOP - 8, FAULT_WRITE) = 2;
+    *(uint64_t *)sim_touch(number, last, FAULT_WRITE) = 3;
+    cr_assert_eq(*(uint64_t *)sim_touch(number, lowest, FAULT_READ), 1);
+    fixture_check();
+    cr_assert_null(sim_touch(number, lowest - 1, FAULT_WRITE));
+    fixture_ended(handle, PROCESS_STACK_OVERFLOW, lowest - 1);
+    fixture_check();
 }
