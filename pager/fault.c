@@ -180,6 +180,13 @@ static enum status fault_charge(struct process *process, struct segment *segment
     return status;
 }
 
+/* There is no page for who touches: what is going brings some, or a process ends. */
+static void fault_short(struct pager *pager, struct process *process, const struct fault_view *view, struct pager_action *action)
+{
+    if (work_hurry(pager, process->family) || shortage_end_another(pager, process)) action_reply(action, view->message->token, FAULT_RETRY);
+    else fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
+}
+
 /* Brings the page of a fault, and others with it unless it is to come alone. */
 static void fault_resolve(struct pager *pager, struct process *process, const struct fault_view *view, struct segment *segment, bool is_alone,
                           struct pager_action *action)
@@ -188,8 +195,7 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
     struct fault_step step = is_alone ? fault_step(segment, page, 1) : fault_extent(segment, &page, pager->around);
     while (fault_charge(process, segment, &step.count) != STATUS_OK) {
         if (shortage_trim(pager, process->family)) continue;
-        if (work_hurry(pager, process->family) || shortage_end_another(pager, process)) action_reply(action, view->message->token, FAULT_RETRY);
-        else fault_end(pager, process, view, PROCESS_OUT_OF_MEMORY);
+        fault_short(pager, process, view, action);
         return;
     }
     if (step.count == 1 && page != touched) { /* fewer than the large page that begins below it */
@@ -242,6 +248,14 @@ static void fault_page(struct pager *pager, struct process *process, const struc
     }
 }
 
+/* The kernel had no frame for what was granted. The bound of all charges (quota.h) is there so that this never comes; should it come, it is a shortage as
+ * any other. What members give back are frames again, so the fault is tried anew: each time there is less to give, fewer steps are left, or fewer run. */
+static void fault_without_frame(struct pager *pager, struct process *process, const struct fault_view *view, struct pager_action *action)
+{
+    if (shortage_trim(pager, process->family)) action_reply(action, view->message->token, FAULT_RETRY);
+    else fault_short(pager, process, view, action);
+}
+
 void fault_resolve_refused(struct pager *pager, const struct pager_message *message, enum status status, struct pager_action *action)
 {
     assert((message->tag & TAG_FAULT) && tag_label(message->tag) == FAULT_PAGE && status != STATUS_OK);
@@ -261,6 +275,7 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     segment->run = 0;
     if (status == STATUS_STALE) return; /* the thread has gone on: its fault was resolved by a pager that is lost */
     if (count > 1) fault_page(pager, process, message, true, action); /* some of them are there already, or there is not so much memory: this page alone */
+    else if (status == STATUS_NO_MEMORY) fault_without_frame(pager, process, &view, action);
     else if (status != STATUS_ALREADY_MAPPED && status != STATUS_NOT_MAPPED) fault_end(pager, process, &view, PROCESS_OUT_OF_MEMORY);
     else if (fault_is_loop(process, &view)) fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
     else action_reply(action, message->token, FAULT_RETRY);

@@ -1,4 +1,5 @@
-/* Shortage: a page was touched that its family may not have. There is nobody to tell, so a process ends; which one is decided here.
+/* Shortage: a page was touched that its family may not have, or for which the kernel has no frame. There is nobody to tell, so a process ends; which one is
+ * decided here.
  *
  *   fewer pages ahead --> its own family pays --> what members keep for later is given back --> what is going is gone --> one member ends --> the fault again
  *

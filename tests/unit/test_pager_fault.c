@@ -270,6 +270,67 @@ Test(pager_fault, really_out_of_memory)
     fixture_check();
 }
 
+/* Whoever asks hears that there is no more while everybody still runs; only who touches then has no page. */
+static void refused_first(const char *arguments, enum status wanted)
+{
+    fixture_start_with(&(struct sim_options){ .memory_bytes = 4 << 20, .arguments = arguments });
+    uint32_t number;
+    uint32_t handle = fixture_child(&number);
+    uint64_t at = fixture_ok(sim_request(number, PROTOCOL_map, 16 << 20, PROTECTION_WRITE, 0));
+    struct sim_reply asked;
+    for (unsigned i = 0; (asked = sim_request(number, PROTOCOL_brk, PAGE_BYTES, 0, 0)).label == STATUS_OK; i++, at += PAGE_BYTES) {
+        cr_assert_lt(i, 1024);
+        if (i % 8 == 0) cr_assert_not_null(sim_touch(number, at, FAULT_WRITE));
+    }
+    cr_assert_eq(asked.label, wanted, "%s", status_name(asked.label));
+    cr_assert_eq(sim_request(INIT, PROTOCOL_brk, 4 * PAGE_BYTES, 0, 0).label, wanted); /* another member as well */
+    cr_assert(sim_process(INIT)->state == PROCESS_RUNNING && sim_process(number)->state == PROCESS_RUNNING);
+    cr_assert(!fixture_logged("memory: short") && !fixture_logged("out-of-memory"), "%s", sim_log());
+    fixture_check();
+
+    const struct quota *quota = &sim_process(number)->family->pages;
+    char line[250];
+    do {
+        snprintf(line, sizeof(line), "memory: short pid=%u ends=%u pages=%lu family=0 charged=%lu guarantee=%lu limit=%lu free=%lu promised=%lu", number,
+                 number, process_charge(sim_process(number)), quota->charged, quota->guarantee, quota->limit, pool_free(quota->pool), quota->pool->promised);
+        at += PAGE_BYTES;
+    } while (sim_touch(number, at, FAULT_WRITE) != nullptr);
+    cr_assert(fixture_logged(line), "%s\n%s", line, sim_log());
+    fixture_ended(handle, PROCESS_OUT_OF_MEMORY, at);
+    cr_assert_eq(sim_process(INIT)->state, PROCESS_RUNNING);
+    fixture_check();
+}
+
+Test(pager_fault, requests_are_refused_before_anybody_ends) { refused_first("around=1", STATUS_NO_MEMORY); }
+Test(pager_fault, requests_are_refused_before_anybody_ends_at_a_limit) { refused_first("around=1 guarantee=100 limit=200", STATUS_LIMIT); }
+
+/* A kernel without a frame for what was granted: what is kept for later goes back first, then the one ends that a refused charge would have ended. */
+Test(pager_fault, a_frame_that_is_not_there_is_a_shortage)
+{
+    fixture_start();
+    uint32_t small, large;
+    fixture_child(&small);
+    uint32_t handle = fixture_child(&large);
+    fixture_ok(sim_request(large, PROTOCOL_brk, 200 * PAGE_BYTES, 0, 0));
+    uint64_t first = fixture_ok(sim_request(large, PROTOCOL_map, PAGE_BYTES, PROTECTION_WRITE, 0));
+    EXPECT(OK, sim_request(large, PROTOCOL_unmap, first, PAGE_BYTES, 0)); /* its region stays */
+    cr_assert_not_null(sim_process(large)->segments.directory.area);
+    sim_fail_resolve(STATUS_NO_MEMORY);
+    cr_assert_not_null(sim_touch(small, LAYOUT_STACK_TOP - 8, FAULT_WRITE));
+    cr_assert_null(sim_process(large)->segments.directory.area);
+    cr_assert(!fixture_logged("memory: short"), "%s", sim_log());
+    fixture_check();
+
+    sim_fail_resolve(STATUS_NO_MEMORY);
+    cr_assert_not_null(sim_touch(small, LAYOUT_STACK_TOP - 8 - PAGE_BYTES, FAULT_WRITE));
+    char line[60];
+    snprintf(line, sizeof(line), "memory: short pid=%u ends=%u pages=", small, large);
+    cr_assert(fixture_logged(line), "%s", sim_log());
+    fixture_ended(handle, PROCESS_OUT_OF_MEMORY, 0);
+    cr_assert_eq(sim_process(small)->state, PROCESS_RUNNING);
+    fixture_check();
+}
+
 Test(pager_fault, late_messages_of_ended_processes_are_dropped)
 {
     fixture_start();
