@@ -1,6 +1,8 @@
 /* Requests for memory: brk, autogen, map, unmap, protect, module_map. */
 #include "pager_fixture.h"
 
+#include "microkernel/counter.h"
+
 static uint64_t pages_of(uint32_t number, enum segment_kind kind)
 {
     const struct segment *segment = segment_find_kind(&sim_process(number)->segments, kind);
@@ -40,6 +42,21 @@ Test(pager_memory, brk_moves_by_bytes_and_maps_pages_at_once)
     cr_assert_eq(*(char *)sim_touch(INIT, first + PAGE_BYTES, FAULT_READ), 0);
     cr_assert_eq(fixture_ok(sim_request(INIT, PROTOCOL_brk, (uint64_t)-(int64_t)(PAGE_BYTES + 1), 0, 0)), first + PAGE_BYTES + 1);
     cr_assert_eq(pages_of(INIT, SEGMENT_BRK), 0);
+    fixture_check();
+}
+
+Test(pager_memory, brk_and_autogen_write_the_difference)
+{
+    fixture_start();
+    static const enum protocol labels[] = { PROTOCOL_brk, PROTOCOL_autogen_move };
+    for (size_t i = 0; i < 2; i++) {
+        fixture_ok(sim_request(INIT, labels[i], 100 * PAGE_BYTES, 0, 0));
+        for (unsigned turn = 0; turn < 2; turn++) {
+            uint64_t written = counters[COUNTER_ENTRIES_WRITTEN], bytes = 3 * PAGE_BYTES;
+            fixture_ok(sim_request(INIT, labels[i], turn == 0 ? bytes : -bytes, 0, 0));
+            cr_assert_eq(counters[COUNTER_ENTRIES_WRITTEN] - written, 3, "%zu %u: %lu", i, turn, counters[COUNTER_ENTRIES_WRITTEN] - written);
+        }
+    }
     fixture_check();
 }
 

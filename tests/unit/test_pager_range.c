@@ -147,6 +147,44 @@ Test(pager_range, map_at_goes_over_a_region_that_is_empty)
     fixture_check();
 }
 
+/* Memory of the mmap area grows by what is mapped right beside it, also over the end of a page table, and shrinks at its ends: it is one segment all the time,
+ * what was there keeps its frames and content, and only the entries of what comes or goes are written. */
+Test(pager_range, map_at_beside_memory_makes_it_larger)
+{
+    fixture_start();
+    uint64_t middle = LAYOUT_MMAP_FIRST + 5 * REGION_BYTES + LAYOUT_TABLE_BYTES - 2 * P, frame[4];
+    uint32_t attributes, segments = sim_process(INIT)->segments.count;
+    EXPECT(OK, sim_request(INIT, PROTOCOL_map_at, 4 * P, PROTECTION_WRITE, middle));
+    for (uint64_t i = 0; i < 4; i++) *(char *)sim_touch(INIT, middle + i * P, FAULT_WRITE) = (char)(i + 1);
+    for (uint64_t i = 0; i < 4; i++) cr_assert(sim_page(INIT, middle + i * P, &frame[i], &attributes));
+    uint64_t first = middle, limit = middle + 4 * P;
+    for (unsigned turn = 0; turn < 20; turn++) {
+        bool is_below = turn % 2 == 0;
+        uint64_t pages = 1 + turn * 7 % 5, place = is_below ? first - pages * P : limit;
+        EXPECT(EXISTS, sim_request(INIT, PROTOCOL_map_at, (pages + 1) * P, PROTECTION_WRITE, is_below ? place : place - P)); /* a page of it */
+        EXPECT(OK, sim_request(INIT, PROTOCOL_map_at, pages * P, PROTECTION_WRITE, place));
+        if (is_below) first = place;
+        else limit = place + pages * P;
+        cr_assert(at(middle)->first == first && at(middle)->limit == limit && at(middle)->pages == 4, "turn %u", turn);
+        cr_assert_eq(sim_process(INIT)->segments.count, segments + 1);
+    }
+    uint64_t written = counters[COUNTER_ENTRIES_WRITTEN];
+    EXPECT(OK, sim_request(INIT, PROTOCOL_populate, limit - 3 * P, 3 * P, 0));
+    cr_assert_eq(counters[COUNTER_ENTRIES_WRITTEN] - written, 3);
+    written = counters[COUNTER_ENTRIES_WRITTEN];
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, limit - 3 * P, 3 * P, 0));
+    cr_assert_eq(counters[COUNTER_ENTRIES_WRITTEN] - written, 3);
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, first, middle - first, 0));
+    EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, middle + 4 * P, limit - 3 * P - middle - 4 * P, 0));
+    cr_assert(at(middle)->first == middle && at(middle)->limit == middle + 4 * P && at(middle)->pages == 4);
+    for (uint64_t i = 0; i < 4; i++) {
+        uint64_t now;
+        cr_assert(sim_page(INIT, middle + i * P, &now, &attributes) && now == frame[i]);
+        cr_assert_eq(*(char *)sim_touch(INIT, middle + i * P, FAULT_READ), (char)(i + 1));
+    }
+    fixture_check();
+}
+
 /* --- map_over beside the old way, which is to unmap, to map anew at the same place and to touch (docs/adr/0018-memory-of-processes.md) --- */
 
 struct cost {
