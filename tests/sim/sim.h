@@ -69,7 +69,8 @@ void sim_step_pages(uint64_t most);
 
 /* --- What programs do. A program is its process's number, for the first of its threads that there is, or sim_thread_of() for a certain one. --- */
 
-constexpr uint32_t SIM_THREADS = 1 << 16; /* above the numbers of processes */
+constexpr uint32_t SIM_THREADS = 1 << 24; /* above the numbers of processes */
+constexpr uint64_t SIM_THREAD_LIMIT = UINT32_MAX / SIM_THREADS + 1; /* above the numbers of threads that can be named */
 static inline uint32_t sim_thread_of(uint32_t number, uint64_t thread) { return number + (uint32_t)thread * SIM_THREADS; }
 
 enum sim_outcome : uint8_t {

@@ -59,7 +59,7 @@ static void body_timer([[maybe_unused]] void *nothing)
 static void program_switch(const struct thread *thread)
 {
     for (uint32_t i = 0; processor.current != thread; i++) {
-        assert(i <= 2 * PROCESS_LIMIT && processor.current != nullptr);
+        assert(i <= THREAD_LIMIT * PROCESS_LIMIT && processor.current != nullptr);
         uint32_t code;
         enum host_end end = host_run(body_timer, nullptr, &code);
         assert(end == HOST_RETURNED);

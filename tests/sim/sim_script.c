@@ -13,6 +13,7 @@ struct script {
     const uint8_t *bytes;
     size_t left;
     uint32_t most_processes; /* running at a time */
+    uint32_t program;        /* who acts: the first thread of a process, or a certain one */
 };
 
 static uint8_t take(struct script *script)
@@ -38,6 +39,21 @@ static const struct process *pick(struct script *script)
         if (process != nullptr && process->state == PROCESS_RUNNING && index-- == 0) return process;
     }
     return sim_process(1);
+}
+
+/* Which of its threads acts. */
+static uint32_t pick_thread(struct script *script, const struct process *process)
+{
+    if (process->count_threads == 1) return process->number;
+    const struct process_thread *row = process_thread_at(process, take(script) % process_thread_places(process));
+    return row->thread.number != 0 && row->number < SIM_THREAD_LIMIT ? sim_thread_of(process->number, row->number) : process->number;
+}
+
+/* Whether who acts must not wait: the first thread of a program that stays. */
+static bool is_steady(const struct script *script, const struct process *process)
+{
+    uint32_t program = script->program;
+    return process->number <= SIM_SCRIPT_STAY && (program == process->number || program == sim_thread_of(process->number, PROCESS_THREAD_FIRST));
 }
 
 static uint64_t take_address(struct script *script, const struct process *process)
@@ -84,7 +100,7 @@ static uint32_t take_label(struct script *script, const struct process *process)
     uint32_t label = choice < 250 ? labels[choice % LABELS] : take(script);
     if (label == PROTOCOL_exit && (process->number <= SIM_SCRIPT_STAY || choice > LABELS)) return PROTOCOL_write;
     if (label == PROTOCOL_group_leave && process->number <= SIM_SCRIPT_STAY) return PROTOCOL_group_create; /* what it starts is in a group of its own */
-    if (label == PROTOCOL_thread_wait && process->number <= SIM_SCRIPT_STAY) return PROTOCOL_thread_create;
+    if (label == PROTOCOL_thread_wait && is_steady(script, process)) return PROTOCOL_thread_create;
     if (label == PROTOCOL_thread_end && (process->number <= SIM_SCRIPT_STAY || choice > LABELS)) return PROTOCOL_thread_create;
     bool is_start = label == PROTOCOL_process_start || label == PROTOCOL_process_duplicate;
     if (is_start && sim_pager.count_running >= script->most_processes) return PROTOCOL_system_info;
@@ -139,17 +155,17 @@ static void do_request(struct script *script, const struct process *process)
     }
     uint64_t tag = tag_make(label, length) | (choice == 255 ? take_wide(script) & ~TAG_SENDER_MASK : 0);
     uint32_t handle = choice % 16 != 15 ? HANDLE_PAGER : (uint32_t)take_word(script, process);
-    if (process->number <= SIM_SCRIPT_STAY) {
+    if (is_steady(script, process)) {
         handle = HANDLE_PAGER;
         if (label == PROTOCOL_name_find) word[0] = 0;
     }
-    sim_call(process->number, handle, tag, word, text, bytes);
+    sim_call(script->program, handle, tag, word, text, bytes);
 }
 
-static void do_start(const struct script *script, const struct process *process)
+static void do_start(const struct script *script)
 {
     if (sim_pager.count_running >= script->most_processes) return;
-    sim_request_text(process->number, PROTOCOL_process_start, 0, "child", sizeof("child"));
+    sim_request_text(script->program, PROTOCOL_process_start, 0, "child", sizeof("child"));
 }
 
 /* Gives a handle up that the program has, the first from some place on. */
@@ -158,7 +174,7 @@ static void do_close(struct script *script, const struct process *process)
     const struct holding_table *holdings = &process->holdings;
     for (uint32_t slot = HOLDING_FIRST + take(script); slot < holdings->capacity; slot++) {
         if (holdings->rows[slot].kind == HOLDING_NOTHING) continue;
-        sim_request(process->number, PROTOCOL_handle_close, slot | holdings->rows[slot].generation << HOLDING_SLOT_BITS, 0, 0);
+        sim_request(script->program, PROTOCOL_handle_close, slot | holdings->rows[slot].generation << HOLDING_SLOT_BITS, 0, 0);
         return;
     }
 }
@@ -168,23 +184,25 @@ static void do_touch(struct script *script, const struct process *process)
 {
     const struct segment *segment = sim_segment(process, take(script) % process->segments.count);
     uint64_t page = ((uint64_t)take(script) << 8 | take(script)) % layout_pages(segment->first, segment->limit);
+    if (segment->is_going && process->number <= SIM_SCRIPT_STAY) return; /* it would end */
     uint64_t access = segment->protection & PROTECTION_WRITE ? FAULT_WRITE : segment->protection & PROTECTION_EXECUTE ? FAULT_EXECUTE : FAULT_READ;
-    sim_touch(process->number, segment->first + page * PAGE_BYTES, access);
+    sim_touch(script->program, segment->first + page * PAGE_BYTES, access);
 }
 
 static void do_wild_touch(struct script *script, const struct process *process)
 {
     static const uint64_t accesses[] = { FAULT_READ, FAULT_WRITE, FAULT_EXECUTE };
     uint64_t address = take_address(script, process);
-    if (process->number > SIM_SCRIPT_STAY) sim_touch(process->number, address, accesses[take(script) % 3]);
+    if (process->number > SIM_SCRIPT_STAY) sim_touch(script->program, address, accesses[take(script) % 3]);
 }
 
 static void do_receive(struct script *script, const struct process *process)
 {
     struct pager_message message;
-    if (sim_look(process->number).outcome != SIM_GOES_ON) return;
+    if (sim_look(script->program).outcome != SIM_GOES_ON) return;
     uint32_t handle = (uint32_t)take_word(script, process);
-    if (sim_receive(process->number, handle, &message) == STATUS_OK && (take(script) & 1)) sim_reply_to(process->number, handle, &message);
+    bool replies = sim_receive(script->program, handle, &message) == STATUS_OK && (take(script) & 1);
+    if (replies && sim_look(script->program).outcome == SIM_GOES_ON) sim_reply_to(script->program, handle, &message); /* it may have ended meanwhile */
 }
 
 static void do_end(struct script *script, const struct process *process)
@@ -192,7 +210,7 @@ static void do_end(struct script *script, const struct process *process)
     uint8_t choice = take(script);
     if (process->number <= SIM_SCRIPT_STAY) return;
     if (choice % 2 == 0) sim_end(process->number);
-    else sim_exception(process->number, choice, take(script));
+    else sim_exception(script->program, choice, take(script));
 }
 
 /* Memory of its own, to whomever one of its handles leads. */
@@ -208,12 +226,12 @@ static void do_give(struct script *script, const struct process *process)
     const uint64_t word[MESSAGE_WORDS] = {
         segment->first + first * PAGE_BYTES, count * PAGE_BYTES, slot | generation << HOLDING_SLOT_BITS, choice & 2 ? segment->protection : choice / 64,
     };
-    sim_call(process->number, HANDLE_PAGER, tag_make(choice & 1 ? PROTOCOL_segment_share : PROTOCOL_segment_move, 0), word, nullptr, 0);
+    sim_call(script->program, HANDLE_PAGER, tag_make(choice & 1 ? PROTOCOL_segment_share : PROTOCOL_segment_move, 0), word, nullptr, 0);
 }
 
-static void do_duplicate(const struct script *script, const struct process *process)
+static void do_duplicate(const struct script *script)
 {
-    if (sim_pager.count_running < script->most_processes) sim_request(process->number, PROTOCOL_process_duplicate, SIM_IMAGE_FIRST, LAYOUT_STACK_TOP - 8, 0);
+    if (sim_pager.count_running < script->most_processes) sim_request(script->program, PROTOCOL_process_duplicate, SIM_IMAGE_FIRST, LAYOUT_STACK_TOP - 8, 0);
 }
 
 /* The first handle of a kind, from some place on; 0: there is none. */
@@ -234,34 +252,80 @@ static void do_family(struct script *script, const struct process *process)
     uint64_t family = find_handle(script, process, HOLDING_FAMILY);
     switch (choice % 5) {
     case 0:
-        sim_call(process->number, HANDLE_PAGER, tag_make(PROTOCOL_family_create, 0), word, nullptr, 0);
+        sim_call(script->program, HANDLE_PAGER, tag_make(PROTOCOL_family_create, 0), word, nullptr, 0);
         break;
     case 1:
         if (sim_pager.count_running >= script->most_processes) return;
         word[0] = 0;
         word[1] = family;
-        sim_call(process->number, HANDLE_PAGER, tag_make(PROTOCOL_process_start, sizeof("child")), word, "child", sizeof("child"));
+        sim_call(script->program, HANDLE_PAGER, tag_make(PROTOCOL_process_start, sizeof("child")), word, "child", sizeof("child"));
         break;
     case 2:
         memmove(&word[1], &word[0], 4 * sizeof(word[0]));
         word[0] = family;
-        sim_call(process->number, HANDLE_PAGER, tag_make(PROTOCOL_family_limit, 0), word, nullptr, 0);
+        sim_call(script->program, HANDLE_PAGER, tag_make(PROTOCOL_family_limit, 0), word, nullptr, 0);
         break;
     case 3:
         word[0] = choice < 16 ? TIME_UNLIMITED : choice * TIME_PERIOD_LEAST;
-        sim_request(process->number, PROTOCOL_family_time, family, word[0], 256 * TIME_PERIOD_LEAST);
+        sim_request(script->program, PROTOCOL_family_time, family, word[0], 256 * TIME_PERIOD_LEAST);
         break;
     default:
-        sim_request(process->number, PROTOCOL_memory_watch, find_handle(script, process, HOLDING_SERVICE), choice, take(script) * (uint64_t)8);
+        sim_request(script->program, PROTOCOL_memory_watch, find_handle(script, process, HOLDING_SERVICE), choice, take(script) * (uint64_t)8);
     }
 }
 
+/* Time stands still, and the pager stays between two of its steps, which are short; or it goes on. */
+static void do_hold(struct script *script)
+{
+    uint8_t choice = take(script);
+    bool holds = choice % 4 != 0;
+    sim_hold_time(holds);
+    sim_step_pages(holds ? 1 + choice : 0);
+    sim_run();
+}
+
+static void do_thread(struct script *script, const struct process *process)
+{
+    if (process->count_threads >= (process->number <= SIM_SCRIPT_STAY ? 8 : 3)) return;
+    sim_request(script->program, PROTOCOL_thread_create, SIM_IMAGE_FIRST, LAYOUT_STACK_TOP - 8, take(script));
+}
+
+/* The first segment that is longer than a step and has pages; nullptr: there is none. */
+static const struct segment *find_long(const struct process *process)
+{
+    const struct segment *at = segment_above(&process->segments, LAYOUT_MMAP_FIRST);
+    while (at != nullptr && (layout_pages(at->first, at->limit) <= STEP_PAGES || at->pages == 0 || at->is_going))
+        at = segment_above(&process->segments, at->limit);
+    return at;
+}
+
+/* What takes the pager more than one step goes, whole or from some page on; or such memory comes. */
+static void do_long(struct script *script, const struct process *process)
+{
+    uint8_t choice = take(script);
+    const struct segment *segment = find_long(process);
+    if (segment != nullptr && choice % 8 != 0) {
+        uint64_t first = segment->first, limit = segment->limit;
+        if (choice & 16) first += take(script) % layout_pages(first, limit) * PAGE_BYTES;
+        sim_request(script->program, PROTOCOL_unmap, first, limit - first, 0);
+        return;
+    }
+    struct sim_reply reply = sim_request(script->program, PROTOCOL_map, (STEP_PAGES + 1 + choice) * PAGE_BYTES, PROTECTION_WRITE, 0);
+    bool is_there = reply.outcome == SIM_GOES_ON && reply.call == STATUS_OK && reply.label == STATUS_OK;
+    for (unsigned i = 0; is_there && i < 3; i++) sim_touch(script->program, reply.word[0] + take(script) * PAGE_BYTES, FAULT_WRITE);
+}
+
+static uint64_t count_between;
+uint64_t sim_script_count_between(void) { return count_between; }
+
 static void do_one(struct script *script, const struct process *process)
 {
-    switch (take(script) % 32) {
+    count_between += sim_pager.work_first != nullptr;
+    script->program = pick_thread(script, process);
+    switch (take(script) % 40) {
     case 0: case 1: case 2: case 3: do_touch(script, process); break;
     case 4: case 5: do_receive(script, process); break;
-    case 6: case 7: case 8: do_start(script, process); break;
+    case 6: case 7: case 8: do_start(script); break;
     case 9: do_wild_touch(script, process); break;
     case 10: do_end(script, process); break;
     case 11: sim_fail_allocation(take(script) % 32); break;
@@ -269,20 +333,24 @@ static void do_one(struct script *script, const struct process *process)
     case 13: do_close(script, sim_process(1)); break;
     case 14: case 15: do_give(script, process); break;
     case 16: case 17: do_family(script, process); break;
-    case 18: case 19: do_duplicate(script, process); break;
+    case 18: case 19: do_duplicate(script); break;
+    case 20: case 21: do_hold(script); break;
+    case 22: case 23: case 24: sim_pause(); break;
+    case 25: do_thread(script, process); break;
+    case 26: case 27: do_long(script, process); break;
     default: do_request(script, process); break;
     }
 }
 
 void sim_script_step(const uint8_t *bytes, size_t size, uint32_t most_processes)
 {
-    struct script script = { bytes, size, most_processes };
+    struct script script = { bytes, size, most_processes, 0 };
     do_one(&script, pick(&script));
 }
 
 const char *sim_script(const uint8_t *bytes, size_t size, unsigned check_every)
 {
-    struct script script = { bytes, size, 12 };
+    struct script script = { bytes, size, 12, 0 };
     /* Memory is short, so even the first program may end for want of it: then the script is over. */
     for (unsigned step = 1; script.left > 0 && sim_process(1) != nullptr; step++) {
         do_one(&script, pick(&script));
@@ -292,6 +360,9 @@ const char *sim_script(const uint8_t *bytes, size_t size, unsigned check_every)
         if (failed != nullptr) return failed;
     }
     sim_fail_allocation(0);
+    sim_hold_time(false);
+    sim_run();
+    if (sim_pager.work_first != nullptr && sim_ended() == 0) return "work that never ends";
     return sim_check();
 }
 
@@ -310,5 +381,6 @@ void sim_script_start(uint64_t memory_bytes)
         { "program+wx:wx", image.bytes, image.size_bytes },
         { "data:file", file, sizeof(file) },
     };
+    sim_step_pages(0);
     sim_start(&(struct sim_options){ .memory_bytes = memory_bytes }, modules, sizeof(modules) / sizeof(modules[0]));
 }

@@ -12,7 +12,11 @@ const char *sim_script(const uint8_t *bytes, size_t size, unsigned check_every);
 /* One deed of one program, from as many of the bytes as it takes; at most `most_processes` run at a time. Program 1 runs. */
 void sim_script_step(const uint8_t *bytes, size_t size, uint32_t most_processes);
 
-/* Programs 1 to this one never end by their own doing, and never wait, so that there is always somebody to start others. Only want of memory ends them. */
+/* Deeds so far that came between two steps of the pager's work. */
+uint64_t sim_script_count_between(void);
+
+/* Programs 1 to this one never end by their own doing, and their first threads wait for nothing but the pager's work while time stands still, so that there is
+ * always somebody to start others. Only want of memory ends them. */
 constexpr uint32_t SIM_SCRIPT_STAY = 4;
 /* Memory that is short for what scripts do. */
 constexpr uint64_t SIM_SCRIPT_MEMORY = 8 << 20;

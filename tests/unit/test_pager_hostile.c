@@ -11,7 +11,7 @@ static uint64_t random_next(uint64_t *state)
     return *state;
 }
 
-static void plays(uint64_t seed, size_t size)
+static void plays(uint64_t seed, size_t size, unsigned check_every)
 {
     static uint8_t bytes[1 << 16];
     cr_assert_leq(size, sizeof(bytes));
@@ -19,19 +19,27 @@ static void plays(uint64_t seed, size_t size)
     uint64_t state = seed * 0x9e3779b97f4a7c15 + 1;
     for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t)(random_next(&state) >> 24);
     sim_script_start(SIM_SCRIPT_MEMORY);
-    const char *failed = sim_script(bytes, size, 200);
+    const char *failed = sim_script(bytes, size, check_every);
     cr_assert_null(failed, "seed %lu: %s\n%s", seed, failed, sim_log());
     sim_stop();
 }
 
 Test(pager_hostile, long_random_scripts)
 {
-    for (uint64_t seed = 1; seed <= 6; seed++) plays(seed, 1 << 16);
+    for (uint64_t seed = 1; seed <= 6; seed++) plays(seed, 1 << 16, 200);
 }
 
 Test(pager_hostile, many_short_random_scripts)
 {
-    for (uint64_t seed = 100; seed < 160; seed++) plays(seed, 1 << 10);
+    for (uint64_t seed = 100; seed < 160; seed++) plays(seed, 1 << 10, 200);
+}
+
+/* Between two steps of the pager's work too, while time stands still. */
+Test(pager_hostile, what_holds_after_each_deed)
+{
+    for (uint64_t seed = 200; seed < 208; seed++) plays(seed, 1 << 12, 1);
+    cr_log_info("%lu deeds between two steps", sim_script_count_between());
+    cr_assert_geq(sim_script_count_between(), 100);
 }
 
 Test(pager_hostile, every_label_with_empty_and_full_words)

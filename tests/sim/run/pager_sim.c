@@ -113,6 +113,9 @@ static void deed_draw(uint64_t step, uint8_t bytes[DEED_BYTES])
     }
 }
 
+/* A pager that takes over goes through all of each address space. */
+static void steps_are_whole(void) { sim_step_pages(0); }
+
 /* Now and then the pager is lost, at one of the next points, and another one goes on with its ledger. Allocations do not fail meanwhile: without memory
  * for what leads to the segments of a process a recovery gives the process up, which is right and leaves little to look at. */
 static void lose(uint64_t step)
@@ -122,7 +125,7 @@ static void lose(uint64_t step)
     if (options.lose_every == 0 || sim_count_messages() < next) return;
     next = sim_count_messages() + options.lose_every;
     sim_fail_allocation(0);
-    sim_lose(1 + (options.seed + step) * 0x9e3779b97f4a7c15 % points, 0, nullptr);
+    sim_lose(1 + (options.seed + step) * 0x9e3779b97f4a7c15 % points, 0, steps_are_whole);
 }
 
 /* Everything holds, or the run ends here. */
