@@ -345,6 +345,9 @@ Test(pager_ledger, a_pager_may_be_lost_at_every_step)
     }
 }
 
+/* A pager that takes over looks at all of a space: with steps of a few pages that has no end. */
+static void steps_are_whole(void) { sim_step_pages(0); }
+
 /* Random deeds of several programs; in every third the pager is lost somewhere. */
 Test(pager_ledger, random_deeds_survive_losses)
 {
@@ -357,7 +360,7 @@ Test(pager_ledger, random_deeds_survive_losses)
                 state = state * 6364136223846793005 + 1442695040888963407; /* Knuth's MMIX */
                 bytes[i] = (uint8_t)(state >> 56);
             }
-            sim_lose(step % 3 == 0 ? 1 + (state >> 33) % 10 : 0, 0, nullptr);
+            sim_lose(step % 3 == 0 ? 1 + (state >> 33) % 10 : 0, 0, steps_are_whole);
             sim_script_step(bytes, sizeof(bytes), 8);
             sim_lose(0, 0, nullptr);
             sim_fail_allocation(0);
