@@ -136,6 +136,8 @@ static bool check_holdings(const struct pager *pager, const struct process *proc
     if (table->used > table->capacity) return false;
     for (uint32_t slot = 0; slot < table->capacity; slot++) {
         if (slot >= table->used && (table->rows[slot].generation != 0 || table->rows[slot].kind != HOLDING_NOTHING)) return false; /* holding.h: 5 */
+        bool is_free = table->rows[slot].kind == HOLDING_NOTHING && table->rows[slot].generation != HOLDING_GENERATIONS - 1;
+        if (is_free && slot >= HOLDING_FIRST && slot < table->lowest) return false; /* holding.h: 6 */
         if (!check_holding(pager, process, &table->rows[slot])) return false;
         passed += table->rows[slot].is_passed;
     }
@@ -290,7 +292,7 @@ static bool check_ready(const struct pager *pager)
 {
     uint32_t queued = 0;
     const struct process_thread *last = nullptr;
-    for (const struct process_thread *at = pager->ready_first; at != nullptr; last = at, at = at->wait.next_ready)
+    for (const struct process_thread *at = pager->ready_first; at != nullptr; last = at, at = at->wait.next)
         if (at->wait.kind != WAIT_READY || queued++ == PROCESS_LIMIT * THREAD_LIMIT) return false;
     uint32_t ready = 0;
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
@@ -304,7 +306,10 @@ static bool check_ready(const struct pager *pager)
 static const char *check_process(const struct pager *pager, const struct process *process)
 {
     if (references[process->index] != process->references) return "references of a process";
-    if (waiters[process->index] != process->waiters) return "who waits for the end of a process";
+    uint32_t waiting = 0;
+    for (const struct process_thread *row = process->waiters; row != nullptr; row = row->wait.next)
+        if (row->wait.kind != WAIT_PROCESS || row->wait.process_index != process->index || waiting++ == PROCESS_LIMIT * THREAD_LIMIT) break;
+    if (waiters[process->index] != waiting) return "who waits for the end of a process";
     if (process->state == PROCESS_ENDED) {
         bool is_going = process->going.number != 0;
         if (process->references == 0 && !is_going) return "an ended process that nobody names";

@@ -35,15 +35,17 @@ static enum status rows_reserve(struct process *process, uint32_t count)
     return STATUS_OK;
 }
 
+/* One that has gone through all generations stays empty for ever. */
+static bool row_is_free(const struct holding *row) { return row->kind == HOLDING_NOTHING && row->generation != HOLDING_GENERATIONS - 1; }
+
 enum status holding_reserve(struct process *process, uint32_t *slot)
 {
-    const struct holding_table *table = &process->holdings;
-    for (uint32_t at = HOLDING_FIRST; at < HOLDING_LIMIT; at++) {
+    struct holding_table *table = &process->holdings;
+    for (uint32_t at = table->lowest > HOLDING_FIRST ? table->lowest : HOLDING_FIRST; at < HOLDING_LIMIT; at++) {
         enum status status = rows_reserve(process, at + 1);
         if (status != STATUS_OK) return status;
-        const struct holding *row = &table->rows[at];
-        if (row->kind != HOLDING_NOTHING || row->generation == HOLDING_GENERATIONS - 1) continue;
-        *slot = at;
+        if (!row_is_free(&table->rows[at])) continue;
+        *slot = table->lowest = at;
         return STATUS_OK;
     }
     return STATUS_LIMIT;
@@ -179,6 +181,7 @@ static void holding_drop(struct pager *pager, struct process *process, struct ho
     struct holding dropped = *row;
     row_save(row);
     *row = (struct holding){ .generation = dropped.generation };
+    if (place.slot < process->holdings.lowest) process->holdings.lowest = place.slot;
     process->holdings.count_passed -= dropped.is_passed;
     if (dropped.kind == HOLDING_PROCESS) process_release(pager, pager->process[dropped.process_index]);
     if (dropped.kind == HOLDING_FAMILY) family_release(pager, &pager->family[dropped.group]);

@@ -17,7 +17,8 @@
  *  3. The rights of a derived handle are within those that the one before it had when it was made; RIGHT_RECEIVE stays with the process that made
  *    the endpoint.
  *  4. The generation of a slot grows with each use.
- *  5. Rows from `used` on were never used: they are zero. So nobody looks at them. */
+ *  5. Rows from `used` on were never used: they are zero. So nobody looks at them.
+ *  6. No row below `lowest` is free: a search begins there. */
 #ifndef QUIRE_PAGER_HOLDING_H
 #define QUIRE_PAGER_HOLDING_H
 
@@ -63,6 +64,7 @@ struct holding_table {
     struct holding *rows; /* in the process's slot */
     uint32_t capacity;    /* rows whose pages are there */
     uint32_t used;        /* up to the last row that was ever used */
+    uint32_t lowest;      /* no row below this one is free */
     uint32_t count_passed;
 };
 

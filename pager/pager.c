@@ -183,7 +183,7 @@ static void pager_answer_ready(struct pager *pager, struct pager_action *action)
         action_reply(action, wait->token, wait->status);
         action->word[0] = wait->word[0];
         action->word[1] = wait->word[1];
-        pager->ready_first = wait->next_ready;
+        pager->ready_first = wait->next;
         if (pager->ready_first == nullptr) pager->ready_last = nullptr;
         process_thread_save(ready);
         *wait = (struct wait){ 0 };

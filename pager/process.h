@@ -39,7 +39,7 @@ constexpr size_t OUTPUT_LINE_BYTES = 200; /* as logged, escapes counted */
 constexpr uint64_t PROCESS_OBJECTS = 2;   /* frames of the kernel: control page and root of the space, */
 constexpr uint64_t THREAD_OBJECTS = 1;    /* and for each thread */
 
-/* What must not be lost comes first, from `badge` up to first.wait.next_ready; journal_save() goes before each change of it. The rest follows from it and
+/* What must not be lost comes first, from `badge` up to first.wait.next; journal_save() goes before each change of it. The rest follows from it and
  * from the tables of the slot, but for `line`, which is taken as it is found. */
 struct process {
     struct record record;
@@ -76,7 +76,7 @@ struct process {
     uint32_t changes;      /* of what is mapped for it, or of what may be done there */
 
     uint32_t references;
-    uint32_t waiters;      /* threads that wait for its end */
+    struct process_thread *waiters; /* who waits for its end, the latest first (wait.next) */
     space_id_t going;      /* it has ended, and its memory is still being taken out of this space; else 0 */
 
     uint32_t line_bytes;

@@ -115,15 +115,10 @@ static void memory_leave(struct pager *pager, struct process *process, space_id_
 
 static void process_tell_waiters(struct pager *pager, struct process *ended)
 {
-    for (uint32_t i = 0; i < PROCESS_LIMIT && ended->waiters > 0; i++) {
-        const struct process *process = pager->process[i];
-        uint32_t places = process != nullptr ? process_thread_places(process) : 0;
-        for (uint32_t place = 0; place < places; place++) {
-            struct process_thread *row = process_thread_at(process, place);
-            if (row->wait.kind != WAIT_PROCESS || row->wait.process_index != ended->index) continue;
-            ended->waiters--;
-            process_thread_wake(pager, row, STATUS_OK, ended->reason, ended->value);
-        }
+    while (ended->waiters != nullptr) {
+        struct process_thread *row = ended->waiters;
+        ended->waiters = row->wait.next;
+        process_thread_wake(pager, row, STATUS_OK, ended->reason, ended->value);
     }
 }
 

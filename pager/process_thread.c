@@ -283,8 +283,8 @@ void process_thread_wake(struct pager *pager, struct process_thread *row, enum s
     wait->status = status;
     wait->word[0] = word0;
     wait->word[1] = word1;
-    wait->next_ready = nullptr;
-    if (pager->ready_last != nullptr) pager->ready_last->wait.next_ready = row;
+    wait->next = nullptr;
+    if (pager->ready_last != nullptr) pager->ready_last->wait.next = row;
     else pager->ready_first = row;
     pager->ready_last = row;
 }
@@ -292,18 +292,31 @@ void process_thread_wake(struct pager *pager, struct process_thread *row, enum s
 static void unready(struct pager *pager, const struct process_thread *row)
 {
     struct process_thread *previous = nullptr;
-    for (struct process_thread *at = pager->ready_first; at != nullptr; previous = at, at = at->wait.next_ready) {
+    for (struct process_thread *at = pager->ready_first; at != nullptr; previous = at, at = at->wait.next) {
         if (at != row) continue;
-        if (previous != nullptr) previous->wait.next_ready = at->wait.next_ready;
-        else pager->ready_first = at->wait.next_ready;
+        if (previous != nullptr) previous->wait.next = at->wait.next;
+        else pager->ready_first = at->wait.next;
         if (pager->ready_last == at) pager->ready_last = previous;
         return;
     }
+}
+
+void process_thread_await(struct process *process, struct process_thread *row)
+{
+    row->wait.next = process->waiters;
+    process->waiters = row;
+}
+
+static void unawait(struct process *process, const struct process_thread *row)
+{
+    struct process_thread **link = &process->waiters;
+    while (*link != row) link = &(*link)->wait.next;
+    *link = row->wait.next;
 }
 
 void process_thread_leave(struct pager *pager, struct process_thread *row)
 {
     if (row->wait.kind == WAIT_READY) unready(pager, row);
     if (row->wait.kind == WAIT_WORK) work_forget(pager, row);
-    if (row->wait.kind == WAIT_PROCESS) pager->process[row->wait.process_index]->waiters--;
+    if (row->wait.kind == WAIT_PROCESS) unawait(pager->process[row->wait.process_index], row);
 }

@@ -39,7 +39,7 @@ struct wait {
     uint32_t thread_number;      /* WAIT_THREAD: another of the same process */
     uint64_t word[2];            /* WAIT_READY: the answer; WAIT_WORK: [word[0], word[1]) is what is left */
     struct service_name name;    /* WAIT_NAME; else empty */
-    struct process_thread *next_ready; /* from here on nothing is kept (ledger.h) */
+    struct process_thread *next; /* WAIT_READY: in the pager's queue; WAIT_PROCESS: who waits for the same end. From here on nothing is kept (ledger.h) */
     bool was_seen;               /* by waits_look(), at the last look */
 };
 
@@ -55,7 +55,7 @@ struct process_thread {
     uint32_t fault_repeats;  /* how often it came, */
     uint32_t fault_changes;  /* and what process.changes was then */
 };
-constexpr size_t THREAD_KEPT_BYTES = offsetof(struct process_thread, wait) + offsetof(struct wait, next_ready);
+constexpr size_t THREAD_KEPT_BYTES = offsetof(struct process_thread, wait) + offsetof(struct wait, next);
 constexpr uint32_t THREADS_PER_PAGE = PAGE_BYTES / sizeof(struct process_thread);
 constexpr uint32_t THREAD_PAGES_MOST = (THREAD_LIMIT - 1 + THREADS_PER_PAGE - 1) / THREADS_PER_PAGE;
 
@@ -94,6 +94,8 @@ void process_thread_save(const struct process_thread *row);
 void process_thread_save_name(const struct process_thread *row);
 /* Answers the call that a thread waits in; the reply goes out with one of the next actions. */
 void process_thread_wake(struct pager *pager, struct process_thread *row, enum status status, uint64_t word0, uint64_t word1);
+/* Puts a thread that waits for the end of a process (WAIT_PROCESS) where that finds it. */
+void process_thread_await(struct process *process, struct process_thread *row);
 /* Takes a thread out of whatever list its wait has put it in. */
 void process_thread_leave(struct pager *pager, struct process_thread *row);
 

@@ -200,7 +200,7 @@ static void count_tables(struct pager *pager, struct process *process)
 
 static void ready_add(struct pager *pager, struct process_thread *row)
 {
-    if (pager->ready_last != nullptr) pager->ready_last->wait.next_ready = row;
+    if (pager->ready_last != nullptr) pager->ready_last->wait.next = row;
     else pager->ready_first = row;
     pager->ready_last = row;
 }
@@ -212,7 +212,7 @@ static void count_wait(struct pager *pager, const struct process *process, struc
     case WAIT_READY: ready_add(pager, row); break;
     case WAIT_WORK: work_add(pager, row); break;
     case WAIT_PROCESS:
-        if (pager->process[row->wait.process_index] != nullptr) pager->process[row->wait.process_index]->waiters++;
+        if (pager->process[row->wait.process_index] != nullptr) process_thread_await(pager->process[row->wait.process_index], row);
         else process_thread_wake(pager, row, STATUS_PEER_ENDED, 0, 0);
         break;
     case WAIT_THREAD:
@@ -278,7 +278,7 @@ static void families_charge(struct pager *pager)
 static void thread_take(struct process *process, struct process_thread *row)
 {
     row->next_work = nullptr;
-    row->wait.next_ready = nullptr;
+    row->wait.next = nullptr;
     row->fault_address = row->fault_repeats = row->fault_changes = 0;
     struct seam_thread_info info;
     bool is_there = row->thread.number != 0 && seam_thread_info(row->thread, &info) == STATUS_OK;

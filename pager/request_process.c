@@ -70,9 +70,9 @@ enum status request_process_wait([[maybe_unused]] struct pager *pager, const str
         answer->word[1] = target->value;
         return STATUS_OK;
     }
-    target->waiters++;
     process_thread_save(request->thread);
     request->thread->wait = (struct wait){ .kind = WAIT_PROCESS, .token = request->token, .process_index = target->index };
+    process_thread_await(target, request->thread);
     answer->is_deferred = true;
     return STATUS_OK;
 }
