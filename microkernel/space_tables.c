@@ -33,7 +33,7 @@ void walk_begin(struct walk *walk, struct space *space, uint64_t address)
 [[gnu::noinline, clang::minsize]] bool walk_to_room(struct walk *walk, struct space *space, uint64_t address, unsigned level, unsigned count)
 {
     walk_begin(walk, space, address);
-    if (walk->level != level) return walk_is_open(walk, level);
+    if (walk->level != level || count == 1) return walk->level >= level && !pte_is_present(*walk->entry);
     return !pte_is_present(entries_common(walk->entry, count).any);
 }
 
