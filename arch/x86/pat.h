@@ -20,13 +20,15 @@ constexpr uint32_t PAT_CACHE_DISABLE = 1u << 4; /* PCD */
 /* The PAT bit of a leaf of a level. */
 static inline uint32_t pat_bit(unsigned level) { return level == 0 ? 1u << 7 : 1u << 12; }
 
+/* The low two bits for each value of ATTRIBUTE_CACHE, shifted by it. */
+constexpr uint32_t PAT_BOTH = PAT_WRITE_THROUGH | PAT_CACHE_DISABLE;
+constexpr uint32_t PAT_BY_CACHE = PAT_WRITE_THROUGH << ATTRIBUTE_WRITE_THROUGH | PAT_BOTH << ATTRIBUTE_UNCACHED | PAT_BOTH << ATTRIBUTE_WRITE_COMBINING;
+
 /* The bits of a leaf for its attributes. */
 static inline uint32_t pat_encode(uint32_t attributes, unsigned level)
 {
-    constexpr uint32_t both = PAT_WRITE_THROUGH | PAT_CACHE_DISABLE;
-    constexpr uint32_t rows = PAT_WRITE_THROUGH << ATTRIBUTE_WRITE_THROUGH | both << ATTRIBUTE_UNCACHED | both << ATTRIBUTE_WRITE_COMBINING;
     uint32_t cache = attributes & ATTRIBUTE_CACHE;
-    return (rows >> cache & both) | (cache == ATTRIBUTE_WRITE_COMBINING ? pat_bit(level) : 0);
+    return (PAT_BY_CACHE >> cache & PAT_BOTH) | (cache == ATTRIBUTE_WRITE_COMBINING ? pat_bit(level) : 0);
 }
 
 /* The attribute back from the low bits of a leaf. */
