@@ -166,13 +166,15 @@ static void note_result(const struct registers *call, const struct registers *re
     }
 }
 
-static void make_call(uint64_t fresh_token)
+/* `fresh_token`: of a message that has just come, a fault at `address` as a rule, which is to be resolved; 0: any call. */
+static void make_call(uint64_t fresh_token, uint64_t address)
 {
     struct registers call = random_call(&pool);
     if (fresh_token != 0) {
         call.number = CALL_resolve;
         call.argument[0] = HANDLE_PAGER;
-        call.argument[1] = (random_address(&pool) & ~(PAGE_BYTES - 1)) | random_below(&pool.random, 4);
+        if (random_below(&pool.random, 2) == 0) address = random_address(&pool);
+        call.argument[1] = (address & ~(PAGE_BYTES - 1)) | random_below(&pool.random, 4);
         call.argument[2] = FRAME_FRESH;
         call.argument[3] = random_below(&pool.random, 4);
         call.argument[8] = fresh_token;
@@ -202,7 +204,7 @@ static void let_others_run(void)
     struct message message = {};
     while (receive(HANDLE_PAGER, RECEIVE_WAIT, &message) == STATUS_OK && (message.word[0] & WAKE_BIT) == 0) {
         token_add(message.token);
-        if (message.token != 0 && random_below(&pool.random, 4) != 0) make_call(message.token);
+        if (message.token != 0 && random_below(&pool.random, 4) != 0) make_call(message.token, message.word[1]);
     }
 }
 
@@ -240,7 +242,7 @@ static void episode(uint64_t seed)
                                         SERVER + HANDLE_ROWS, 63, 64, 65, 0x12345678 };
     for (unsigned i = 0; i < sizeof handles / sizeof handles[0]; i++) names_add(&pool.handles, handles[i]);
     for (unsigned i = 1; i <= CALLS; i++) {
-        make_call(0);
+        make_call(0, 0);
         if (i % CALLS_BETWEEN_WAITS == 0) let_others_run();
         if (i % CALLS_BETWEEN_CHECKS == 0) case_check_sometimes();
     }
