@@ -219,7 +219,7 @@ static bool entry_allows(pte_t entry, uint64_t access)
 
 void *sim_touch(uint32_t number, uint64_t address, uint64_t access)
 {
-    constexpr unsigned tries = 8;
+    constexpr unsigned tries = 4096; /* where memory is short each may bring one step of what is going (pager/shortage.h) */
     for (unsigned i = 0; i < tries; i++) {
         struct host_translation translation;
         bool is_present = walk(number, address, &translation);
