@@ -80,12 +80,14 @@ static void process_end_space(struct process *process, space_id_t space)
     process->count_threads = 0;
 }
 
-/* Whether its memory is more work than one step. What its family is charged is no less than what it has, unless something was given to it. */
+/* Whether its memory is more work than one step: pages and their tables. */
 static bool memory_is_large(const struct process *process)
 {
     const struct segment_table *table = &process->segments;
-    if (process->family->pages.charged <= STEP_PAGES && table->count_given == 0) return false;
     uint64_t entries = 0;
+    for (uint32_t i = 0; i < table->count_fixed; i++) entries += segment_fixed(table, i)->pages * (1 + SEGMENT_LEVELS);
+    if (entries <= STEP_PAGES && table->count == table->count_fixed) return false; /* most are small */
+    entries = 0;
     for (const struct segment *row = segment_above(table, 0); row != nullptr && entries <= STEP_PAGES; row = segment_above(table, row->limit))
         entries += row->pages + segment_tables(row->first, row->limit, row->pages);
     return entries > STEP_PAGES;

@@ -94,6 +94,33 @@ Test(pager_end, small_memory_goes_at_once)
     fixture_check();
 }
 
+/* What nobody is charged for takes as long: pages of a module. */
+Test(pager_end, pages_of_modules_count_too)
+{
+    static unsigned char file[STEP_PAGES * PAGE_BYTES];
+    static struct sim_image image;
+    sim_image_make(&image, &fixture_shape);
+    struct sim_module modules[] = {
+        { "init", image.bytes, image.size_bytes }, { "other", image.bytes, image.size_bytes }, { "data:large", file, sizeof(file) },
+    };
+    sim_start(&(struct sim_options){ 0 }, modules, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t first = fixture_ok(sim_request_text(WX, PROTOCOL_module_map, 0, "large", 5));
+        fixture_ok(sim_request(WX, PROTOCOL_populate, first, sizeof(file), 0));
+    }
+    cr_assert_leq(sim_process(WX)->family->pages.charged, STEP_PAGES);
+    sim_hold_time(true);
+    exits(WX, 0);
+    cr_assert_eq(sim_pager.count_going, 1);
+    while (sim_pager.count_going > 0) {
+        uint64_t unmaps = sim_count_call(CALL_space_unmap);
+        sim_pause();
+        cr_assert_leq(sim_count_call(CALL_space_unmap) - unmaps, 16);
+        fixture_check();
+    }
+    sim_hold_time(false);
+}
+
 /* Who asks after the end, while memory is going, waits as well; and so does the slot when nobody has a handle. */
 Test(pager_end, who_asks_meanwhile_waits)
 {
