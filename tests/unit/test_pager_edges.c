@@ -31,7 +31,7 @@ static void expect_neighbours(uint64_t border)
 }
 
 /* Autogen stands some bytes into a page, or at its beginning: brk fills the last page before that one, and gets no byte more. */
-Test(pager_memory, brk_meets_autogen)
+Test(pager_edges, brk_meets_autogen)
 {
     static const uint64_t offsets[] = { 0, 1, PAGE_BYTES - 1 };
     constexpr uint64_t border = LAYOUT_AUTOGEN_TOP - 4 * PAGE_BYTES;
@@ -57,7 +57,7 @@ Test(pager_memory, brk_meets_autogen)
 }
 
 /* The same from above, where brk stands some bytes below the end of a page; and down to where brk begins. */
-Test(pager_memory, autogen_meets_brk)
+Test(pager_edges, autogen_meets_brk)
 {
     static const uint64_t offsets[] = { 0, 1, PAGE_BYTES - 1 };
     constexpr uint64_t border = LAYOUT_AUTOGEN_TOP - 4 * PAGE_BYTES;
