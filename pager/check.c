@@ -17,7 +17,7 @@ static bool check_segments(const struct pager *pager, const struct process *proc
         int64_t payer = process->family - pager->family + row->payer;
         if (payer < 0 || payer >= FAMILY_LIMIT || pager->family[payer].pages.pool == nullptr) return false;
         uint32_t both = PROTECTION_WRITE | PROTECTION_EXECUTE;
-        if ((row->protection & both) == both && !(process->is_write_execute && row->kind == SEGMENT_AUTOGEN)) return false;
+        if ((row->protection & both) == both && !(process->is_write_execute && segment_rules_of(row->kind)->may_be_both)) return false;
     }
     return true;
 }

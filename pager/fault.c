@@ -102,13 +102,13 @@ static_assert(FAULT_RUN_PAGES << 2 * (SEGMENT_RUN_MOST - FAULT_RUN_LEAST) >= FAU
 /* The same where the segment says more than the faults before. May begin below the page, at *first. */
 static struct fault_step fault_extent(const struct segment *segment, uint64_t *first, uint32_t most)
 {
-    constexpr uint64_t large = LAYOUT_TABLE_BYTES >> PAGE_SHIFT;
-    uint64_t begin = *first & ~(LAYOUT_TABLE_BYTES - 1);
-    bool has_room = begin >= segment->first && segment->limit - begin >= LAYOUT_TABLE_BYTES;
-    bool is_large = segment->fill->is_large && has_room && layout_pages(segment->first, segment->limit) - segment->pages >= large;
-    if (is_large) *first = begin;
+    uint64_t count = segment->fill->fault_pages;
+    uint64_t begin = count > 0 ? *first - *first % (count << PAGE_SHIFT) : *first;
+    bool has_room = begin >= segment->first && layout_pages(begin, segment->limit) >= count;
+    bool is_aligned = count > 0 && has_room && layout_pages(segment->first, segment->limit) - segment->pages >= count;
+    if (is_aligned) *first = begin;
     struct fault_step step = fault_step(segment, *first, most);
-    if (is_large) step.count = large;
+    if (is_aligned) step.count = count;
     else if (segment->advice == ADVICE_SEQUENTIAL) step.count = fault_pages(segment, *first, most);
     return step;
 }

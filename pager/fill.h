@@ -13,7 +13,9 @@
  *
  * `set` brings all pages of [first, limit), which lies in the segment and has none; on any status but OK it has changed nothing. nullptr: pages come when
  * they are touched, from the segment's `frame`: FRAME_FRESH with a step of 0, or consecutive frames with a step of 1. Pages of fills with `set` are always
- * there, so that a fault for one means "try again". */
+ * there, so that a fault for one means "try again".
+ *
+ * `take_out` takes the pages of a part of the segment away, from below, until `pages` are gone; *gone counts them. Every fill has one. */
 #ifndef QUIRE_PAGER_FILL_H
 #define QUIRE_PAGER_FILL_H
 
@@ -34,14 +36,17 @@ constexpr uint8_t FILL_PAGE_CHARGE_MOST = 1;
 struct fill {
     const char *name;
     enum status (*set)(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, const struct fill_source *source);
+    enum status (*take_out)(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages, uint64_t *gone);
     uint64_t unmap_flags;     /* UNMAP_FREE: the frames are the segment's; UNMAP_KEEP: somebody else's */
     uint8_t frame_step;       /* from the frame of a page to that of the next */
     uint8_t page_charge;      /* for each page mapped: 1; 0 where the frame is the boot's */
     uint8_t protections;      /* mask of PROTECTION_... that such pages may have */
+    uint16_t fault_pages;     /* that a fault brings, aligned, where the segment has them all; 0: by the faults before it (fault.h) */
     bool is_pinned;           /* pages keep their frames as long as the memory is there: discard and map_over are refused */
-    bool is_whole;            /* its memory goes as a whole or not at all, and is neither protected, moved nor joined */
-    bool is_device;           /* the kernel keeps a registry of its pages, whose tables are charged too, and has calls of its own for them */
-    bool is_large;            /* a fault brings all that one lowest page table would map, where the segment has it */
+    bool is_zero;             /* its pages begin as zeroes and are nobody else's: they can be made so again in place */
+    bool is_whole;            /* its memory goes as a whole and in one step or not at all, and is neither protected, moved nor joined */
+    bool is_exclusive;        /* no other process may have a page of it */
+    bool has_registry;        /* the kernel keeps a registry of its pages, whose tables are charged too */
     bool is_shared;           /* who writes is seen by others, also by a duplicate of the process */
     bool is_each_ones;        /* a duplicate of the process gets one of its own, with nothing of this one in it */
 };
@@ -64,11 +69,11 @@ enum status fill_set_frames(space_id_t space, const struct segment *segment, uin
  * or ends inside a large page that page is split, by one of its own frames if there is no other. NO_MEMORY only on machines whose memory is not all within the
  * kernel's reach: who may be there has split it before (range_afford_cuts). */
 enum status fill_unmap(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags, uint64_t pages, uint64_t *gone);
-/* The same for a part of a segment, by the calls that its pages need. Devices: NOT_MAPPED never, pages that are not there count as gone. */
-enum status fill_take_out(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, uint64_t *gone);
+/* A `take_out`: the same with the flags of the segment's fill. */
+enum status fill_take_out(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages, uint64_t *gone);
 /* Takes the pages of devices out of a range, holes allowed. */
 void fill_unmap_device(space_id_t space, uint64_t first, uint64_t limit);
-/* All pages of a segment: of one that grows down from above first. As fill_take_out. */
+/* All pages of a segment: of one that grows down from above first. As fill_unmap. */
 enum status fill_unmap_all(space_id_t space, const struct segment *segment, uint64_t *gone);
 /* Takes back what `set` has brought so far. */
 void fill_undo(space_id_t space, uint64_t first, uint64_t limit, uint64_t flags);

@@ -4,6 +4,6 @@
 #include "fill.h"
 
 const struct fill fill_contiguous = {
-    .name = "contiguous", .set = fill_set_frames, .unmap_flags = UNMAP_FREE, .frame_step = 1, .page_charge = 1, .protections = PROTECTION_WRITE,
-    .is_pinned = true,
+    .name = "contiguous", .set = fill_set_frames, .take_out = fill_take_out, .unmap_flags = UNMAP_FREE, .frame_step = 1, .page_charge = 1,
+    .protections = PROTECTION_WRITE, .is_pinned = true,
 };

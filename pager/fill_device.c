@@ -38,12 +38,21 @@ void fill_unmap_device(space_id_t space, uint64_t first, uint64_t limit)
     }
 }
 
+/* Pages that are not there count as gone: there is nothing else to be done about them. */
+static enum status fill_device_take_out(space_id_t space, [[maybe_unused]] const struct segment *segment, uint64_t first, uint64_t limit, uint64_t pages,
+                                        uint64_t *gone)
+{
+    fill_unmap_device(space, first, limit);
+    *gone = pages;
+    return STATUS_OK;
+}
+
 const struct fill fill_device = {
-    .name = "device", .set = fill_device_set, .unmap_flags = UNMAP_KEEP, .frame_step = 1, .page_charge = 0, .protections = PROTECTION_WRITE,
-    .is_pinned = true, .is_whole = true, .is_device = true,
+    .name = "device", .set = fill_device_set, .take_out = fill_device_take_out, .unmap_flags = UNMAP_KEEP, .frame_step = 1, .page_charge = 0,
+    .protections = PROTECTION_WRITE, .is_pinned = true, .is_whole = true, .is_exclusive = true, .has_registry = true,
 };
 
 const struct fill fill_device_shared = {
-    .name = "device-shared", .set = fill_device_shared_set, .unmap_flags = UNMAP_KEEP, .frame_step = 1, .page_charge = 0, .protections = PROTECTION_WRITE,
-    .is_pinned = true, .is_whole = true, .is_device = true,
+    .name = "device-shared", .set = fill_device_shared_set, .take_out = fill_device_take_out, .unmap_flags = UNMAP_KEEP, .frame_step = 1, .page_charge = 0,
+    .protections = PROTECTION_WRITE, .is_pinned = true, .is_whole = true, .has_registry = true,
 };

@@ -14,6 +14,6 @@ static enum status fill_frame_set(space_id_t space, const struct segment *segmen
 }
 
 const struct fill fill_frame = {
-    .name = "frame", .set = fill_frame_set, .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = PROTECTION_WRITE,
+    .name = "frame", .set = fill_frame_set, .take_out = fill_take_out, .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = PROTECTION_WRITE,
     .is_each_ones = true,
 };

@@ -56,10 +56,11 @@ enum status fill_set_frames(space_id_t space, const struct segment *segment, uin
 
 /* Nobody writes to these pages, and there is nothing else in them: the frames serve all who were started from the image. */
 const struct fill fill_image_shared = {
-    .name = "image-shared", .set = fill_set_frames, .unmap_flags = UNMAP_KEEP, .frame_step = 1, .page_charge = 0, .protections = PROTECTION_EXECUTE,
+    .name = "image-shared", .set = fill_set_frames, .take_out = fill_take_out, .unmap_flags = UNMAP_KEEP, .frame_step = 1, .page_charge = 0,
+    .protections = PROTECTION_EXECUTE,
 };
 
 const struct fill fill_image = {
-    .name = "image", .set = fill_image_set, .unmap_flags = UNMAP_FREE, .page_charge = 1,
+    .name = "image", .set = fill_image_set, .take_out = fill_take_out, .unmap_flags = UNMAP_FREE, .page_charge = 1,
     .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
 };

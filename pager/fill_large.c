@@ -5,6 +5,6 @@
 #include "fill.h"
 
 const struct fill fill_large = {
-    .name = "zero-large", .set = nullptr, .unmap_flags = UNMAP_FREE, .page_charge = 1,
-    .protections = PROTECTION_WRITE | PROTECTION_EXECUTE, .is_large = true,
+    .name = "zero-large", .set = nullptr, .take_out = fill_take_out, .unmap_flags = UNMAP_FREE, .page_charge = 1,
+    .protections = PROTECTION_WRITE | PROTECTION_EXECUTE, .fault_pages = LAYOUT_TABLE_BYTES >> PAGE_SHIFT, .is_zero = true,
 };

@@ -4,5 +4,5 @@
 #include "fill.h"
 
 const struct fill fill_module = {
-    .name = "module", .set = nullptr, .unmap_flags = UNMAP_KEEP, .frame_step = 1, .page_charge = 0, .protections = PROTECTION_READ,
+    .name = "module", .set = nullptr, .take_out = fill_take_out, .unmap_flags = UNMAP_KEEP, .frame_step = 1, .page_charge = 0, .protections = PROTECTION_READ,
 };

@@ -8,8 +8,8 @@ constexpr uint8_t W = PROTECTION_WRITE;
 constexpr uint8_t X = PROTECTION_EXECUTE;
 
 const struct fill fill_shared[4] = {
-    { .name = "shared", .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = 0, .is_shared = true },
-    { .name = "shared", .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = W, .is_shared = true },
-    { .name = "shared", .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = X, .is_shared = true },
-    { .name = "shared", .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = W | X, .is_shared = true },
+    { .name = "shared", .take_out = fill_take_out, .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = 0, .is_shared = true },
+    { .name = "shared", .take_out = fill_take_out, .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = W, .is_shared = true },
+    { .name = "shared", .take_out = fill_take_out, .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = X, .is_shared = true },
+    { .name = "shared", .take_out = fill_take_out, .unmap_flags = UNMAP_FREE, .page_charge = 1, .protections = W | X, .is_shared = true },
 };

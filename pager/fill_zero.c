@@ -23,11 +23,11 @@ static enum status fill_zero_set(space_id_t space, const struct segment *segment
 }
 
 const struct fill fill_zero_at_once = {
-    .name = "zero-at-once", .set = fill_zero_set, .unmap_flags = UNMAP_FREE, .page_charge = 1,
-    .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
+    .name = "zero-at-once", .set = fill_zero_set, .take_out = fill_take_out, .unmap_flags = UNMAP_FREE, .page_charge = 1,
+    .protections = PROTECTION_WRITE | PROTECTION_EXECUTE, .is_zero = true,
 };
 
 const struct fill fill_zero_touched = {
-    .name = "zero-touched", .set = nullptr, .unmap_flags = UNMAP_FREE, .page_charge = 1,
-    .protections = PROTECTION_WRITE | PROTECTION_EXECUTE,
+    .name = "zero-touched", .set = nullptr, .take_out = fill_take_out, .unmap_flags = UNMAP_FREE, .page_charge = 1,
+    .protections = PROTECTION_WRITE | PROTECTION_EXECUTE, .is_zero = true,
 };

@@ -140,7 +140,8 @@ static enum status share_stretch(const struct process *from, const struct proces
     left = stretch->pages - left;
     for (uint32_t i = 0; i < stretch->count; i++) {
         uint64_t gone;
-        enum status undone = fill_unmap(to->space, stretch->part[i]->first, stretch->part[i]->limit, stretch->part[i]->fill->unmap_flags, left, &gone);
+        const struct segment *part = stretch->part[i];
+        enum status undone = part->fill->take_out(to->space, part, part->first, part->limit, left, &gone);
         assert(undone == STATUS_OK);
         (void)undone;
         left -= gone;

@@ -93,13 +93,13 @@ static bool memory_is_large(const struct process *process)
     return entries > STEP_PAGES;
 }
 
-/* Leaves the memory to work.h, but for devices, of which there are a few entries. */
+/* Leaves the memory to work.h, but for what goes as a whole: that is a few entries. */
 static void memory_leave(struct pager *pager, struct process *process, space_id_t space)
 {
     struct segment_table *table = &process->segments;
     for (struct segment *row = segment_above(table, 0); row != nullptr;) {
         uint64_t limit = row->limit;
-        if (row->fill->is_device) {
+        if (row->fill->is_whole) {
             segment_empty(space, row);
             segment_remove(table, row);
         } else {

@@ -122,7 +122,7 @@ void process_thread_trim(struct process *process)
     uint64_t limit = segment->first + ((uint64_t)places << PAGE_SHIFT);
     if (limit >= segment->limit) return;
     uint64_t gone = 0;
-    enum status status = fill_unmap(process->space, limit, segment->limit, segment->fill->unmap_flags, layout_pages(limit, segment->limit), &gone);
+    enum status status = segment->fill->take_out(process->space, segment, limit, segment->limit, layout_pages(limit, segment->limit), &gone);
     assert(status == STATUS_OK);
     (void)status;
     segment_resize(&process->segments, segment, segment->first, limit, segment->pages - gone);

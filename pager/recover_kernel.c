@@ -57,7 +57,7 @@ bool recover_pages(struct process *process)
     for (struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit)) {
         pages_drop(process->space, at, segment->first);
         at = segment->limit;
-        if (segment->fill->is_device) {
+        if (segment->fill->is_whole) { /* nobody has ever protected a part of it */
             segment->pages = pages_count(process, segment);
             continue;
         }

@@ -105,7 +105,7 @@ static bool device_is_alone(const struct pager *pager, const struct segment *wan
         if (process == nullptr || !process->is_driver || process->state != PROCESS_RUNNING) continue;
         const struct segment_table *table = &process->segments;
         for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit))
-            if (row->fill == &fill_device && row->frame < wanted->frame + count && wanted->frame < row->frame + layout_pages(row->first, row->limit))
+            if (row->fill->is_exclusive && row->frame < wanted->frame + count && wanted->frame < row->frame + layout_pages(row->first, row->limit))
                 return true;
     }
     return false;

@@ -41,7 +41,7 @@ static enum status memory_shrink(struct process *process, enum segment_kind kind
     struct segment *segment = segment_find_kind(&process->segments, kind);
     assert(segment != nullptr && (segment->first == first || segment->limit == limit));
     uint64_t gone = 0;
-    enum status status = fill_unmap(process->space, first, limit, segment->fill->unmap_flags, layout_pages(first, limit), &gone);
+    enum status status = segment->fill->take_out(process->space, segment, first, limit, layout_pages(first, limit), &gone);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.

@@ -12,7 +12,7 @@
 static void segment_take_away(struct process *process, struct segment *segment, uint64_t first, uint64_t limit)
 {
     uint64_t gone = 0;
-    enum status status = segment->pages > 0 ? fill_take_out(process->space, segment, first, limit, &gone) : STATUS_OK;
+    enum status status = segment->pages > 0 ? segment->fill->take_out(process->space, segment, first, limit, segment->pages, &gone) : STATUS_OK;
     assert(status == STATUS_OK && gone <= segment->pages);
     (void)status;
     if (segment->first == first && segment->limit == limit) segment_remove(&process->segments, segment);
@@ -27,7 +27,7 @@ static bool segment_unmap_later(struct pager *pager, const struct request *reque
     uint64_t pages = 0;
     for (const struct segment *segment = segment_find(table, first); segment != nullptr && segment->first < limit;
          segment = segment_find(table, segment->limit)) {
-        if (segment->fill->is_device) return false; /* a few entries */
+        if (segment->fill->is_whole) return false; /* in one step: a few entries */
         pages += segment->pages;
     }
     if (pages == 0 || layout_pages(first, limit) <= STEP_PAGES) return false;
@@ -142,7 +142,7 @@ enum status request_seal([[maybe_unused]] struct pager *pager, const struct requ
 static void segment_discard(struct process *process, struct segment *segment, uint64_t first, uint64_t limit)
 {
     uint64_t gone = 0;
-    enum status status = fill_unmap(process->space, first, limit, segment->fill->unmap_flags, segment->pages, &gone);
+    enum status status = segment->fill->take_out(process->space, segment, first, limit, segment->pages, &gone);
     assert(status == STATUS_OK && gone <= segment->pages);
     (void)status;
     segment->run = 0;
@@ -195,11 +195,10 @@ static void segment_clear(const struct process *process, const struct segment *s
 /* A segment becomes what map would make: its own frames stay where that is less work than new ones; frames of others go. */
 static void segment_renew(struct process *process, struct segment *segment, uint32_t protection)
 {
-    const struct fill *fill = segment_rules_of(segment->kind)->fill;
-    if (segment->fill == fill && !segment_is_copied(segment) && layout_pages(segment->first, segment->limit) <= STEP_PAGES) segment_clear(process, segment);
+    if (segment->fill->is_zero && !segment_is_copied(segment) && layout_pages(segment->first, segment->limit) <= STEP_PAGES) segment_clear(process, segment);
     else segment_discard(process, segment, segment->first, segment->limit);
     segment_set_copied(segment, false);
-    segment->fill = fill;
+    segment->fill = segment_rules_of(segment->kind)->fill;
     segment->frame = FRAME_FRESH;
     range_set_protection(process, segment, protection);
 }

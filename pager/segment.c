@@ -178,7 +178,7 @@ static void segment_refresh(struct segment *segment)
     segment->refuses = FAULT_PRESENT;
     if (!(segment->protection & PROTECTION_WRITE)) segment->refuses |= FAULT_WRITE;
     if (!(segment->protection & PROTECTION_EXECUTE)) segment->refuses |= FAULT_EXECUTE;
-    bool is_slow = segment->fill->set != nullptr || segment->fill->is_large || segment->advice == ADVICE_SEQUENTIAL;
+    bool is_slow = segment->fill->set != nullptr || segment->fill->fault_pages != 0 || segment->advice == ADVICE_SEQUENTIAL;
     if (is_slow || segment->is_going || segment->payer != 0) segment->refuses |= FAULT_READ | FAULT_WRITE | FAULT_EXECUTE;
     segment->run_most = segment->advice == ADVICE_RANDOM ? 0 : SEGMENT_RUN_MOST;
 }

@@ -42,6 +42,7 @@ struct segment_rules {
     enum growth grows;
     bool is_immutable;       /* refuses unmap and protect */
     bool merges;             /* with a neighbour that differs in nothing */
+    bool may_be_both;        /* writable and executable at once, in programs that were started so */
     uint64_t guard_bytes;    /* below it: a fault there is an overflow of this segment */
 };
 

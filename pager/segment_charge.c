@@ -28,7 +28,7 @@ uint64_t segment_tables(uint64_t first, uint64_t limit, uint64_t pages)
 uint64_t segment_charge(const struct segment *segment)
 {
     uint64_t tables = segment_tables(segment->first, segment->limit, segment->pages);
-    if (segment->fill->is_device) tables += tables + SEGMENT_LEVELS + 1; /* of the registry: one more on each level, and a root */
+    if (segment->fill->has_registry) tables += tables + SEGMENT_LEVELS + 1; /* of the registry: one more on each level, and a root */
     return segment->pages * segment->fill->page_charge + tables;
 }
 
@@ -93,7 +93,8 @@ struct segment *segment_find_kind(const struct segment_table *table, enum segmen
 {
     for (uint32_t i = 0; i < table->count_fixed; i++)
         if (table->fixed[i].row->kind == kind) return table->fixed[i].row;
-    return kind == SEGMENT_MMAP ? segment_mapped_above(table, LAYOUT_MMAP_FIRST) : nullptr;
+    struct segment *mapped = segment_mapped_above(table, LAYOUT_MMAP_FIRST);
+    return mapped != nullptr && mapped->kind == kind ? mapped : nullptr;
 }
 
 /* For the line of a fault that ends a process: looks through all of them. */

@@ -129,16 +129,16 @@ static enum status transfer_share_pages(struct place from, struct place to, uint
 enum status transfer_share(struct process *from, struct segment *segment, struct process *to, uint32_t protection, uint64_t *address)
 {
     assert(from != to && !segment_is_copied(segment) && (protection & ~(uint32_t)segment->protection) == 0);
-    bool is_module = segment->fill->page_charge == 0; /* such pages come when they are touched, and are shared by all anyway */
+    bool is_boots = segment->fill->page_charge == 0; /* such pages come when they are touched, and are shared by all anyway */
     struct segment arrived = *segment;
     arrived.payer = (int8_t)(from->family - to->family);
     arrived.protection = (uint8_t)protection;
     arrived.is_sealed = false;
-    if (is_module) arrived.pages = 0;
+    if (is_boots) arrived.pages = 0;
     else arrived.fill = &fill_shared[protection];
     enum status status = transfer_prepare(to, &arrived, segment, true);
     if (status != STATUS_OK) return status;
-    if (!is_module) {
+    if (!is_boots) {
         struct place here = { from->space, segment->first }, there = { to->space, arrived.first };
         status = transfer_share_pages(here, there, arrived.pages, segment_attributes(protection));
     }
@@ -148,7 +148,7 @@ enum status transfer_share(struct process *from, struct segment *segment, struct
     }
 
     // Commit: nothing below may fail.
-    if (!is_module && !segment->fill->is_shared) segment_set_fill(segment, &fill_shared[segment->fill->protections & (PROTECTION_WRITE | PROTECTION_EXECUTE)]);
+    if (!is_boots && !segment->fill->is_shared) segment_set_fill(segment, &fill_shared[segment->fill->protections & (PROTECTION_WRITE | PROTECTION_EXECUTE)]);
     transfer_insert(to, &arrived);
     *address = arrived.first;
     return STATUS_OK;

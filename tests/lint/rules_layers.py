@@ -115,6 +115,28 @@ def no_if_on_the_architecture(tree):
                 yield Problem(path, number, '#if on the architecture outside arch/')
 
 
+KIND_ROW = re.compile(r'^\s*\[(SEGMENT_\w+)\]\s*=\s*\{', re.M)
+
+
+@rule(bad={'pager/kinds.c': 'x = {\n    [SEGMENT_A] = { "a", &fill_a },\n};\n', 'pager/b.c': 'int f(void)\n{\n    return row->fill == &fill_a;\n}\n'},
+      at='pager/b.c:3',
+      good={'pager/kinds.c': 'x = {\n    [SEGMENT_A] = { "a", &fill_a },\n};\n', 'pager/fill_a.c': 'if (fill == &fill_a) {}\n',
+            'pager/b.c': '/* kind == SEGMENT_A */\nrow = { .kind = SEGMENT_A, .fill = &fill_a };\nif (a->fill == b->fill && n == SEGMENT_LIMIT) {}\n'})
+def nobody_asks_which_kind_of_memory(tree):
+    """What differs between kinds of segments stands in the table of kinds (pager/kinds.c), what differs between fills in their records (pager/fill.h). Ask the
+    row or the record for what you need to know, by a property or a function that says it; who makes a segment chooses both."""
+    kinds = '|'.join(KIND_ROW.findall(tree.files.get('pager/kinds.c', ''))) or 'SEGMENT_CODE'
+    name = rf'(?:&\s*fill_\w+|(?:{kinds})\b)'
+    asks = re.compile(rf'[=!]=\s*{name}|{name}(?:\[\w+\])?\s*[=!]=|\bcase\s+(?:{kinds})\b')
+    for path in tree.paths('.c', '.h', under='pager/'):
+        if path == 'pager/kinds.c' or path.startswith('pager/fill_'):
+            continue
+        for number, line in enumerate(without_comments(tree.files[path]).splitlines(), 1):
+            match = asks.search(line)
+            if match:
+                yield Problem(path, number, f'asks which kind: {match[0]}')
+
+
 HEAP = re.compile(r'\b(malloc|calloc|realloc|reallocarray|aligned_alloc|free|alloca|strdup)\s*\(')
 KERNEL_FOLDERS = ('microkernel/', 'arch/x86/', 'arch/x86_64/', 'arch/i386/', 'arch/i386_pae/', 'libimage/')
 

@@ -21,7 +21,7 @@ static bool segment_agrees(const struct space *space, const struct segment *segm
         pages++;
         uint32_t attributes = pte_attributes(translation.entry) & ATTRIBUTES_ALL;
         if (attributes != segment->attributes && attributes != segment_rest_attributes(segment)) return false;
-        bool is_alone = segment->fill->is_device || frame_find(translation.frame)->count == 1; /* a device has no row */
+        bool is_alone = segment->fill->has_registry || frame_find(translation.frame)->count == 1; /* a device has no row */
         without += !(attributes & ATTRIBUTE_WRITE);
         if (segment_is_copied(segment) && (attributes & ATTRIBUTE_WRITE) && !is_alone) return false; /* who may write to a lazy copy has it alone */
         if (!segment_is_copied(segment) && (attributes & ATTRIBUTE_WRITE) && !is_alone && !segment->fill->is_shared && !segment->fill->is_each_ones)
