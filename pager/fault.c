@@ -19,6 +19,7 @@
 #include <assert.h>
 
 #include "fill.h"
+#include "fill_copy.h"
 #include "range.h"
 #include "report.h"
 #include "shortage.h"
@@ -212,7 +213,7 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
  * was shared up to now: nobody else can have had the same fault. */
 static void fault_copy(struct pager *pager, struct process *process, const struct fault_view *view, struct segment *segment, struct pager_action *action)
 {
-    if (process->last_thread == PROCESS_THREAD_FIRST) segment->shared = segment_shared_pages(segment) - 1;
+    if (process->last_thread == PROCESS_THREAD_FIRST) copy_count_one(segment);
     uint64_t page = layout_page_down(view->message->word[1]);
     struct fault_answer answer = { page | view->segment->attributes, FRAME_COPY, 1 };
     if (pager->trace & TRACE_FAULTS) {
@@ -239,7 +240,7 @@ static void fault_page(struct pager *pager, struct process *process, const struc
         fault_end(pager, process, &view, fault_forbidden(process, segment, message->word[4]));
     } else if (segment->fill->set == nullptr && !(message->word[0] & FAULT_PRESENT)) {
         fault_resolve(pager, process, &view, segment, is_alone, action);
-    } else if (segment_is_copied(segment) && (message->word[0] & FAULT_WRITE) && (message->word[0] & FAULT_PRESENT)) {
+    } else if (copy_is_wanted(segment, message->word[0])) {
         fault_copy(pager, process, &view, segment, action);
     } else if (fault_is_loop(process, &view)) {
         fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
@@ -267,7 +268,7 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     uint64_t count = pager->count_resolving;
     assert(segment != nullptr && segment->pages >= count);
     segment->pages -= count; /* invariant 1 */
-    if (count == 0) segment->shared = SHARED_ALL; /* it was to be copied */
+    if (count == 0) copy_count_all(segment); /* it was to be copied */
     quota_remove(segment_quota(&process->segments, segment), segment_charge_more(segment, count));
     pager->count_faults--;
     process->changes--; /* invariant 2 */

@@ -11,6 +11,8 @@
  *   fill_frame         one frame that the pager made: at once (fill_frame.c)
  *   fill_shared        other processes' frames: all at once, when they are shared; zeroes where they were given back (fill_shared.c)
  *
+ * Pages that are copied when they are written to are no fill of their own: they come as others do before they are duplicated (fill_copy.h).
+ *
  * `set` brings all pages of [first, limit), which lies in the segment and has none; on any status but OK it has changed nothing. nullptr: pages come when
  * they are touched, from the segment's `frame`: FRAME_FRESH with a step of 0, or consecutive frames with a step of 1. Pages of fills with `set` are always
  * there, so that a fault for one means "try again".

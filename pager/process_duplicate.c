@@ -1,10 +1,8 @@
 /* Duplicates: a process made from another one. See process.h.
  *
- * The duplicate has the same segments at the same addresses. Their pages are the same frames: those of memory that may be written to as lazy copies, of which
- * neither may write to any until it has its own (fault.c); those of memory that is shared with others stay shared; those of modules are shared as ever.
- * What each
- * process has for itself, its message buffer, is new and empty; frames that a
- * device may be told of are the parent's alone. All of it is charged, as if it were copied already: so a copy is never refused later.
+ * The duplicate has the same segments at the same addresses. Their pages are the same frames: those of memory that may be written to as lazy copies
+ * (fill_copy.h); those of memory that is shared with others stay shared; those of modules are shared as ever. What each process has for itself, its message
+ * buffer, is new and empty; frames that a device may be told of are the parent's alone. All of it is charged, as if it were copied already.
  *
  * Order: rows and pages of the duplicate, then its thread, its handles. Any of it may fail, and all of it is undone by what ends a process. Only when
  * nothing can fail any more the parent's segments are marked; until then its pages may get back what they had.
@@ -13,17 +11,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "fill.h"
+#include "fill_copy.h"
 #include "process_start.h"
 #include "range.h"
 
 constexpr uint64_t LOOK_FIRST = 16; /* pages of memory that grows down are looked for from the top, twice as many each time */
 constexpr uint64_t GAP_MOST = 64 * PAGE_BYTES; /* between two segments: to look at more empty entries costs more than another entry of the kernel */
-
-static bool is_copied_then(const struct segment *segment)
-{
-    const struct fill *fill = segment->fill;
-    return segment_is_writable(segment) && !fill->is_shared && !fill->is_each_ones && !fill->is_pinned;
-}
 
 /* Memory that one walk serves: a segment, or neighbours outside of the mmap area whose pages a duplicate gets alike. */
 struct stretch {
@@ -41,12 +35,6 @@ struct beginning {
     bool has_unmarked;
 };
 
-/* Sharing for a lazy copy takes nothing from segments that nobody may write to: so one walk serves both. */
-static uint64_t attributes_shared(const struct segment *segment)
-{
-    return segment->fill->is_shared ? ATTRIBUTES_ALL : ATTRIBUTE_EXECUTE | SHARE_COPY;
-}
-
 static bool is_left_out(const struct segment *segment) { return segment->is_going || segment->fill->is_pinned; }
 static bool is_mapped(const struct segment *segment) { return directory_index(segment->first) < DIRECTORY_REGIONS; }
 
@@ -54,7 +42,7 @@ static bool stretch_takes(const struct stretch *stretch, const struct segment *s
 {
     if (is_left_out(segment) || segment->fill->is_each_ones || segment_rules_of(segment->kind)->grows == GROWS_DOWN) return false;
     if (segment_rules_of(stretch->part[0]->kind)->grows == GROWS_DOWN) return false;
-    return segment->first - stretch->limit <= GAP_MOST && attributes_shared(segment) == stretch->attributes;
+    return segment->first - stretch->limit <= GAP_MOST && copy_attributes(segment) == stretch->attributes;
 }
 
 static void stretch_add(struct stretch *stretch, struct segment *segment)
@@ -66,7 +54,7 @@ static void stretch_add(struct stretch *stretch, struct segment *segment)
 
 static struct stretch stretch_from(struct segment *segment)
 {
-    struct stretch stretch = { .first = segment->first, .attributes = attributes_shared(segment), .count = 0 };
+    struct stretch stretch = { .first = segment->first, .attributes = copy_attributes(segment), .count = 0 };
     stretch_add(&stretch, segment);
     return stretch;
 }
@@ -156,7 +144,7 @@ static struct segment row_of(const struct segment *segment)
     struct segment row = *segment;
     row.payer = 0;
     row.is_given = false;
-    row.is_copied = is_copied_then(segment);
+    row.is_copied = copy_is_due(segment);
     row.shared = SHARED_ALL;
     row.next = row.run = 0;
     return row;
@@ -166,8 +154,8 @@ static struct segment row_of(const struct segment *segment)
 static void stretch_note(const struct stretch *stretch, struct beginning *beginning)
 {
     for (uint32_t i = 0; i < stretch->count; i++) {
-        if (stretch->part[i]->is_copied) stretch->part[i]->shared = SHARED_ALL;
-        else if (is_copied_then(stretch->part[i])) beginning->has_unmarked = true;
+        copy_count_all(stretch->part[i]);
+        if (!stretch->part[i]->is_copied && copy_is_due(stretch->part[i])) beginning->has_unmarked = true;
     }
 }
 
@@ -259,17 +247,6 @@ static enum status duplicate_build(struct pager *pager, const struct process *fr
     return status == STATUS_OK ? seam_thread_start(to->first.thread, beginning->instruction, beginning->stack, 0) : status;
 }
 
-/* Pages of segments without a mark have lost WRITE. It stays away when others have them now. */
-static void parent_settle(const struct process *parent, bool is_duplicated)
-{
-    const struct segment_table *table = &parent->segments;
-    for (struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit)) {
-        if (segment->is_going || segment->is_copied || !is_copied_then(segment)) continue;
-        if (is_duplicated) segment_set_copied(segment, true);
-        else range_refresh(parent, segment);
-    }
-}
-
 enum status process_duplicate(struct pager *pager, struct process *parent, uint64_t instruction, uint64_t stack, struct process **process)
 {
     struct process *made;
@@ -278,7 +255,7 @@ enum status process_duplicate(struct pager *pager, struct process *parent, uint6
     struct beginning beginning = { instruction, stack, { FRAME_NONE }, false };
     status = duplicate_build(pager, parent, made, &beginning);
     if (status != STATUS_OK) process_undo(pager, made);
-    if (beginning.has_unmarked) parent_settle(parent, status == STATUS_OK);
+    if (beginning.has_unmarked) copy_settle(parent, status == STATUS_OK);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.

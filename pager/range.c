@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "fill.h"
+#include "fill_copy.h"
 
 /* Sets the attributes of all pages of a range; returns how many had other ones. No page lies half in the range: range_split_page() was called. */
 static uint64_t range_set_attributes(const struct process *process, uint64_t first, uint64_t limit, uint32_t attributes)
@@ -28,26 +29,11 @@ void range_set_protection(struct process *process, struct segment *segment, uint
     range_refresh(process, segment);
 }
 
-void range_refresh(const struct process *process, struct segment *segment)
+uint64_t range_refresh(const struct process *process, struct segment *segment)
 {
-    if (segment_is_copied(segment)) segment->shared = SHARED_ALL;
-    if (segment->pages > 0) range_set_attributes(process, segment->first, segment->limit, segment_rest_attributes(segment));
-}
-
-/* A page that may be written to is the process's alone: so taking that right from all of them tells how many are. */
-bool range_take_alone(const struct process *process, struct segment *segment)
-{
-    if (segment->fill->page_charge == 0) return true; /* a module's frames are there for all, whenever they are touched */
-    if (segment->pages < layout_pages(segment->first, segment->limit)) return false;
-    if (segment_is_copied(segment)) {
-        segment->shared = SHARED_ALL;
-        if (range_set_attributes(process, segment->first, segment->limit, segment_rest_attributes(segment)) < segment->pages) return false;
-    }
-    if (!segment->is_copied) return true;
-    bool is_without = segment->shared > 0;
-    segment_set_copied(segment, false);
-    if (is_without) range_refresh(process, segment);
-    return true;
+    uint32_t attributes = segment_rest_attributes(segment);
+    if (segment_is_copied(segment)) copy_count_all(segment);
+    return segment->pages > 0 ? range_set_attributes(process, segment->first, segment->limit, attributes) : 0;
 }
 
 enum status range_decode(uint64_t address, uint64_t bytes, uint64_t *limit)
@@ -124,7 +110,7 @@ enum status range_split_page(const struct process *process, uint64_t at)
     if (seam_space_page_bytes(process->space, at, &page_bytes) != STATUS_OK || page_bytes == PAGE_BYTES) return STATUS_OK;
     uint64_t done = 0, changed = 0;
     uint32_t usual = segment_rest_attributes(segment);
-    if (segment_is_copied(segment)) segment->shared = SHARED_ALL;
+    if (segment_is_copied(segment)) copy_count_all(segment);
     enum status status = seam_space_protect(process->space, at, 1, attributes_other(usual), &done, &changed);
     if (status == STATUS_OK) range_set_attributes(process, at, at + PAGE_BYTES, usual);
     return status;

@@ -26,12 +26,8 @@ enum status range_isolate(struct process *process, uint64_t first, uint64_t byte
 /* Joins what was cut, and what has become alike. */
 void range_rejoin(struct process *process, uint64_t first, uint64_t limit);
 
-/* Whether all pages of a segment are there, and nobody else's but for those of a segment that is shared anyway. One whose pages are copied when they are
- * written to is one of the usual kind afterwards if they all were. */
-bool range_take_alone(const struct process *process, struct segment *segment);
-
-/* Gives all pages of a segment the attributes that they may have at once. */
-void range_refresh(const struct process *process, struct segment *segment);
+/* Gives all pages of a segment the attributes that they may have at once; returns how many had other ones. */
+uint64_t range_refresh(const struct process *process, struct segment *segment);
 /* Sets the protection of a segment and of the pages that it has. */
 void range_set_protection(struct process *process, struct segment *segment, uint32_t protection);
 

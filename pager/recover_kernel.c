@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "fill.h"
+#include "fill_copy.h"
 #include "recover.h"
 
 /* --- Pages --- */

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "fill.h"
+#include "fill_copy.h"
 #include "range.h"
 #include "request.h"
 #include "work.h"

@@ -1,7 +1,8 @@
 /* Requests that give memory to other processes. See transfer.h. */
-#include "fill.h"
 #include "transfer.h"
+
 #include "fill.h"
+#include "fill_copy.h"
 #include "range.h"
 #include "request.h"
 
@@ -44,7 +45,7 @@ enum status request_segment_share(struct pager *pager, const struct request *req
     status = range_isolate(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
     segment = segment_find(&process->segments, first);
-    if (range_take_alone(process, segment)) status = transfer_share(process, segment, receiver, protection, &answer->word[0]);
+    if (copy_take_alone(process, segment)) status = transfer_share(process, segment, receiver, protection, &answer->word[0]);
     else status = segment->protection & PROTECTION_WRITE ? STATUS_AGAIN : STATUS_BAD_STATE;
     range_rejoin(process, first, limit);
     return status;

@@ -6,6 +6,7 @@
 
 #include "abi/message.h"
 #include "fill.h"
+#include "fill_copy.h"
 #include "journal.h"
 
 void segment_table_initialise(struct segment_table *table, struct slot *slot)
@@ -241,8 +242,7 @@ static bool segment_join(const struct segment_table *table, const struct segment
     if (!segment_joins(lower, upper)) return false;
     *joined = *lower;
     joined->limit = upper->limit;
-    joined->shared = segment_shared_pages(lower) + segment_shared_pages(upper);
-    joined->is_copied = lower->is_copied || upper->is_copied;
+    copy_join(joined, lower, upper);
     joined->pages += upper->pages;
     uint64_t apart = segment_charge(lower) + segment_charge(upper);
     uint64_t together = segment_charge(joined);
@@ -376,7 +376,7 @@ enum status segment_place_at(struct segment_table *table, struct segment *segmen
 static enum status row_rebuild(struct segment_table *table, struct segment *row)
 {
     row->pages = row->next = row->run = 0;
-    row->shared = SHARED_ALL;
+    copy_count_all(row);
     segment_refresh(row);
     if (!is_mapped(row->first)) {
         if (table->count_fixed == SEGMENT_FIXED) return STATUS_LIMIT;
@@ -448,7 +448,7 @@ static bool row_check(const struct segment *row)
     if ((row->first | row->limit) % PAGE_BYTES != 0) return false;
     if (row->pages > layout_pages(row->first, row->limit)) return false; /* invariant 3 */
     if ((row->protection & ~allowed) != 0) return false;                 /* invariant 4 */
-    if (row->is_copied && (row->fill->is_shared || !segment_is_writable(row))) return false; /* invariant 7 */
+    if (row->is_copied && (row->fill->is_shared || !segment_is_writable(row))) return false; /* fill_copy.h */
     struct segment anew = *row;
     segment_refresh(&anew);
     return anew.attributes == row->attributes && anew.refuses == row->refuses && anew.tables == row->tables && anew.run_most == row->run_most; /* invariant 6 */

@@ -16,9 +16,7 @@
  *     Who gave memory away goes on paying for it.
  *     What of the mmap area is taken is what its segments cover.
  *     Frames that several processes have mapped are charged to each.
- *  6. attributes, refuses, run_most and tables follow from the rest of a row: segment_insert(), segment_resize() and segment_set_...() set them.
- *  7. Of a segment that is_copied a page with WRITE is the process's alone; whatever is done to all its pages leaves them without (segment_rest_attributes).
- *     No more than `shared` pages are without; when there are none, the segment is as any other again, whatever its mark says (segment_is_copied). */
+ *  6. attributes, refuses, run_most and tables follow from the rest of a row: segment_insert(), segment_resize() and segment_set_...() set them. */
 #ifndef QUIRE_PAGER_SEGMENT_H
 #define QUIRE_PAGER_SEGMENT_H
 
@@ -59,7 +57,7 @@ struct segment {
     bool is_sealed : 1;      /* refuses every change until the process ends */
     bool is_going : 1;       /* removed: nobody may use it any more, its pages are being taken out */
     bool is_given : 1;       /* another process put it here */
-    bool is_copied : 1;      /* its frames may be other processes' too: each page is copied when it is written to (segment_is_copied) */
+    bool is_copied : 1;      /* its frames may be other processes' too: each page is copied when it is written to (fill_copy.h) */
     uint8_t advice : 2;      /* ADVICE_NORMAL, _SEQUENTIAL or _RANDOM */
     int8_t payer;            /* the family that pays, as its distance from the process's own; 0: that one */
 
@@ -70,11 +68,10 @@ struct segment {
     uint8_t refuses;         /* FAULT_... accesses that fault_quick() leaves to fault_page() */
     uint8_t run;             /* faults in a row that came at `next` */
     uint8_t run_most;        /* that are counted: 0 where pages are touched at random */
-    uint32_t shared;         /* at most so many of its pages may be others' too, or SHARED_ALL; lost with the pager */
+    uint32_t shared;         /* at most so many of its pages may be others' too (fill_copy.h); lost with the pager */
 };
 constexpr size_t SEGMENT_KEPT_BYTES = offsetof(struct segment, pages);
 static_assert(SEGMENT_KEPT_BYTES == 32 && sizeof(struct segment) == 64);
-constexpr uint32_t SHARED_ALL = UINT32_MAX;
 
 constexpr uint8_t SEGMENT_RUN_MOST = 3;
 
@@ -197,21 +194,8 @@ void segment_set_going(struct segment *segment);
 void segment_set_protection(struct segment *segment, uint32_t protection);
 /* The attributes of pages of a protection. */
 uint32_t segment_attributes(uint32_t protection);
-/* What all pages of a segment may have at once: without WRITE where each is copied when it is written to. */
-uint32_t segment_rest_attributes(const struct segment *segment);
 /* Whether somebody may ever write to it. */
 bool segment_is_writable(const struct segment *segment);
-/* Makes a segment one whose pages are copied when written to, or not any more; its pages have the attributes for it. */
-void segment_set_copied(struct segment *segment, bool is_copied);
-/* Whether a page of a segment may be another process's too. The mark alone does not say: it stays when all have been copied, since what the pager says of a
- * fault becomes true only when the kernel has done it. */
-static inline bool segment_is_copied(const struct segment *segment) { return segment->is_copied && segment->shared > 0; }
-/* At most so many pages are shared. */
-static inline uint32_t segment_shared_pages(const struct segment *segment)
-{
-    if (!segment->is_copied) return 0;
-    return segment->shared < segment->pages ? segment->shared : (uint32_t)segment->pages;
-}
 /* Sets how the pages of a segment come to be that are not there. */
 void segment_set_fill(struct segment *segment, const struct fill *fill);
 

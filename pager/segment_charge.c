@@ -48,23 +48,9 @@ uint32_t segment_attributes(uint32_t protection)
     return attributes;
 }
 
-uint32_t segment_rest_attributes(const struct segment *segment)
-{
-    constexpr uint32_t writing = ATTRIBUTE_WRITE | ATTRIBUTE_WRITE_EXECUTE;
-    return segment_is_copied(segment) ? segment->attributes & ~writing : segment->attributes;
-}
-
 bool segment_is_writable(const struct segment *segment)
 {
     return segment_rules_of(segment->kind)->protections & segment->fill->protections & PROTECTION_WRITE;
-}
-
-void segment_set_copied(struct segment *segment, bool is_copied)
-{
-    assert(!is_copied || (segment_is_writable(segment) && !segment->fill->is_shared));
-    journal_save(segment, SEGMENT_KEPT_BYTES);
-    segment->is_copied = is_copied;
-    segment->shared = is_copied ? SHARED_ALL : 0;
 }
 
 void segment_set_fill(struct segment *segment, const struct fill *fill)

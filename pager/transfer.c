@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "fill.h"
+#include "fill_copy.h"
 #include "ledger.h"
 #include "report.h"
 

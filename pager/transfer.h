@@ -23,7 +23,7 @@ enum status transfer_move(struct pager *pager, struct process *from, struct segm
 /* At most so much is shared with one message: this bounds the kernel's steps, which go page by page. */
 constexpr uint64_t TRANSFER_SHARED_MOST = (uint64_t)64 << 20;
 
-/* Lets another running process have all pages of a segment too, all of which are there (range.h: range_take_alone). The giver's family pays for what the other
+/* Lets another running process have all pages of a segment too, all of which are there (copy_take_alone). The giver's family pays for what the other
  * one has. `protection`: of the receiver, now and at most. *address: where it is there. LIMIT, NO_MEMORY: nothing has changed. */
 enum status transfer_share(struct process *from, struct segment *segment, struct process *to, uint32_t protection, uint64_t *address);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "fill.h"
+#include "fill_copy.h"
 #include "host.h"
 #include "microkernel/calls.h"
 #include "microkernel/check.h"

@@ -1,4 +1,5 @@
 /* Faults: what is mapped, what ends a process and says so, and that nobody else notices. */
+#include "fill_copy.h"
 #include "pager_fixture.h"
 
 Test(pager_fault, the_stack_grows_where_it_is_touched)

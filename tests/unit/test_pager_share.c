@@ -1,5 +1,6 @@
 /* Memory that several processes have: shared for good, or as lazy copies; duplicates of processes. Who sees what, who pays, what is refused, who may end
  * when. */
+#include "fill_copy.h"
 #include "share_play.h"
 
 /* --- Shared for good --- */
