@@ -3,9 +3,13 @@
  * A colon in the first piece always ends a kind: names cannot hold one, so a mistyped kind is an error and not a strange name. */
 #include "module_line.h"
 
+#include "arguments.h"
+
 static const char *const KIND_NAMES[MODULE_KINDS] = {
     [MODULE_PROGRAM] = "program", [MODULE_PROGRAM_WX] = "program+wx", [MODULE_DRIVER] = "driver", [MODULE_IMAGE] = "image", [MODULE_DATA] = "data",
 };
+
+static const char *const TERM_NAMES[MODULE_TERMS] = { [MODULE_GUARANTEE] = "guarantee", [MODULE_LIMIT] = "limit", [MODULE_PROCESSES] = "processes" };
 
 static bool is_name_character(char c)
 {
@@ -60,15 +64,60 @@ static enum status parse_groups(const char *text, struct text_span groups, struc
     return STATUS_OK;
 }
 
-/* "KIND" or "KIND@GROUP...", before the colon. */
+/* "TERM=NUMBER". */
+static enum status parse_term(const char *text, struct text_span piece, struct module_terms *terms, struct refusal *refusal)
+{
+    struct text_span rest = piece, key = { piece.first, 0 };
+    uint64_t where = (uint64_t)(piece.first - text);
+    text_span_split(&rest, '=', &key);
+    uint32_t term = 0;
+    while (term < MODULE_TERMS && !text_span_is(key, TERM_NAMES[term])) term++;
+    if (term == MODULE_TERMS) return refuse(refusal, STATUS_BAD_ARGUMENT, "unknown term of a program", where);
+    if (module_terms_name(terms, (enum module_term)term)) return refuse(refusal, STATUS_BAD_ARGUMENT, "term that was named before", where);
+    if (arguments_number(rest, &terms->number[term]) != STATUS_OK) return refuse(refusal, STATUS_BAD_ARGUMENT, "term without a number", where);
+    if (term != MODULE_GUARANTEE && terms->number[term] == 0) return refuse(refusal, STATUS_BAD_ARGUMENT, "limit of nothing", where);
+    terms->named |= 1u << term;
+    return STATUS_OK;
+}
+
+/* What lies between kind and groups and the colon: "TERM=NUMBER,TERM=NUMBER". An empty piece at the end counts. */
+static enum status parse_terms(const char *text, struct text_span piece, struct module_line *line, struct refusal *refusal)
+{
+    struct module_terms *terms = &line->terms;
+    uint64_t where = (uint64_t)(piece.first - text);
+    if (!module_kind_is_started(line->kind)) return refuse(refusal, STATUS_BAD_ARGUMENT, "terms of what is not started at boot", where);
+    for (size_t first = 0; first <= piece.count;) {
+        size_t limit = first;
+        while (limit < piece.count && piece.first[limit] != ',') limit++;
+        enum status status = parse_term(text, (struct text_span){ piece.first + first, limit - first }, terms, refusal);
+        if (status != STATUS_OK) return status;
+        first = limit + 1;
+    }
+    bool has_both = module_terms_name(terms, MODULE_GUARANTEE) && module_terms_name(terms, MODULE_LIMIT);
+    if (has_both && terms->number[MODULE_GUARANTEE] > terms->number[MODULE_LIMIT])
+        return refuse(refusal, STATUS_BAD_ARGUMENT, "guarantee above the limit", where);
+    return STATUS_OK;
+}
+
+static size_t find_character(struct text_span text, char wanted)
+{
+    size_t at = 0;
+    while (at < text.count && text.first[at] != wanted) at++;
+    return at;
+}
+
+/* "KIND", "KIND@GROUP...", "KIND,TERM=NUMBER..." or all of it, before the colon. */
 static enum status parse_kind(const char *text, struct text_span piece, struct module_line *line, struct refusal *refusal)
 {
-    size_t limit = 0;
-    while (limit < piece.count && piece.first[limit] != '@') limit++;
-    if (!find_kind((struct text_span){ piece.first, limit }, &line->kind))
+    size_t terms = find_character(piece, ',');
+    struct text_span front = { piece.first, terms };
+    size_t groups = find_character(front, '@');
+    if (!find_kind((struct text_span){ front.first, groups }, &line->kind))
         return refuse(refusal, STATUS_BAD_ARGUMENT, "unknown kind of module", (uint64_t)(piece.first - text));
-    if (limit == piece.count) return STATUS_OK;
-    return parse_groups(text, (struct text_span){ piece.first + limit + 1, piece.count - limit - 1 }, line, refusal);
+    enum status status = STATUS_OK;
+    if (groups < front.count) status = parse_groups(text, (struct text_span){ front.first + groups + 1, front.count - groups - 1 }, line, refusal);
+    if (status != STATUS_OK || terms == piece.count) return status;
+    return parse_terms(text, (struct text_span){ piece.first + terms + 1, piece.count - terms - 1 }, line, refusal);
 }
 
 /* Splits "KIND:NAME" or "NAME". */

@@ -41,6 +41,59 @@ static uint32_t family_count_programs(const struct pager *pager)
     return count;
 }
 
+/* What a program of the boot gets whose line names no terms. */
+static struct quota_terms family_usual_terms(const struct pager *pager)
+{
+    constexpr uint64_t part_guaranteed = 4; /* a quarter of the memory; the rest is for who wants it first */
+    uint64_t rest = pager->pages.all, count = 0;
+    for (uint32_t i = 0; i < pager->count_modules; i++) {
+        const struct module_terms *named = &pager->modules[i].terms;
+        if (!module_is_program(&pager->modules[i])) continue;
+        count += !module_terms_name(named, MODULE_GUARANTEE);
+        if (named->number[MODULE_GUARANTEE] <= rest) rest -= named->number[MODULE_GUARANTEE]; /* more than there is counts for nothing */
+    }
+    uint64_t share = rest / part_guaranteed / (count > 0 ? count : 1);
+    struct quota_terms terms = { .limit = family_argument(pager, "limit", UINT64_MAX) };
+    terms.guarantee = family_argument(pager, "guarantee", share > FAMILY_LEAST_PAGES ? share : FAMILY_LEAST_PAGES);
+    return terms;
+}
+
+/* What is named holds, and the usual one of both gives way to it. */
+static struct family_terms family_module_terms(const struct module *module, struct quota_terms usual)
+{
+    const struct module_terms *named = &module->terms;
+    bool has_limit = module_terms_name(named, MODULE_LIMIT), has_guarantee = module_terms_name(named, MODULE_GUARANTEE);
+    struct family_terms terms = { .pages = usual, .processes = { FAMILY_PROCESSES, FAMILY_PROCESSES_MOST } };
+    if (has_limit) terms.pages.limit = named->number[MODULE_LIMIT];
+    if (has_guarantee) terms.pages.guarantee = named->number[MODULE_GUARANTEE];
+    if (module_terms_name(named, MODULE_PROCESSES)) terms.processes.limit = named->number[MODULE_PROCESSES];
+    if (terms.pages.guarantee > terms.pages.limit) {
+        if (has_guarantee) terms.pages.limit = terms.pages.guarantee;
+        else terms.pages.guarantee = terms.pages.limit;
+    }
+    if (terms.processes.guarantee > terms.processes.limit) terms.processes.guarantee = terms.processes.limit;
+    return terms;
+}
+
+/* Promises a program of the boot what is guaranteed to it. False: there is not so much left. */
+static bool family_begin(struct pager *pager, uint32_t index, const struct family_terms *terms)
+{
+    struct family *family = &pager->family[index];
+    if (!quota_begin(&family->pages, &pager->pages, terms->pages)) return false;
+    bool is_promised = quota_begin(&family->processes, &pager->slots_free, terms->processes);
+    assert(is_promised);
+    return is_promised;
+}
+
+/* Says what a line has named, and what cannot be promised. */
+static void family_tell(const struct module *module, const struct family_terms *terms, bool is_promised)
+{
+    if (is_promised && module->terms.named == 0) return;
+    report("pager: family %s name=%.*s guarantee=%llu limit=%llu processes=%llu", is_promised ? "named" : "refused", (int)module->name.count,
+           module->name.first, (unsigned long long)terms->pages.guarantee, (unsigned long long)terms->pages.limit,
+           (unsigned long long)terms->processes.limit);
+}
+
 void family_initialise_all(struct pager *pager)
 {
     uint64_t free = 0;
@@ -52,23 +105,17 @@ void family_initialise_all(struct pager *pager)
     pager->slots_free = (struct pool){ .all = PROCESS_LIMIT, .spare = PROCESS_LIMIT };
     uint64_t count = family_count_programs(pager);
     if (count == 0) return;
-    constexpr uint64_t part_guaranteed = 4; /* a quarter of the memory; the rest is for who wants it first */
-    uint64_t share = free / part_guaranteed / count;
-    struct quota_terms terms = { .limit = family_argument(pager, "limit", UINT64_MAX) };
-    terms.guarantee = family_argument(pager, "guarantee", share > FAMILY_LEAST_PAGES ? share : FAMILY_LEAST_PAGES);
-    uint64_t guarantee = terms.guarantee;
-    if (terms.guarantee > terms.limit) terms.guarantee = terms.limit;
+    struct quota_terms usual = family_usual_terms(pager);
     for (uint32_t i = 0; i < pager->count_modules; i++) {
         struct family *family = &pager->family[i];
         family->parent = FAMILY_NONE;
         family->root = i;
         family->alarm_told = UINT64_MAX;
-        if (!module_is_program(&pager->modules[i]) || !quota_begin(&family->pages, &pager->pages, terms)) continue;
-        bool is_promised = quota_begin(&family->processes, &pager->slots_free, (struct quota_terms){ FAMILY_PROCESSES, FAMILY_PROCESSES_MOST });
-        assert(is_promised);
-        (void)is_promised;
+        if (!module_is_program(&pager->modules[i])) continue;
+        struct family_terms terms = family_module_terms(&pager->modules[i], usual);
+        family_tell(&pager->modules[i], &terms, family_begin(pager, i, &terms));
     }
-    report("pager: families count=%llu free=%llu guarantee=%llu", (unsigned long long)count, (unsigned long long)free, (unsigned long long)guarantee);
+    report("pager: families count=%llu free=%llu guarantee=%llu", (unsigned long long)count, (unsigned long long)free, (unsigned long long)usual.guarantee);
 }
 static_assert(BOOT_MODULES * FAMILY_PROCESSES <= PROCESS_LIMIT);
 

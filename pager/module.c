@@ -18,7 +18,7 @@ static bool module_read(const struct boot_info *boot, const struct boot_module *
     }
     *module = (struct module){
         .first_frame = { row->first_frame }, .size_bytes = row->size_bytes, .kind = line.kind, .name = line.name, .arguments = line.arguments,
-        .groups = line.groups,
+        .groups = line.groups, .terms = line.terms,
     };
     return true;
 }

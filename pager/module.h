@@ -19,6 +19,7 @@ struct module {
     struct text_span name;
     struct text_span arguments; /* of the command line, for programs started at boot */
     struct text_span groups;    /* the same: names of its groups, for module_line_next_group() */
+    struct module_terms terms;  /* the same: what the line says of its family */
     struct image image;         /* once it was checked: entry is not 0 */
     bool is_shared[IMAGE_KINDS]; /* its frames serve as they are: it is never written, and zeroes follow its bytes to the end of their page */
 };

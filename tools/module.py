@@ -1,6 +1,6 @@
 """Boot modules: a file and the command line that the pager reads.
 
-A command line is "[KIND[@GROUP]...:]NAME [ARGUMENT...]" (pager/protocol.h). The kernel's first module is the pager; the others are programs and data.
+A command line is "[KIND[@GROUP]...[,TERM=NUMBER]...:]NAME [ARGUMENT...]" (libimage/module_line.h). The kernel's first module is the pager; the others are programs and data.
 What `./quire run` boots by default stands in tools/default_programs.
 """
 import re
@@ -32,12 +32,12 @@ class Module:
 
 
 def program_module(text):
-    """`FILE ARGUMENT...`, or `KIND[@GROUP]...:FILE ARGUMENT...`, as --program takes it. The file's name without suffix becomes the program's name."""
+    """`FILE ARGUMENT...`, or `KIND[@GROUP]...[,TERM=NUMBER]...:FILE ARGUMENT...`, as --program takes it. The file's name without suffix becomes the program's name."""
     parts = shlex.split(text)
     if not parts:
         raise Failure('--program needs a file')
     kind, separator, path = parts[0].partition(':')
-    if not separator or kind.partition('@')[0] not in KINDS:
+    if not separator or re.split('[@,]', kind)[0] not in KINDS:
         kind, path = 'program', parts[0]
     name = Path(path).name.removesuffix('.elf')
     prefix = '' if kind == 'program' else f'{kind}:'

@@ -58,6 +58,12 @@ static void check_module_line(const char *text, size_t size)
         if (!module_kind_is_started(line.kind)) abort();
     }
     if (count_groups > MODULE_GROUPS) abort();
+    for (uint32_t term = 0; term < MODULE_TERMS; term++) {
+        bool is_named = module_terms_name(&line.terms, (enum module_term)term);
+        if (is_named ? !module_kind_is_started(line.kind) || (term != MODULE_GUARANTEE && line.terms.number[term] == 0) : line.terms.number[term] != 0) abort();
+    }
+    bool has_limit = module_terms_name(&line.terms, MODULE_LIMIT);
+    if (has_limit && line.terms.number[MODULE_GUARANTEE] > line.terms.number[MODULE_LIMIT]) abort();
     expect_inside(line.name, &behind, limit);
     if (line.kind >= MODULE_KINDS || line.name.count < 1 || line.name.count > MODULE_NAME_BYTES) abort();
     if (memchr(line.name.first, ' ', line.name.count) != nullptr || memchr(line.name.first, ':', line.name.count) != nullptr) abort();

@@ -102,6 +102,23 @@ def test_a_limit_caps_a_program():
     result.expect('out', name='hog', text='| hog: full', refused='LIMIT')
 
 
+def test_terms_on_the_lines_of_modules():
+    """The hog's line caps it, the neighbour's guarantees what it uses; a line that says what cannot be is told and left out, and so is a promise too large."""
+    modules = [program_for_tests('neighbour', kind='program,guarantee=600'), program_for_tests('hog brk', kind='program,limit=1000'),
+               program_for_tests('last', kind='program,guarantee=0x7fffffffffff'), program_for_tests('victim', kind='program,limit=5,guarantee=6')]
+    result = boot(modules=modules, memory='64M', timeout=120)
+    result.expect_none('panic')
+    result.expect(text='pager: family named name=neighbour guarantee=600 limit=18446744073709551615')
+    result.expect('out', name='hog', text='| hog: full', refused='LIMIT')
+    charged = result.expect('process', 'ended', name='hog', reason='exited', value=0).number('pages')
+    assert 900 < charged <= 1000, charged
+    result.expect_order('| hog: full way=', '| neighbour: done failed=0')
+    result.expect(text=f'pager: family refused name=last guarantee={0x7fffffffffff}')
+    result.expect(text='process: not started name=last status=NO_MEMORY')
+    result.expect(text='pager: module left out text="program,limit=5,guarantee=6:victim" status=BAD_ARGUMENT reason="guarantee above the limit"')
+    result.expect_none('process', 'started', name='victim')
+
+
 def test_a_family_with_limited_time():
     """Four threads of two processes that never give the processor away get 3 ms in each 30 ms together; what else there is to do goes on."""
     expect_audited(boot(modules=[program_for_tests('spender')], icount=True, timeout=120))  # here the checker takes most of the time

@@ -63,6 +63,29 @@ Test(module_line, groups)
     }
 }
 
+Test(module_line, terms)
+{
+    const struct {
+        const char *text;
+        uint32_t named;
+        uint64_t guarantee, limit, processes;
+    } lines[] = {
+        { "hello", 0, 0, 0, 0 },
+        { "program,guarantee=0:hello", 1 << MODULE_GUARANTEE, 0, 0, 0 },
+        { "driver,limit=0x1000:hello limit=1", 1 << MODULE_LIMIT, 0, 0x1000, 0 },
+        { "program@net@files,processes=7,limit=5,guarantee=5:hello", 7, 5, 5, 7 },
+        { "program+wx,limit=18446744073709551615:jit", 1 << MODULE_LIMIT, 0, UINT64_MAX, 0 },
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct module_line line;
+        struct refusal refusal;
+        cr_assert_eq(parse(lines[i].text, &line, &refusal), STATUS_OK, "%s: %s", lines[i].text, refusal.reason);
+        const struct module_terms wanted = { lines[i].named, { lines[i].guarantee, lines[i].limit, lines[i].processes } };
+        cr_assert_eq(memcmp(&line.terms, &wanted, sizeof(wanted)), 0, "%s", lines[i].text);
+    }
+    static_assert(MODULE_GUARANTEE == 0 && MODULE_LIMIT == 1 && MODULE_PROCESSES == 2 && MODULE_TERMS == 3);
+}
+
 Test(module_line, bad_lines)
 {
     const struct {
@@ -85,6 +108,23 @@ Test(module_line, bad_lines)
         { "program@123456789012345678901234567890123:x", STATUS_BAD_LENGTH, "name of the group is too long", 8 },
         { "image@a:x", STATUS_BAD_ARGUMENT, "groups of what is not started at boot", 6 },
         { "data@a:x", STATUS_BAD_ARGUMENT, "groups of what is not started at boot", 5 },
+        { "program,:x", STATUS_BAD_ARGUMENT, "unknown term of a program", 8 },
+        { "program,limit=1,:x", STATUS_BAD_ARGUMENT, "unknown term of a program", 16 },
+        { "program,Limit=1:x", STATUS_BAD_ARGUMENT, "unknown term of a program", 8 },
+        { "program,limit=1@net:x", STATUS_BAD_ARGUMENT, "term without a number", 8 },
+        { "program@,limit=1:x", STATUS_BAD_LENGTH, "group has no name", 8 },
+        { ",limit=1:x", STATUS_BAD_ARGUMENT, "unknown kind of module", 0 },
+        { "program,limit:x", STATUS_BAD_ARGUMENT, "term without a number", 8 },
+        { "program,limit=:x", STATUS_BAD_ARGUMENT, "term without a number", 8 },
+        { "program,limit=-1:x", STATUS_BAD_ARGUMENT, "term without a number", 8 },
+        { "program,limit=12k:x", STATUS_BAD_ARGUMENT, "term without a number", 8 },
+        { "program,guarantee=18446744073709551616:x", STATUS_BAD_ARGUMENT, "term without a number", 8 },
+        { "program,limit=0:x", STATUS_BAD_ARGUMENT, "limit of nothing", 8 },
+        { "program,limit=3,processes=0:x", STATUS_BAD_ARGUMENT, "limit of nothing", 16 },
+        { "program,limit=3,limit=3:x", STATUS_BAD_ARGUMENT, "term that was named before", 16 },
+        { "program,limit=3,guarantee=4:x", STATUS_BAD_ARGUMENT, "guarantee above the limit", 8 },
+        { "image,limit=3:x", STATUS_BAD_ARGUMENT, "terms of what is not started at boot", 6 },
+        { "data,guarantee=3:x", STATUS_BAD_ARGUMENT, "terms of what is not started at boot", 5 },
         { "a@b", STATUS_BAD_ARGUMENT, "character in the name of the module", 1 },
         { " dat:x", STATUS_BAD_ARGUMENT, "unknown kind of module", 1 },
         { "Data:x", STATUS_BAD_ARGUMENT, "unknown kind of module", 0 },

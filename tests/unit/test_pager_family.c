@@ -185,6 +185,93 @@ Test(pager_family, a_program_whose_guarantee_is_not_there_is_refused)
     cr_assert_eq(sim_pager.pages.promised, 0);
 }
 
+/* What the lines of two programs say. */
+static void start_named(const char *one, const char *other, const char *arguments)
+{
+    sim_image_make(&fixture_image, &fixture_shape);
+    struct sim_module modules[] = {
+        { one, fixture_image.bytes, fixture_image.size_bytes }, { other, fixture_image.bytes, fixture_image.size_bytes },
+        { "image:child", fixture_image.bytes, fixture_image.size_bytes },
+    };
+    sim_start(&(struct sim_options){ .memory_bytes = 16 << 20, .arguments = arguments }, modules, 3);
+    fixture_check();
+}
+
+static void expect_terms(uint32_t number, uint64_t guaranteed, uint64_t limit, uint64_t processes)
+{
+    cr_assert_eq(guarantee(number), guaranteed, "%lu", guarantee(number));
+    cr_assert_eq(pages_quota(number)->limit, limit, "%lu", pages_quota(number)->limit);
+    cr_assert_eq(sim_process(number)->family->processes.limit, processes);
+}
+
+Test(pager_family, a_line_names_guarantee_and_limits)
+{
+    start_named("program,guarantee=300,limit=500,processes=3:one", "other", nullptr);
+    expect_terms(1, 300, 500, 3);
+    uint64_t rest = sim_pager.pages.all - 300;
+    expect_terms(2, rest / 4, UINT64_MAX, FAMILY_PROCESSES_MOST); /* its share of what nobody has named */
+    cr_assert(fixture_logged("pager: family named name=one guarantee=300 limit=500 processes=3"), "%s", sim_log());
+    cr_assert_not(fixture_logged("family named name=other"));
+    hog_brk(1);
+    EXPECT(LIMIT, sim_request(1, PROTOCOL_brk, PAGE_BYTES, 0, 0));
+    cr_assert(charged(1) > 490 && charged(1) <= 500);
+    fixture_check();
+    start_named("program,processes=3:one", "program,processes=5000:other", nullptr);
+    for (unsigned i = 0; i < 2; i++) fixture_ok(sim_request_text(1, PROTOCOL_process_start, 0, "child", sizeof("child")));
+    EXPECT(LIMIT, sim_request_text(1, PROTOCOL_process_start, 0, "child", sizeof("child")));
+    cr_assert_eq(sim_process(1)->family->processes.guarantee, 3);
+    cr_assert_eq(sim_process(2)->family->processes.limit, 5000);
+    cr_assert_eq(sim_process(2)->family->processes.guarantee, FAMILY_PROCESSES);
+    fixture_check();
+}
+
+/* What is named for one program goes before what is said of all; the other of the two gives way. */
+Test(pager_family, named_terms_go_before_the_arguments)
+{
+    start_named("program,limit=150:one", "program,guarantee=700:other", "guarantee=200 limit=600");
+    expect_terms(1, 150, 150, FAMILY_PROCESSES_MOST);
+    expect_terms(2, 700, 700, FAMILY_PROCESSES_MOST);
+    start_named("program,guarantee=50:one", "program,limit=900:other", "guarantee=200 limit=600");
+    expect_terms(1, 50, 600, FAMILY_PROCESSES_MOST);
+    expect_terms(2, 200, 900, FAMILY_PROCESSES_MOST);
+}
+
+/* Each such line has a result: the program is not there, or not started, and the other one has what it would have. */
+Test(pager_family, hostile_terms)
+{
+    static const char *const left_out[][2] = {
+        { "program,guarantee=18446744073709551616:one", "term without a number" }, { "program,guarantee=3,limit=2:one", "guarantee above the limit" },
+        { "program,limit=0:one", "limit of nothing" }, { "program,memory=9:one", "unknown term of a program" },
+    };
+    char line[120];
+    for (unsigned i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
+        start_named(left_out[i][0], "init", nullptr);
+        snprintf(line, sizeof(line), "pager: module left out text=\"%s\" status=BAD_ARGUMENT reason=\"%s\"", left_out[i][0], left_out[i][1]);
+        cr_assert(fixture_logged(line), "%s", sim_log());
+        cr_assert_str_eq(sim_process(1)->name, "init");
+        cr_assert_eq(sim_pager.count_running, 1);
+    }
+    uint64_t pages = sim_pager.pages.all;
+    for (uint64_t wanted = pages + 1; wanted != 0; wanted = wanted == UINT64_MAX ? 0 : UINT64_MAX) { /* more than there is */
+        snprintf(line, sizeof(line), "program,guarantee=%lu:one", wanted);
+        start_named(line, "init", nullptr);
+        snprintf(line, sizeof(line), "pager: family refused name=one guarantee=%lu limit=18446744073709551615 processes=256", wanted);
+        cr_assert(fixture_logged(line), "%s", sim_log());
+        cr_assert(fixture_logged("process: not started name=one status=NO_MEMORY"), "%s", sim_log());
+        cr_assert_str_eq(sim_process(1)->name, "init");
+        expect_terms(1, pages / 4, UINT64_MAX, FAMILY_PROCESSES_MOST);
+    }
+    snprintf(line, sizeof(line), "program,guarantee=%lu:one", pages / 2 + 1); /* each may be had, both may not: the first one is */
+    char other[120];
+    snprintf(other, sizeof(other), "program,guarantee=%lu:other", pages / 2 + 1);
+    start_named(line, other, nullptr);
+    cr_assert(fixture_logged("process: started pid=1 name=one") && fixture_logged("pager: family refused name=other"), "%s", sim_log());
+    cr_assert_eq(sim_pager.pages.promised + charged(1), pages / 2 + 1);
+    snprintf(line, sizeof(line), "program,limit=%lu:one", UINT64_MAX); /* a limit above the memory is none */
+    start_named(line, "init", nullptr);
+    cr_assert_eq(sim_pager.count_running, 2);
+}
+
 /* Whoever starts whom, all are counted; another program of the boot still gets its own. */
 Test(pager_family, a_process_bomb_leaves_slots_for_others)
 {
@@ -217,8 +304,8 @@ Test(pager_family, slots_are_guaranteed_to_thirty_families)
     static struct sim_module modules[BOOT_MODULES];
     sim_image_make(&fixture_image, &fixture_shape);
     for (unsigned i = 0; i < BOOT_MODULES; i++)
-        modules[i] = (struct sim_module){ i == 0 ? "image:child" : "init", fixture_image.bytes, fixture_image.size_bytes };
-    sim_start(&(struct sim_options){ .memory_bytes = 256 << 20 }, modules, BOOT_MODULES);
+        modules[i] = (struct sim_module){ i == 0 ? "image:child" : "program,processes=1000:init", fixture_image.bytes, fixture_image.size_bytes };
+    sim_start(&(struct sim_options){ .memory_bytes = 512 << 20 }, modules, BOOT_MODULES);
     for (uint32_t number = 1; number < BOOT_MODULES; number++)
         while (sim_request_text(number, PROTOCOL_process_start, 0, "child", sizeof("child")).label == STATUS_OK) {}
     fixture_check();
