@@ -55,7 +55,7 @@ static void alarm_tell(const struct pager *pager, struct family *family, uint64_
     family->alarm_armed = 0;
     family->alarm_told = UINT64_MAX;
     uint32_t seen = 0;
-    for (uint32_t i = 0; i < PROCESS_LIMIT && seen < family->watchers; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit && seen < family->watchers; i++) {
         struct process *process = pager->process[i];
         if (process == nullptr || process->family != family || process->alarm.bits == 0) continue;
         seen++;

@@ -154,7 +154,7 @@ static void check_count_references(const struct pager *pager)
     memset(references, 0, sizeof(references));
     memset(family_references, 0, sizeof(family_references));
     memset(waiters, 0, sizeof(waiters));
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         for (uint32_t place = 0; process != nullptr && place < process_thread_places(process); place++) {
             const struct wait *wait = &process_thread_at(process, place)->wait;
@@ -177,7 +177,7 @@ static void check_count_charges(const struct pager *pager)
         charged[i].pages = pager->family[i].time.purse.number != 0 ? PURSE_PAGES : 0;
         charged[i].processes = 0;
     }
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         if (process == nullptr) continue;
         charged[process->family - pager->family].pages += process_charge(process);
@@ -227,7 +227,7 @@ static bool check_alarms(const struct pager *pager, const struct family *family)
     struct quota after = *quota;
     after.pool = &at_floor;
     if (after.quick_guarantee > after.charged) after.charged = after.quick_guarantee;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         if (process == nullptr || process->family != family || process->alarm.bits == 0) continue;
         const struct alarm *alarm = &process->alarm;
@@ -295,7 +295,7 @@ static bool check_ready(const struct pager *pager)
     for (const struct process_thread *at = pager->ready_first; at != nullptr; last = at, at = at->wait.next)
         if (at->wait.kind != WAIT_READY || queued++ == PROCESS_LIMIT * THREAD_LIMIT) return false;
     uint32_t ready = 0;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         for (uint32_t place = 0; process != nullptr && place < process_thread_places(process); place++)
             ready += process_thread_at(process, place)->wait.kind == WAIT_READY;
@@ -353,7 +353,7 @@ bool pager_audit(const struct pager *pager)
     uint64_t free, total;
     seam_frame_count(&free, &total);
     if (ledger == nullptr && free < pool_free(&pager->pages)) ledger = "frames that nobody is charged for";
-    for (uint32_t i = 0; i < PROCESS_LIMIT && ledger == nullptr; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit && ledger == nullptr; i++) {
         const struct process *process = pager->process[i];
         if (process != nullptr && !check_mapped(process)) ledger = "pages of a process and pages mapped";
     }
@@ -362,11 +362,28 @@ bool pager_audit(const struct pager *pager)
     return false;
 }
 
+/* Each slot below the limit has a process, or is free, or keeps its pages for the next one; above it there is none. */
+static bool check_slots(const struct pager *pager)
+{
+    static bool is_free[PROCESS_LIMIT];
+    memset(is_free, 0, sizeof(is_free));
+    uint32_t count_free = pager->count_free_slots + pager->count_spare_slots;
+    for (uint32_t i = 0; i < pager->count_free_slots; i++) is_free[pager->free_slot[i]] = true;
+    for (uint32_t i = 0; i < pager->count_spare_slots; i++) is_free[pager->spare_slot[i]] = true;
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        bool is_used = i < pager->slot_limit && !is_free[i];
+        if (is_used != (pager->process[i] != nullptr) || (is_free[i] && i >= pager->slot_limit)) return false;
+        count_free -= is_free[i];
+    }
+    return count_free == 0;
+}
+
 const char *pager_check(const struct pager *pager)
 {
     uint32_t running = 0, going = 0, watchers = 0;
+    if (!check_slots(pager)) return "slots of processes";
     check_count_references(pager);
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         if (process == nullptr) continue;
         if (process->index != i || process->number == 0 || process->number > pager->next_number) return "index or number of a process";

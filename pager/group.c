@@ -12,7 +12,7 @@
 
 bool group_has_member(const struct pager *pager, uint32_t group)
 {
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         if (process != nullptr && group_set_contains(&process->groups, group)) return true;
     }
@@ -118,13 +118,13 @@ void group_leave(struct pager *pager, struct process *process, uint32_t group)
 
 void group_end(struct pager *pager, uint32_t group)
 {
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         struct process *process = pager->process[i];
         if (process != nullptr && group_set_contains(&process->groups, group)) group_remove(pager, process, group);
     }
     holding_sweep(pager);
     ledger_commit(pager);
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++)
+    for (uint32_t i = 0; i < pager->slot_limit; i++)
         if (pager->process[i] != nullptr) group_give_pages(pager->process[i]);
 }
 

@@ -236,7 +236,7 @@ void holding_narrow(struct process *process, struct holding *holding, uint32_t r
 
 void holding_sweep(struct pager *pager)
 {
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         struct process *process = pager->process[i];
         for (uint32_t slot = HOLDING_FIRST; process != nullptr && slot < process->holdings.used; slot++) {
             struct holding *row = &process->holdings.rows[slot];

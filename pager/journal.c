@@ -1,7 +1,8 @@
 /* The journal of the pager's records. See journal.h.
  *
  * An entry is a head and the words. A head that is damaged is noticed by its check, a word that is damaged by the sum of its record, once it is put back. There
- * are a few entries in a change; a journal that is full commits by itself, which only a change of very many records brings about. */
+ * are a few entries in most changes, and they are looked through; many are found by lists, so that a change of many rows costs each of them the same. A journal that
+ * is full commits by itself, which only a change of very many records brings about. */
 #include "journal.h"
 
 #include <assert.h>
@@ -9,8 +10,8 @@
 
 constexpr uint64_t WEIGHT = 0x9e3779b97f4a7c15; /* 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming, 3, 6.4), odd */
 /* The head of an entry: how many words, where the first lies in the window, and a check of both. */
-constexpr unsigned COUNT_BITS = 12;
-constexpr unsigned FIRST_BITS = 36;
+constexpr unsigned COUNT_BITS = 10; /* a page has 512 */
+constexpr unsigned FIRST_BITS = 38;
 constexpr unsigned PLACE_BITS = COUNT_BITS + FIRST_BITS;
 
 static struct journal *journal;
@@ -19,6 +20,13 @@ static uint64_t window_words;
 /* What has been saved since the last commit: a bit for each entry, by its first word. Where the bit is not set, no entry need be looked for. */
 static uint64_t saved;
 
+/* Where there are many, by their heads: places in `entry` + 1, of which each leads to the next; 0: none. Those of the first `listed` words are in it. */
+constexpr uint64_t FEW_WORDS = 64;
+constexpr uint32_t LISTS = 512;
+static uint16_t list[LISTS], list_next[JOURNAL_WORDS];
+static uint64_t listed;
+static_assert(JOURNAL_WORDS <= UINT16_MAX);
+
 static inline uint64_t saved_bit(uint64_t first) { return (uint64_t)1 << first % 64; }
 
 void journal_open(struct journal *opened, char *first, uint64_t bytes)
@@ -26,7 +34,7 @@ void journal_open(struct journal *opened, char *first, uint64_t bytes)
     journal = opened;
     window = (uint64_t *)first;
     window_words = opened != nullptr ? bytes / sizeof(uint64_t) : 0;
-    saved = 0;
+    saved = listed = 0;
     if (opened != nullptr && opened->sequence == 0) opened->sequence = 1;
 }
 
@@ -73,7 +81,7 @@ static inline void entry_append(uint64_t first, uint64_t count)
     journal->used += 1 + count; /* invariant 1 */
     in_order();
 }
-static_assert(offsetof(struct record, magic) == 0);
+static_assert(offsetof(struct record, magic) == 0 && PAGE_BYTES / sizeof(uint64_t) < 1 << COUNT_BITS);
 
 static inline void record_keep_sum(struct record *record)
 {
@@ -83,16 +91,33 @@ static inline void record_keep_sum(struct record *record)
     record->sequence = journal->sequence;
 }
 
-static inline bool journal_has(uint64_t head)
+static bool few_have(uint64_t head)
 {
     for (uint64_t at = 0; at < journal->used; at += 1 + head_count(journal->entry[at]))
         if (journal->entry[at] == head) return true;
     return false;
 }
 
+static uint16_t *list_of(uint64_t head) { return &list[head * WEIGHT >> 32 & (LISTS - 1)]; }
+
+static bool journal_has(uint64_t head)
+{
+    if (journal->used <= FEW_WORDS) return few_have(head);
+    if (listed == 0) memset(list, 0, sizeof(list));
+    for (; listed < journal->used; listed += 1 + head_count(journal->entry[listed])) {
+        uint16_t *first = list_of(journal->entry[listed]);
+        list_next[listed] = *first;
+        *first = (uint16_t)(listed + 1);
+    }
+    uint32_t at = *list_of(head);
+    while (at != 0 && journal->entry[at - 1] != head) at = list_next[at - 1];
+    return at != 0;
+}
+
 __attribute__((noinline)) static void save_any(struct record *record, uint64_t first, uint64_t count)
 {
     if ((saved & saved_bit(first)) && journal_has(head_make(first, count))) return; /* invariant 2 */
+    assert(count < 1 << COUNT_BITS);
     if (journal->used + 1 + count > JOURNAL_WORDS) journal_commit();
     saved |= saved_bit(first);
     record_keep_sum(record);
@@ -146,7 +171,7 @@ __attribute__((noinline)) void journal_commit(void)
     kept->used = 0;
     in_order();
     kept->sequence++;
-    saved = 0;
+    saved = listed = 0;
 }
 
 void journal_admit(struct record *record, uint64_t magic, uint64_t sum)
@@ -186,6 +211,6 @@ bool journal_undo(void)
     in_order();
     journal->used = 0;
     journal->sequence++;
-    saved = 0;
+    saved = listed = 0;
     return is_whole;
 }

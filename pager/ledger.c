@@ -153,7 +153,7 @@ uint64_t ledger_sum(const struct process *process)
     for (const struct group_page *page = process->groups.pages; page != nullptr; page = group_page_next(page)) sum += journal_sum(base, page, PAGE_BYTES);
     return sum;
 }
-static_assert(PROCESS_LIMIT * SLOT_BYTES / sizeof(uint64_t) <= (uint64_t)1 << 36); /* journal.c: FIRST_BITS */
+static_assert(PROCESS_LIMIT * SLOT_BYTES / sizeof(uint64_t) <= (uint64_t)1 << 38); /* journal.c: FIRST_BITS */
 static_assert(PROCESS_KEPT_BYTES % sizeof(uint64_t) == 0 && sizeof(struct service) % sizeof(uint64_t) == 0);
 static_assert(THREAD_KEPT_BYTES % sizeof(uint64_t) == 0 && sizeof(struct process_thread) % sizeof(uint64_t) == 0);
 
@@ -186,7 +186,7 @@ const char *ledger_check(const struct pager *pager)
     if (!families_agree(pager, &ledger->families[0]) || !families_agree(pager, &ledger->families[1])) return "families in the ledger";
     if (!numbers_hold(&ledger->numbers[0]) || !numbers_hold(&ledger->numbers[1])) return "numbers in the ledger";
     if (ledger->numbers[0].next_number > pager->next_number) return "number of the next process";
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         if (process == nullptr) continue;
         if (process->record.magic != (process->state == PROCESS_ENDED ? RECORD_ENDED : RECORD_MAGIC)) return "mark of a record";

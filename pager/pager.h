@@ -116,7 +116,9 @@ struct pager {
 
     char *slots;                  /* PROCESS_LIMIT slots of SLOT_BYTES in the pager's window */
     struct process *process[PROCESS_LIMIT]; /* by slot; nullptr: free */
-    uint32_t next_slot;           /* where the search for a free one begins */
+    uint32_t slot_limit;          /* no slot from here on was ever used: here loops over all processes end */
+    uint32_t count_free_slots;
+    uint16_t free_slot[PROCESS_LIMIT]; /* below it, without pages; the last one is taken first, so that slot_limit stays low */
     uint32_t spare_slot[SLOT_SPARES]; /* free ones that have their pages still, empty (process.c) */
     uint32_t count_spare_slots;
     uint32_t next_group;          /* id that is tried next */

@@ -53,17 +53,31 @@ static void slot_take_spare(struct pager *pager, struct family *family, uint32_t
     quota_add(&family->pages, SLOT_SPARE_CHARGE);
 }
 
-/* Finds a slot without pages and begins it. NO_MEMORY, LIMIT. */
+/* Begins a slot without pages. NO_MEMORY, LIMIT. */
 static enum status slot_take_new(struct pager *pager, struct family *family, uint32_t *index)
 {
-    *index = pager->next_slot;
-    while (pager->process[*index] != nullptr) *index = (*index + 1) % PROCESS_LIMIT; /* a slot that the pool has is there */
+    *index = pager->count_free_slots > 0 ? pager->free_slot[pager->count_free_slots - 1] : pager->slot_limit;
+    assert(*index < PROCESS_LIMIT && pager->process[*index] == nullptr); /* a slot that the pool has is there */
     struct process *process = slot_at(pager, *index);
     enum status status = slot_begin(family, (char *)process, offsetof(struct process, slot));
     if (status != STATUS_OK) return status;
     segment_table_initialise(&process->segments, &process->slot);
-    pager->next_slot = (*index + 1) % PROCESS_LIMIT;
+    if (pager->count_free_slots > 0) pager->count_free_slots--;
+    else pager->slot_limit++;
     return STATUS_OK;
+}
+
+static void slot_set_free(struct pager *pager, uint32_t index) { pager->free_slot[pager->count_free_slots++] = (uint16_t)index; }
+static_assert(PROCESS_LIMIT <= UINT16_MAX + 1);
+
+void process_find_free_slots(struct pager *pager)
+{
+    assert(pager->count_spare_slots == 0);
+    pager->slot_limit = PROCESS_LIMIT;
+    while (pager->slot_limit > 0 && pager->process[pager->slot_limit - 1] == nullptr) pager->slot_limit--;
+    pager->count_free_slots = 0;
+    for (uint32_t i = pager->slot_limit; i-- > 0;)
+        if (pager->process[i] == nullptr) slot_set_free(pager, i);
 }
 
 enum status process_slot_take(struct pager *pager, struct family *family, struct process **process)
@@ -113,6 +127,7 @@ void process_slot_give(struct pager *pager, struct process *process)
     } else {
         segment_table_release(&process->segments);
         slot_end(&process->slot);
+        slot_set_free(pager, index);
     }
     quota_remove(&family->processes, 1);
     family_end_if_empty(pager, family);
@@ -121,9 +136,11 @@ void process_slot_give(struct pager *pager, struct process *process)
 void process_give_spares(struct pager *pager)
 {
     while (pager->count_spare_slots > 0) {
-        struct process *process = slot_at(pager, pager->spare_slot[--pager->count_spare_slots]);
+        uint32_t index = pager->spare_slot[--pager->count_spare_slots];
+        struct process *process = slot_at(pager, index);
         seam_page_give(segment_rows(&process->slot));
         seam_page_give(process);
+        slot_set_free(pager, index);
     }
 }
 

@@ -33,7 +33,7 @@ struct pager;
 
 enum process_state : uint8_t { PROCESS_RUNNING, PROCESS_ENDED };
 
-constexpr uint32_t PROCESS_LIMIT = 1024;  /* at a time */
+constexpr uint32_t PROCESS_LIMIT = 4096;  /* at a time: as many as a badge can name (process.c) */
 constexpr size_t PROCESS_NAME_BYTES = 64;
 constexpr size_t OUTPUT_LINE_BYTES = 200; /* as logged, escapes counted */
 constexpr uint64_t PROCESS_OBJECTS = 2;   /* frames of the kernel: control page and root of the space, */
@@ -126,6 +126,8 @@ void process_end(struct pager *pager, struct process *process, enum process_end 
 void process_end_going(struct pager *pager, struct process *process);
 /* The very last of an end: who waits for it is answered, and its slot is free unless a handle names it. For a pager that takes over; else it is so. */
 void process_finish(struct pager *pager, struct process *process);
+/* Which slots are free, for a pager that takes over: from what processes there are. */
+void process_find_free_slots(struct pager *pager);
 /* Gives the pages back that free slots have kept. */
 void process_give_spares(struct pager *pager);
 /* One process handle less: an ended process that nobody can ask about any more gives its record back. */

@@ -80,7 +80,7 @@ static void process_end_space(struct process *process, space_id_t space)
     process->count_threads = 0;
 }
 
-/* Whether its memory is more work than one step: pages and their tables. */
+/* Whether its memory is more work than one step: pages and their tables, and the segments themselves. */
 static bool memory_is_large(const struct process *process)
 {
     const struct segment_table *table = &process->segments;
@@ -89,7 +89,7 @@ static bool memory_is_large(const struct process *process)
     if (entries <= STEP_PAGES && table->count == table->count_fixed) return false; /* most are small */
     entries = 0;
     for (const struct segment *row = segment_above(table, 0); row != nullptr && entries <= STEP_PAGES; row = segment_above(table, row->limit))
-        entries += row->pages + segment_tables(row->first, row->limit, row->pages);
+        entries += WORK_OF_SEGMENT + row->pages + segment_tables(row->first, row->limit, row->pages);
     return entries > STEP_PAGES;
 }
 

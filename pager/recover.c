@@ -148,7 +148,7 @@ static void handles_forget(const struct pager *pager)
     bool is_any;
     do {
         is_any = false;
-        for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        for (uint32_t i = 0; i < pager->slot_limit; i++) {
             struct process *process = pager->process[i];
             for (uint32_t slot = HOLDING_FIRST; process != nullptr && slot < process->holdings.capacity; slot++) {
                 struct holding *row = &process->holdings.rows[slot];
@@ -259,7 +259,7 @@ static void families_begin(struct pager *pager)
 static void families_charge(struct pager *pager)
 {
     families_begin(pager);
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         if (process == nullptr) continue;
         quota_add(&process->family->processes, 1);
@@ -306,7 +306,7 @@ static bool process_stands(struct process *process)
 static void recover_ends(struct pager *pager, const bool *stands)
 {
     struct ledger_ending ending = pager->ledger->ending;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         struct process *process = pager->process[i];
         if (process == nullptr) continue;
         if (process->state == PROCESS_ENDED) {
@@ -327,11 +327,12 @@ static void recover_records(struct pager *pager)
     static bool stands[PROCESS_LIMIT];
     uint32_t lost = 0;
     families_begin(pager);
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) lost += !record_take(pager, i);
+    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) lost += !record_take(pager, i); /* which are there nobody knows */
+    process_find_free_slots(pager);
     handles_forget(pager);
     transfer_undo(pager);
     device_undo(pager);
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         struct process *process = pager->process[i];
         if (process == nullptr) continue;
         names_forget(process);
@@ -340,7 +341,7 @@ static void recover_records(struct pager *pager)
     }
     recover_sweep(pager);
     families_charge(pager);
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         if (pager->process[i] == nullptr) continue;
         if (stands[i]) process_thread_trim(pager->process[i]);
         count_waits(pager, pager->process[i]);

@@ -78,7 +78,7 @@ static bool thread_is_named(const struct pager *pager, uint64_t name)
 {
     bool is_named = name == pager->boot->thread;
     for (uint32_t i = 0; i < FAMILY_LIMIT && !is_named; i++) is_named = pager->family[i].time.purse.number == name;
-    for (uint32_t i = 0; i < PROCESS_LIMIT && !is_named; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit && !is_named; i++) {
         const struct process *process = pager->process[i];
         uint32_t places = process != nullptr ? process_thread_places(process) : 0;
         for (uint32_t place = 0; place < places && !is_named; place++) is_named = process_thread_at(process, place)->thread.number == name;
@@ -89,14 +89,14 @@ static bool thread_is_named(const struct pager *pager, uint64_t name)
 static bool space_is_named(const struct pager *pager, uint64_t name)
 {
     bool is_named = name == pager->boot->space;
-    for (uint32_t i = 0; i < PROCESS_LIMIT && !is_named; i++) is_named = pager->process[i] != nullptr && pager->process[i]->space.number == name;
+    for (uint32_t i = 0; i < pager->slot_limit && !is_named; i++) is_named = pager->process[i] != nullptr && pager->process[i]->space.number == name;
     return is_named;
 }
 
 static bool endpoint_is_named(const struct pager *pager, uint64_t name)
 {
     if (name == pager->endpoint.number) return true;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         for (uint32_t slot = 0; process != nullptr && process->services.has_page && slot < SERVICE_LIMIT; slot++)
             if (process->services.rows[slot].endpoint.number == name) return true;

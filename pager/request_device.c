@@ -100,7 +100,7 @@ static enum status device_decode(const struct request *request)
 static bool device_is_alone(const struct pager *pager, const struct segment *wanted)
 {
     uint64_t count = layout_pages(wanted->first, wanted->limit);
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         if (process == nullptr || !process->is_driver || process->state != PROCESS_RUNNING) continue;
         const struct segment_table *table = &process->segments;
@@ -170,7 +170,7 @@ static struct service *line_service(const struct process *process, uint64_t line
 
 static bool line_is_claimed(const struct pager *pager, uint64_t line)
 {
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++)
+    for (uint32_t i = 0; i < pager->slot_limit; i++)
         if (pager->process[i] != nullptr && line_service(pager->process[i], line) != nullptr) return true;
     return false;
 }

@@ -148,7 +148,7 @@ static enum status name_grant(struct pager *pager, struct process *finder, const
 static void name_tell_waiters(struct pager *pager, const struct process *owner, uint32_t service)
 {
     const struct service_name *name = &owner->services.rows[service].name;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         struct process *process = pager->process[i];
         uint32_t places = process != nullptr ? process_thread_places(process) : 0;
         for (uint32_t place = 0; place < places; place++) {

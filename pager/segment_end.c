@@ -14,7 +14,8 @@ static void rows_give(struct segment_table *table, uint64_t kept)
 
 void segment_table_clear(struct segment_table *table)
 {
-    for (struct segment *row; (row = segment_mapped_above(table, LAYOUT_MMAP_FIRST)) != nullptr;) segment_remove(table, row);
+    uint64_t at = LAYOUT_MMAP_FIRST; /* on from there: each search from the beginning would go over all the pages that are empty by then */
+    for (struct segment *row; (row = segment_mapped_above(table, at)) != nullptr; segment_remove(table, row)) at = row->limit;
     area_release(&table->directory);
     for (uint32_t i = 0; i < table->count_fixed; i++)
         quota_remove(segment_quota(table, table->fixed[i].row), segment_charge(table->fixed[i].row));

@@ -98,7 +98,7 @@ struct service *service_find(const struct pager *pager, const struct service_nam
                              uint32_t *slot)
 {
     struct service *found = nullptr;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         struct process *process = pager->process[i];
         for (uint32_t row = 0; process != nullptr && process->services.count > 0 && row < SERVICE_LIMIT; row++) {
             struct service *service = &process->services.rows[row];

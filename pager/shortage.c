@@ -8,7 +8,7 @@
 bool shortage_trim(const struct pager *pager, const struct family *family)
 {
     uint64_t before = family->pages.charged;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         struct process *process = pager->process[i];
         if (process == nullptr || process->family != family || process->state != PROCESS_RUNNING) continue;
         area_trim(&process->segments.directory);
@@ -21,7 +21,7 @@ struct process *shortage_choose(const struct pager *pager, const struct family *
 {
     struct process *chosen = nullptr;
     uint64_t most = 0;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         struct process *process = pager->process[i];
         if (process == nullptr || process->family != family || process->state != PROCESS_RUNNING) continue;
         uint64_t charge = process_charge(process);

@@ -24,14 +24,14 @@ static struct process_thread *asking[PROCESS_LIMIT];
 
 static const struct process *owner_of_space(const struct pager *pager, uint64_t space)
 {
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++)
+    for (uint32_t i = 0; i < pager->slot_limit; i++)
         if (pager->process[i] != nullptr && space != 0 && pager->process[i]->space.number == space) return pager->process[i];
     return nullptr;
 }
 
 static const struct process *owner_of_endpoint(const struct pager *pager, uint64_t endpoint)
 {
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         for (uint32_t slot = 0; process != nullptr && process->services.count > 0 && slot < SERVICE_LIMIT; slot++)
             if (process->services.rows[slot].endpoint.number == endpoint) return process;
@@ -98,7 +98,7 @@ static void waits_tell_circle(const struct pager *pager, uint32_t first)
 static uint32_t waits_find_circles(const struct pager *pager)
 {
     uint32_t count = 0;
-    for (uint32_t first = 0; first < PROCESS_LIMIT; first++) {
+    for (uint32_t first = 0; first < pager->slot_limit; first++) {
         uint32_t at = first;
         while (seen_in[at] == 0 && waits_for[at] != 0) {
             seen_in[at] = (uint16_t)(first + 1);
@@ -150,9 +150,8 @@ static uint32_t waits_tell_process(const struct pager *pager, const struct proce
 struct waits waits_report(const struct pager *pager, const struct group_set *groups)
 {
     struct waits waits = { 0 };
-    memset(asking, 0, sizeof(asking));
-    count_known = 0;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+        count_known = 0;
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         waits_for[i] = seen_in[i] = 0;
         goes_on[i] = false;
@@ -161,7 +160,7 @@ struct waits waits_report(const struct pager *pager, const struct group_set *gro
         else waits_let_go_on(i);
     }
     waits_find_who_goes_on(pager);
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++)
+    for (uint32_t i = 0; i < pager->slot_limit; i++)
         if (goes_on[i]) waits_for[i] = 0;
     waits.deadlocks = waits_find_circles(pager);
     return waits;
@@ -193,7 +192,7 @@ void waits_begin(struct pager *pager)
 void waits_look(struct pager *pager)
 {
     bool is_overdue = false;
-    for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         uint32_t places = process != nullptr && process->state == PROCESS_RUNNING ? process_thread_places(process) : 0;
         for (uint32_t place = 0; place < places; place++) is_overdue |= waits_is_overdue(pager, process_thread_at(process, place));

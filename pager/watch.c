@@ -70,7 +70,7 @@ static void watch_add(struct watch *watch, const struct process *process, enum p
 
 void watch_tell(struct pager *pager, const struct process *process, enum process_event kind)
 {
-    for (uint32_t i = 0; i < PROCESS_LIMIT && pager->count_watchers > 0; i++) {
+    for (uint32_t i = 0; i < pager->slot_limit && pager->count_watchers > 0; i++) {
         struct process *watcher = pager->process[i];
         if (watcher == nullptr || watcher == process || watcher->watch.ring == nullptr) continue;
         uint32_t group = watch_group(watcher, process);

@@ -64,12 +64,11 @@ static void work_done(struct pager *pager, struct process_thread *row)
     else process_thread_forget(process, row);
 }
 
-/* Entries that a segment, or the first step of it, takes at most; what comes with each segment counts as so many. */
+/* Entries that a segment, or the first step of it, takes at most. */
 static uint64_t work_of(const struct segment *segment)
 {
-    constexpr uint64_t of_each = 8;
     uint64_t pages = layout_pages(segment->first, segment->limit);
-    return of_each + (pages < STEP_PAGES ? pages : STEP_PAGES);
+    return WORK_OF_SEGMENT + (pages < STEP_PAGES ? pages : STEP_PAGES);
 }
 
 /* One segment, or a part of it; several where they are small. */

@@ -25,6 +25,7 @@
 
 /* Before each step. One of 512 pages that are there takes at most some 130,000 instructions with a kernel for tests (docs/adr/0021-threads.md). */
 constexpr uint64_t WORK_PAUSE = 50'000; /* nanoseconds */
+constexpr uint64_t WORK_OF_SEGMENT = 8; /* what comes with each segment counts as so many entries */
 
 /* Takes the segments that are going in the range of a thread's wait out in steps; its call is answered after the last one. Should the thread end meanwhile,
  * the steps go on, and its row is free after the last. */

@@ -22,7 +22,7 @@ from machine import DEBUG_EXIT_ARGUMENT, Machine
 from module import Module
 from project import Failure, say
 
-from verb_bench import ICOUNT, MODULE_BYTES
+from verb_bench import ICOUNT, MODULE_BYTES, PROGRAM_LINE
 
 OBJDUMP = 'llvm-objdump-19'
 GROUPS = ('faults', 'growth', 'mapping', 'renewing', 'processes', 'handles', 'prezeroed')
@@ -102,7 +102,7 @@ def trace(folder, group):
         pages = scratch / 'pages'
         pages.write_bytes(bytes(MODULE_BYTES))
         bundle = scratch / 'bundle'
-        write_bundle([Module(folder / 'pager', 'pager'), Module(folder / 'bench' / 'program_bench', f'program_bench {group}'),
+        write_bundle([Module(folder / 'pager', 'pager'), Module(folder / 'bench' / 'program_bench', f'{PROGRAM_LINE} {group}'),
                       Module(folder / 'bench' / 'nothing', 'image:nothing'), Module(pages, 'data:pages')], bundle)
         log = scratch / 'log'
         subprocess.run(['mkfifo', str(log)], check=True)

@@ -344,7 +344,6 @@ Test(pager_fault, late_messages_of_ended_processes_are_dropped)
     struct pager_message fault = { .badge = badge, .tag = FAULT_PAGE | TAG_FAULT, .word = { FAULT_READ, 0x1000 }, .token = 77 };
     pager_handle(&sim_pager, &fault, &action);
     cr_assert_eq(action.kind, ACTION_WAIT);
-    sim_pager.next_slot = (uint32_t)(badge & 0xfff);
     fixture_child(&number);
     cr_assert_eq(process_badge(sim_process(number)) & 0xfff, badge & 0xfff); /* the slot has another process now */
     pager_handle(&sim_pager, &fault, &action);

@@ -8,6 +8,7 @@
 static uint32_t sample[SAMPLES];
 static unsigned count;
 static uint64_t reading_cost;
+static const char *among = "";
 
 void samples_begin(void)
 {
@@ -27,12 +28,14 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+void samples_among(const char *what) { among = what; }
+
 void samples_report(const char *name, uint64_t per)
 {
     if (count == 0) must(STATUS_NOT_FOUND, name);
     qsort(sample, count, sizeof(sample[0]), compare);
-    printf("bench: result name=%s min=%u median=%u max=%u unit=instructions samples=%u per=%lu\n", name, sample[0], sample[count / 2], sample[count - 1],
-           count, per);
+    printf("bench: result name=%s%s min=%u median=%u max=%u unit=instructions samples=%u per=%lu\n", name, among, sample[0], sample[count / 2],
+           sample[count - 1], count, per);
 }
 
 void must(enum status status, const char *what)
@@ -56,6 +59,7 @@ int main(int argc, char *argv[])
     if (argc < 2 || strcmp(argv[1], "renewing") == 0) bench_renewing();
     if (argc < 2 || strcmp(argv[1], "processes") == 0) bench_processes();
     if (argc < 2 || strcmp(argv[1], "handles") == 0) bench_handles();
+    if (argc < 2 || strcmp(argv[1], "crowds") == 0) bench_crowds();
     if (argc < 2) bench_bulk(); /* too much for a profile */
     if (argc < 2 || strcmp(argv[1], "prezeroed") == 0) bench_prezeroed(); /* the last: it leaves another stock of frames */
     return 0;

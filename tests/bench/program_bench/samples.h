@@ -22,6 +22,8 @@ void samples_begin(void);
 void samples_add(uint64_t first, uint64_t last);
 /* Sorts the samples and prints `bench: result name=... min=... median=... max=... unit=instructions samples=... per=...`; `./quire bench` divides by per. */
 void samples_report(const char *name, uint64_t per);
+/* What follows is measured among many of something: each name that is reported ends with this. "": among none. */
+void samples_among(const char *what);
 /* Ends the program with a line when the status is not OK. */
 void must(enum status status, const char *what);
 
@@ -32,6 +34,7 @@ void bench_mapping(void);
 void bench_renewing(void);
 void bench_processes(void);
 void bench_handles(void);
+void bench_crowds(void);
 void bench_bulk(void);
 void bench_prezeroed(void);
 
