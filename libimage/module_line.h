@@ -1,9 +1,9 @@
 /* A boot module's command line: "[KIND[@GROUP]...[,TERM=NUMBER]...:]NAME [ARGUMENT...]", pieces separated by spaces.
  *
- * KIND is program (the default), program+wx, driver, image or data (pager/protocol.h). Where a program is started at boot, up to MODULE_GROUPS groups may be
- * named, and each TERM once: guarantee and limit, in pages, and processes, what its family may have at most. NUMBER is decimal or, with 0x, hexadecimal. NAME is 1 to
- * MODULE_NAME_BYTES letters, digits and "._+-/", so that it can stand unquoted in a log line; GROUP is made of the same, 1 to MODULE_GROUP_BYTES. Arguments are any
- * other bytes; there is no quoting. */
+ * KIND is program (the default), program+wx, driver, image or data (pager/protocol.h). Where a program is started at boot, up to MODULE_GROUPS groups may
+ * be named, and each TERM once: guarantee and limit, in pages, and processes, what its family may have at most. NUMBER is decimal or, with 0x, hexadecimal.
+ * NAME is 1 to MODULE_NAME_BYTES letters, digits and "._+-/", so that it can stand unquoted in a log line; GROUP is made of the same, 1 to
+ * MODULE_GROUP_BYTES. Arguments are any other bytes; there is no quoting. */
 #ifndef QUIRE_MODULE_LINE_H
 #define QUIRE_MODULE_LINE_H
 
@@ -52,8 +52,8 @@ struct module_line {
 };
 
 /* Parses the first `size_bytes` bytes of text, or up to the first NUL among them.
- * OK; BAD_ARGUMENT: unknown kind, bad character in a name, groups or terms of what is not started, a term that is unknown, named twice, no number or 0, a guarantee
- * above the limit; BAD_LENGTH: no name, or too long; LIMIT: too many groups.
+ * OK; BAD_ARGUMENT: unknown kind, bad character in a name, groups or terms of what is not started, a term that is unknown, named twice, no number or 0,
+ * a guarantee above the limit; BAD_LENGTH: no name, or too long; LIMIT: too many groups.
  * On a refusal `*line` is all zero; `where` is the position in the text. */
 enum status module_line_parse(const char *text, size_t size_bytes, struct module_line *line, struct refusal *refusal);
 

@@ -1,8 +1,8 @@
 /* The journal of the pager's records. See journal.h.
  *
  * An entry is a head and the words. A head that is damaged is noticed by its check, a word that is damaged by the sum of its record, once it is put back. There
- * are a few entries in most changes, and they are looked through; many are found by lists, so that a change of many rows costs each of them the same. A journal that
- * is full commits by itself, which only a change of very many records brings about. */
+ * are a few entries in most changes, and they are looked through; many are found by lists, so that a change of many rows costs each of them the same. A
+ * journal that is full commits by itself, which only a change of very many records brings about. */
 #include "journal.h"
 
 #include <assert.h>

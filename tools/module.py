@@ -1,6 +1,7 @@
 """Boot modules: a file and the command line that the pager reads.
 
-A command line is "[KIND[@GROUP]...[,TERM=NUMBER]...:]NAME [ARGUMENT...]" (libimage/module_line.h). The kernel's first module is the pager; the others are programs and data.
+A command line is "[KIND[@GROUP]...[,TERM=NUMBER]...:]NAME [ARGUMENT...]" (libimage/module_line.h).
+The kernel's first module is the pager; the others are programs and data.
 What `./quire run` boots by default stands in tools/default_programs.
 """
 import re
@@ -32,7 +33,9 @@ class Module:
 
 
 def program_module(text):
-    """`FILE ARGUMENT...`, or `KIND[@GROUP]...[,TERM=NUMBER]...:FILE ARGUMENT...`, as --program takes it. The file's name without suffix becomes the program's name."""
+    """`FILE ARGUMENT...`, or `KIND[@GROUP]...[,TERM=NUMBER]...:FILE ARGUMENT...`, as --program takes it.
+
+    The file's name without suffix becomes the program's name."""
     parts = shlex.split(text)
     if not parts:
         raise Failure('--program needs a file')

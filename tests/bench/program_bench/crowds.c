@@ -1,5 +1,5 @@
-/* The same measurements in a process with 10,000 other segments, and in one beside 1,000 other processes. None of the figures may grow with either, but that of a
- * duplicate of all the segments. */
+/* The same measurements in a process with 10,000 other segments, and in one beside 1,000 other processes. None of the figures may grow with either, but that
+ * of a duplicate of all the segments. */
 #include <abi/memory.h>
 #include <quire/endpoint.h>
 #include <quire/memory.h>
