@@ -20,7 +20,8 @@ constexpr uint64_t PAGER_IMAGE_LIMIT = 0x40000000; /* the pager's image ends bel
 constexpr uint32_t FIRST_INCARNATION = 1;
 
 /* Keys that the kernel or the pager reads; others are logged. docs/boot.md describes them. */
-static const char *const known_keys[] = { "debug-exit", "trace", "end", "stack", "guarantee", "limit", "waits", "fast", "oom", "fault_deadline" };
+static const char *const known_keys[] = { "debug-exit", "trace", "end", "stack", "guarantee", "limit", "around", "fill", "waits", "fast", "oom",
+                                         "fault_deadline" };
 
 struct start_state {
     const struct boot_source *source;

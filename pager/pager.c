@@ -17,6 +17,20 @@
 
 constexpr uint64_t PAGER_WAITS_MOST = 24 * 3600; /* seconds */
 
+static void pager_read_policy(struct pager *pager, const char *line, size_t size)
+{
+    static const char *const names[] = { [MAP_TOUCHED] = "touched", [MAP_ONCE] = "once", [MAP_LARGE] = "large" };
+    struct text_span value;
+    pager->map_policy = MAP_TOUCHED;
+    if (!arguments_find(line, size, "fill", &value)) return;
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!text_span_is(value, names[i])) continue;
+        pager->map_policy = (enum map_policy)i;
+        return;
+    }
+    report("pager: argument refused key=fill value=%.*s", (int)value.count, value.first);
+}
+
 static void pager_read_arguments(struct pager *pager)
 {
     const char *line = pager->boot->text + pager->boot->arguments_offset;
@@ -24,6 +38,7 @@ static void pager_read_arguments(struct pager *pager)
     struct text_span value;
     uint64_t kibibytes;
     pager->ends_machine = arguments_find(line, size, "end", &value) && text_span_is(value, "exit");
+    pager_read_policy(pager, line, size);
     pager->around = FAULT_AROUND_MOST;
     if (arguments_find(line, size, "around", &value)) {
         uint64_t pages = 0;

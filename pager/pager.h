@@ -89,6 +89,13 @@ static inline void action_end(struct pager_action *action, uint32_t code)
 
 struct ledger;
 
+/* How memory of the mmap area comes that is mapped without options (fill=). */
+enum map_policy : uint8_t {
+    MAP_TOUCHED, /* each page when it is touched */
+    MAP_ONCE,    /* all of it at the request, or the request is refused: up to POPULATE_BYTES_MOST. What is longer comes when it is touched */
+    MAP_LARGE,   /* when it is touched, in large pages where memory and place allow it */
+};
+
 /* A group that the command lines of modules name. */
 struct boot_group {
     struct text_span name;
@@ -139,6 +146,7 @@ struct pager {
     uint64_t count_faults;        /* resolved */
     uint64_t count_resolving;     /* pages of the latest answer to a fault */
     uint32_t around;              /* pages that one fault maps at most */
+    enum map_policy map_policy;
     bool is_quick;                /* faults are not traced */
     bool audits;                  /* the kernel was built for tests: everything is checked whenever a process has ended */
     bool has_failed;              /* a program of the boot did not exit with status 0 */

@@ -40,6 +40,10 @@ enum status request_receiver(const struct pager *pager, const struct request *re
 /* map with options in words 2 and 3; its protection has been checked (request_populate.c). */
 enum status request_map_options(const struct request *request, struct answer *answer);
 
+/* map and map_at without options where pager->map_policy is not MAP_TOUCHED: `bytes` at this address, 0: anywhere. The protection has been checked, and so has
+ * the range of an address. BAD_LENGTH, LIMIT, NO_MEMORY; EXISTS: something is at the address (request_populate.c). */
+enum status request_map_policy(const struct pager *pager, const struct request *request, uint64_t at, struct answer *answer);
+
 /* A protection that memory of the mmap area may have: BAD_ARGUMENT, WRITE_EXECUTE. */
 enum status request_check_protection(uint64_t asked);
 

@@ -119,11 +119,12 @@ static enum status memory_place(struct process *process, struct segment *segment
     return segment_place(&process->segments, segment, layout_page_up(bytes));
 }
 
-enum status request_map([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
+enum status request_map(struct pager *pager, const struct request *request, struct answer *answer)
 {
     enum status status = request_check_protection(request->word[1]);
     if (status != STATUS_OK) return status;
     if ((request->word[2] | request->word[3]) != 0) return request_map_options(request, answer);
+    if (pager->map_policy != MAP_TOUCHED) return request_map_policy(pager, request, 0, answer);
     struct segment segment = { .fill = segment_rules_of(SEGMENT_MMAP)->fill, .frame = FRAME_FRESH, .protection = (uint8_t)request->word[1] };
     status = memory_place(request->caller, &segment, request->word[0]);
     if (status != STATUS_OK) return status;
@@ -131,7 +132,7 @@ enum status request_map([[maybe_unused]] struct pager *pager, const struct reque
     return STATUS_OK;
 }
 
-enum status request_map_at([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+enum status request_map_at(struct pager *pager, const struct request *request, struct answer *answer)
 {
     uint64_t first = request->word[2];
     uint64_t limit;
@@ -140,6 +141,7 @@ enum status request_map_at([[maybe_unused]] struct pager *pager, const struct re
     if (status != STATUS_OK) return status;
     if (first < LAYOUT_MMAP_FIRST || limit > LAYOUT_MMAP_LIMIT) return STATUS_BAD_ADDRESS;
     if (limit - first > LAYOUT_MMAP_MOST) return STATUS_LIMIT;
+    if (pager->map_policy != MAP_TOUCHED) return request_map_policy(pager, request, first, answer);
     struct segment segment = {
         .first = first, .limit = limit, .fill = segment_rules_of(SEGMENT_MMAP)->fill, .frame = FRAME_FRESH, .kind = SEGMENT_MMAP,
         .protection = (uint8_t)request->word[1],

@@ -1,6 +1,6 @@
-/* Requests that say how memory is to be: map with options, populate, advise.
+/* Requests that say how memory is to be: map with options, populate, advise; and what comes without options under a policy (fill=).
  *
- * map without options is in request_memory.c, and pays nothing for these. */
+ * map without options is in request_memory.c, and pays two comparisons for these. */
 #include "fill.h"
 #include "populate.h"
 #include "range.h"
@@ -12,32 +12,48 @@ struct map_wish {
     uint64_t bytes;      /* whole pages */
     uint64_t align;      /* in pages, a power of two */
     uint64_t hint;       /* 0: none */
+    uint64_t at;         /* there and nowhere else; 0: anywhere */
     bool is_large;
     bool is_large_only;
-    bool populates;
+    bool populates;      /* as much as one message may */
+    bool is_at_once;     /* all of it, or nothing: no more than one message may */
 };
+
+static enum status wish_check_bytes(uint64_t bytes)
+{
+    if (bytes == 0) return STATUS_BAD_LENGTH;
+    return bytes > LAYOUT_MMAP_MOST ? STATUS_LIMIT : STATUS_OK;
+}
+
+/* Large pages begin where such a page does. */
+static void wish_align(struct map_wish *wish)
+{
+    uint64_t large = LAYOUT_TABLE_BYTES >> PAGE_SHIFT;
+    if (wish->is_large && wish->bytes >= LAYOUT_TABLE_BYTES && wish->align < large) wish->align = large;
+}
 
 static enum status wish_decode(const struct request *request, struct map_wish *wish)
 {
     uint64_t options = request->word[2], alignment = options & MAPPING_ALIGNMENT;
     if (options & ~(uint64_t)(MAPPING_ALIGNMENT | MAPPING_POPULATE | MAPPING_LARGE | MAPPING_LARGE_ONLY)) return STATUS_BAD_ARGUMENT;
     if (alignment != 0 && (alignment < MAPPING_ALIGNMENT_LEAST || alignment > MAPPING_ALIGNMENT_MOST)) return STATUS_BAD_ALIGNMENT;
-    if (request->word[0] == 0) return STATUS_BAD_LENGTH;
-    if (request->word[0] > LAYOUT_MMAP_MOST) return STATUS_LIMIT;
+    enum status status = wish_check_bytes(request->word[0]);
+    if (status != STATUS_OK) return status;
     *wish = (struct map_wish){
         .bytes = layout_page_up(request->word[0]), .align = (uint64_t)1 << (alignment != 0 ? alignment - PAGE_SHIFT : 0), .hint = request->word[3],
         .is_large_only = options & MAPPING_LARGE_ONLY, .is_large = options & (MAPPING_LARGE | MAPPING_LARGE_ONLY), .populates = options & MAPPING_POPULATE,
     };
     if (wish->is_large_only && !wish->populates) return STATUS_BAD_ARGUMENT;
     if (wish->is_large_only && wish->bytes % LAYOUT_TABLE_BYTES != 0) return STATUS_BAD_LENGTH;
-    uint64_t large = LAYOUT_TABLE_BYTES >> PAGE_SHIFT;
-    if (wish->is_large && wish->bytes >= LAYOUT_TABLE_BYTES && wish->align < large) wish->align = large;
+    wish_align(wish);
     return STATUS_OK;
 }
 
-/* Room at the hint, or anywhere. */
+/* Room at the address, at the hint, or anywhere. */
 static enum status wish_place(struct directory *directory, const struct map_wish *wish, uint64_t *first)
 {
+    *first = wish->at;
+    if (wish->at != 0) return area_take_at(directory, wish->at, wish->at + wish->bytes);
     bool is_inside = wish->hint >= LAYOUT_MMAP_FIRST && wish->hint < LAYOUT_MMAP_LIMIT && wish->bytes <= LAYOUT_MMAP_LIMIT - wish->hint;
     if (is_inside && wish->hint % (wish->align << PAGE_SHIFT) == 0) {
         enum status status = area_take_at(directory, wish->hint, wish->hint + wish->bytes);
@@ -47,36 +63,69 @@ static enum status wish_place(struct directory *directory, const struct map_wish
     return area_take_aligned(directory, wish->bytes >> PAGE_SHIFT, wish->align, first);
 }
 
-enum status request_map_options(const struct request *request, struct answer *answer)
+/* All pages of a segment that has none, or none of them. */
+static enum status wish_bring(struct process *process, struct segment *segment)
 {
-    struct process *process = request->caller;
+    enum status status = STATUS_OK;
+    uint64_t at = segment->first, done = 0;
+    for (; at < segment->limit && status == STATUS_OK; at += done) status = populate(process, at, segment->limit, false, &done);
+    if (status == STATUS_OK) return STATUS_OK;
+    fill_undo(process->space, segment->first, at, segment->fill->unmap_flags);
+    segment_resize(&process->segments, segment, segment->first, segment->limit, 0);
+    return status;
+}
+
+/* Maps what is wished, at *first; *there: bytes whose pages are there. */
+static enum status wish_map(struct process *process, const struct map_wish *wish, uint8_t protection, uint64_t *first, uint64_t *there)
+{
     struct segment_table *table = &process->segments;
-    struct map_wish wish;
-    enum status status = wish_decode(request, &wish);
-    if (status != STATUS_OK) return status;
     struct segment wanted = {
-        .fill = wish.is_large ? &fill_large : segment_rules_of(SEGMENT_MMAP)->fill, .frame = FRAME_FRESH, .kind = SEGMENT_MMAP,
-        .protection = (uint8_t)request->word[1],
+        .fill = wish->is_large ? &fill_large : segment_rules_of(SEGMENT_MMAP)->fill, .frame = FRAME_FRESH, .kind = SEGMENT_MMAP, .protection = protection,
     };
-    status = wish_place(&table->directory, &wish, &wanted.first);
+    enum status status = wish_place(&table->directory, wish, &wanted.first);
     if (status != STATUS_OK) return status;
-    wanted.limit = wanted.first + wish.bytes;
+    wanted.limit = wanted.first + wish->bytes;
     status = segment_reserve_insert(table, wanted.first, wanted.limit);
     if (status != STATUS_OK) {
         area_give(&table->directory, wanted.first, wanted.limit);
         return status;
     }
     struct segment *segment = segment_insert(table, &wanted);
-    if (wish.populates) status = populate(process, wanted.first, wanted.limit, wish.is_large_only, &answer->word[1]);
+    if (wish->populates) status = populate(process, wanted.first, wanted.limit, wish->is_large_only, there);
+    if (wish->is_at_once) status = wish_bring(process, segment);
     if (status != STATUS_OK) {
         segment_remove(table, segment);
         return status;
     }
 
     // Commit: nothing below may fail.
+    if (wish->is_at_once) *there = wish->bytes;
     segment_merge(table, wanted.first);
     segment_merge(table, wanted.limit);
-    answer->word[0] = wanted.first;
+    *first = wanted.first;
+    return STATUS_OK;
+}
+
+enum status request_map_options(const struct request *request, struct answer *answer)
+{
+    struct map_wish wish;
+    enum status status = wish_decode(request, &wish);
+    if (status != STATUS_OK) return status;
+    return wish_map(request->caller, &wish, (uint8_t)request->word[1], &answer->word[0], &answer->word[1]);
+}
+
+enum status request_map_policy(const struct pager *pager, const struct request *request, uint64_t at, struct answer *answer)
+{
+    enum status status = wish_check_bytes(request->word[0]);
+    if (status != STATUS_OK) return status;
+    struct map_wish wish = { .bytes = layout_page_up(request->word[0]), .align = 1, .at = at, .is_large = pager->map_policy == MAP_LARGE };
+    wish.is_at_once = pager->map_policy == MAP_ONCE && wish.bytes <= POPULATE_BYTES_MOST;
+    wish_align(&wish);
+    uint64_t first, there = 0;
+    status = wish_map(request->caller, &wish, (uint8_t)request->word[1], &first, &there);
+    if (status != STATUS_OK || at != 0) return status;
+    answer->word[0] = first;
+    answer->word[1] = there;
     return STATUS_OK;
 }
 

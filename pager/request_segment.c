@@ -193,28 +193,29 @@ static void segment_clear(const struct process *process, const struct segment *s
     }
 }
 
-/* A segment becomes what map would make: its own frames stay where that is less work than new ones; frames of others go. */
-static void segment_renew(struct process *process, struct segment *segment, uint32_t protection)
+/* A segment becomes one of the fill that map would give it: its own frames stay where that is less work than new ones; frames of others go. */
+static void segment_renew(struct process *process, struct segment *segment, const struct fill *fill, uint32_t protection)
 {
     if (segment->fill->is_zero && !segment_is_copied(segment) && layout_pages(segment->first, segment->limit) <= STEP_PAGES) segment_clear(process, segment);
     else segment_discard(process, segment, segment->first, segment->limit);
     segment_set_copied(segment, false);
-    segment->fill = segment_rules_of(segment->kind)->fill;
+    segment->fill = fill;
     segment->frame = FRAME_FRESH;
     range_set_protection(process, segment, protection);
 }
 
-enum status request_map_over([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+enum status request_map_over(struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
 {
     struct process *process = request->caller;
     uint64_t first = request->word[0];
     uint64_t limit;
+    const struct fill *fill = pager->map_policy == MAP_LARGE ? &fill_large : segment_rules_of(SEGMENT_MMAP)->fill;
     enum status status = request_check_protection(request->word[2]);
     if (status == STATUS_OK) status = range_check_unpinned(process, first, request->word[1], &limit);
     if (status == STATUS_OK) status = range_isolate(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
     for (struct segment *at = segment_find(&process->segments, first); at != nullptr && at->first < limit; at = segment_find(&process->segments, at->limit))
-        segment_renew(process, at, (uint32_t)request->word[2]);
+        segment_renew(process, at, fill, (uint32_t)request->word[2]);
     range_rejoin(process, first, limit);
     return STATUS_OK;
 }

@@ -1,8 +1,9 @@
 /* Random operations of one program against a naive model: an array with one row for each page. Seeds are fixed and logged. */
 #include "pager_fixture.h"
 
-constexpr uint32_t PAGES = 2 * REGION_PAGES;
-constexpr uint32_t MOST_RESERVED = 300; /* of them, so that two regions are enough */
+constexpr uint32_t PAGES = 6 * REGION_PAGES;
+constexpr uint32_t MOST_RESERVED = 1100; /* of them, so that these regions are enough */
+constexpr uint32_t LARGE_PAGES = LARGE_PAGE_BYTES / PAGE_BYTES;
 constexpr unsigned STEPS = 2500;
 
 struct model_page {
@@ -18,7 +19,11 @@ static uint64_t autogen_bytes;
 static uint32_t number;
 static uint32_t count_reserved;
 static uint64_t state;
-static bool comes_alone; /* each page by its own touch; else more may be there than were touched */
+static uint64_t count_large; /* touches that met a large page */
+
+/* Under a way of filling: the pages that are there are those that were touched; these and maybe others; all that are reserved. */
+enum presence { TOUCHED, MORE, ALL };
+static enum presence presence;
 
 static uint64_t draw(uint64_t limit)
 {
@@ -46,7 +51,7 @@ static uint32_t draw_protection(void)
 /* Where is the pager's choice: anywhere free, aligned, not the first page of a region. */
 static void step_map(void)
 {
-    uint64_t count = 1 + draw(20);
+    uint64_t count = draw(8) == 0 ? LARGE_PAGES + draw(LARGE_PAGES / 4) : 1 + draw(20);
     uint32_t protection = draw_protection();
     if (count_reserved + count > MOST_RESERVED) return;
     uint64_t bytes = count * PAGE_BYTES - draw(PAGE_BYTES);
@@ -96,6 +101,16 @@ static void step_change(bool is_unmap)
     if (is_unmap) count_reserved -= (uint32_t)count;
 }
 
+static bool page_is_large(uint64_t page)
+{
+    uint64_t bytes = 0;
+    sim_enter_pager();
+    enum status status = seam_space_page_bytes(sim_process(number)->space, page_address(page), &bytes);
+    sim_leave_pager();
+    cr_assert_eq(status, STATUS_OK);
+    return bytes == LARGE_PAGE_BYTES;
+}
+
 static void step_touch(void)
 {
     static const uint64_t accesses[] = { FAULT_READ, FAULT_READ, FAULT_READ, FAULT_WRITE, FAULT_WRITE, FAULT_WRITE, FAULT_WRITE, FAULT_EXECUTE };
@@ -113,6 +128,7 @@ static void step_touch(void)
     }
     cr_assert_eq(*value, model->value);
     model->is_present = true;
+    count_large += page_is_large(page);
     if (access == FAULT_WRITE) *value = model->value = draw(UINT64_MAX);
 }
 
@@ -168,17 +184,21 @@ static void compare(void)
         cr_assert_eq(reply.word[1], page_address(page));
         cr_assert_eq(reply.word[2], page_address(limit));
         cr_assert_eq(reply.word[3], pages[page].protection);
-        cr_assert(comes_alone ? reply.word[4] == present : reply.word[4] >= present && reply.word[4] <= limit - page);
+        cr_assert(reply.word[4] >= present && reply.word[4] <= limit - page);
+        if (presence == TOUCHED) cr_assert_eq(reply.word[4], present);
+        if (presence == ALL) cr_assert_eq(reply.word[4], limit - page);
         page = limit;
     }
     cr_assert_eq(fixture_ok(sim_request(number, PROTOCOL_segment_info, index, 0, 0)), SEGMENT_STACK);
     fixture_check();
 }
 
-static void run(uint64_t seed, const char *arguments)
+static void run(uint64_t seed, const char *arguments, enum presence wanted)
 {
     cr_log_info("seed %lu %s", seed, arguments);
     state = seed;
+    presence = wanted;
+    count_large = 0;
     fixture_start_with(&(struct sim_options){ .arguments = arguments });
     reset();
     for (unsigned step = 0; step < STEPS; step++) {
@@ -193,13 +213,17 @@ static void run(uint64_t seed, const char *arguments)
     }
 }
 
-/* The same deeds under both ways of filling. */
+/* The same deeds, with the same answers, under every way of filling. */
 static void runs(uint64_t seed)
 {
-    comes_alone = true;
-    run(seed, "around=1");
-    comes_alone = false;
-    run(seed, "");
+    run(seed, "around=1", TOUCHED);
+    run(seed, "", MORE);
+    cr_assert_eq(count_large, 0);
+    run(seed, "fill=touched", MORE);
+    run(seed, "fill=once", ALL);
+    run(seed, "fill=large", MORE);
+    cr_assert_gt(count_large, 0);
+    run(seed, "fill=large around=1", MORE);
 }
 
 Test(pager_random, follows_the_model_1) { runs(0x1234'5678'9abc'def1); }

@@ -1,5 +1,5 @@
-/* suite: starts each case of the subject as a process of its own, and looks at the system after it. `suite GROUP...` runs the cases of these groups
- * (subject/cases.def).
+/* suite: starts each case of the subject as a process of its own, and looks at the system after it. `suite GROUP... [-CASE...]` runs the cases of these groups
+ * (subject/cases.def) but those with a dash.
  *
  * After a case: it ended for the reason that the row names, with its value; the victim still answers and its memory is as it was; no frame and no process
  * is missing; the kernel's checker finds nothing. One line a case, read by the tests:
@@ -102,6 +102,13 @@ static bool warm_up(void)
     return system_info(&base) == STATUS_OK;
 }
 
+static bool is_left_out(const char *name, int argc, char *const argv[])
+{
+    for (int i = 1; i < argc; i++)
+        if (argv[i][0] == '-' && strcmp(argv[i] + 1, name) == 0) return true;
+    return false;
+}
+
 int main(int argc, char *argv[])
 {
     enum status status = name_find(VICTIM_NAME, true, &victim);
@@ -112,7 +119,7 @@ int main(int argc, char *argv[])
     unsigned cases = 0, failed = 0;
     for (int i = 1; i < argc; i++) {
         for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
-            if (strcmp(rows[at].group, argv[i]) != 0) continue;
+            if (strcmp(rows[at].group, argv[i]) != 0 || is_left_out(rows[at].name, argc, argv)) continue;
             cases++;
             failed += !run_row(&rows[at]);
         }
