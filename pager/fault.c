@@ -85,17 +85,19 @@ static inline uint64_t fault_pages(const struct segment *segment, uint64_t page,
 /* What a fault at a page brings, by the faults before it: how many pages from that one on, and how many faults in order there were then. */
 struct fault_step {
     uint64_t count;
+    uint64_t next; /* where the next fault is expected */
     uint8_t run;
 };
 
 static inline struct fault_step fault_step(const struct segment *segment, uint64_t page, uint32_t most)
 {
-    struct fault_step step = { 1, 0 };
+    struct fault_step step = { 1, page + PAGE_BYTES, 0 };
     if (page != segment->next) return step;
     step.run = (uint8_t)(segment->run + (segment->run < segment->run_most));
     if (segment->run < FAULT_RUN_LEAST) return step;
     uint64_t count = FAULT_RUN_PAGES << 2 * (segment->run - FAULT_RUN_LEAST);
     step.count = fault_pages(segment, page, count < most ? count : most);
+    step.next = page + (step.count << PAGE_SHIFT);
     return step;
 }
 static_assert(FAULT_RUN_PAGES << 2 * (SEGMENT_RUN_MOST - FAULT_RUN_LEAST) >= FAULT_AROUND_MOST);
@@ -111,21 +113,18 @@ static struct fault_step fault_extent(const struct segment *segment, uint64_t *f
     struct fault_step step = fault_step(segment, *first, most);
     if (is_aligned) step.count = count;
     else if (segment->advice == ADVICE_SEQUENTIAL) step.count = fault_pages(segment, *first, most);
+    step.next = *first + (step.count << PAGE_SHIFT);
     return step;
 }
 
-/* Counts the pages that an answer brings, and remembers where the next fault is expected. */
-static inline void fault_count(struct pager *pager, struct process *process, struct segment *segment, uint64_t page, struct fault_step step,
-                               struct fault_answer *answer)
+/* Remembers where the next fault is expected, and counts the answer. */
+static inline void fault_count(struct pager *pager, struct process *process, struct segment *segment, struct fault_step step)
 {
     segment->run = step.run;
-    segment->next = page + (step.count << PAGE_SHIFT);
-    segment->pages += step.count; /* invariant 1 */
+    segment->next = step.next;
     process->changes++;
     pager->count_faults++;
     pager->count_resolving = step.count;
-    uint64_t frame = segment->frame + segment->fill->frame_step * layout_pages(segment->first, page);
-    *answer = (struct fault_answer){ page | segment->attributes, frame, step.count };
 }
 
 bool fault_quick(struct pager *pager, const struct pager_message *message, struct fault_answer *answer)
@@ -135,14 +134,15 @@ bool fault_quick(struct pager *pager, const struct pager_message *message, struc
     if (named == nullptr || named->badge != message->badge) return false;
     struct process *process = pager->process[message->badge % PROCESS_LIMIT];
     struct segment *segment = process->segments.recent;
-    uint64_t address = message->word[1];
-    if (address < segment->first || address >= segment->limit) return false;
-    if (((uint8_t)message->word[0] & segment->refuses) != 0 || segment->pages < segment->tables) return false;
-    uint64_t page = layout_page_down(address);
+    uint64_t place = (message->word[1] - segment->first) >> PAGE_SHIFT;
+    if (place >= segment->count || ((uint8_t)message->word[0] & segment->refuses) != 0) return false;
+    uint64_t page = layout_page_down(message->word[1]), frame = segment->frame;
     struct fault_step step = fault_step(segment, page, pager->around);
-    static_assert(FILL_PAGE_CHARGE_MOST == 1);
-    if (segment->fill->page_charge != 0 && !quota_take_quick(&process->family->pages, step.count)) return false;
-    fault_count(pager, process, segment, page, step, answer);
+    if (frame != FRAME_FRESH) frame += place; /* nobody is charged for it (segment.h: refuses) */
+    else if (!quota_take_quick(&process->family->pages, step.count)) return false;
+    segment->pages += step.count; /* invariant 1 */
+    fault_count(pager, process, segment, step);
+    *answer = (struct fault_answer){ page | segment->attributes, frame, step.count };
     return true;
 }
 
@@ -203,8 +203,10 @@ static void fault_resolve(struct pager *pager, struct process *process, const st
         page = touched;
         step = fault_step(segment, page, 1);
     }
-    struct fault_answer answer;
-    fault_count(pager, process, segment, page, step, &answer);
+    segment_set_pages(segment, segment->pages + step.count); /* invariant 1 */
+    fault_count(pager, process, segment, step);
+    uint64_t frame = segment->frame + segment->fill->frame_step * layout_pages(segment->first, page);
+    struct fault_answer answer = { page | segment->attributes, frame, step.count };
     action_resolve(action, view->message->token, &answer);
     if (pager->trace & TRACE_FAULTS) fault_resolve_traced(pager, process, view, &answer, action);
 }
@@ -267,7 +269,7 @@ void fault_resolve_refused(struct pager *pager, const struct pager_message *mess
     struct segment *segment = segment_find(&process->segments, address);
     uint64_t count = pager->count_resolving;
     assert(segment != nullptr && segment->pages >= count);
-    segment->pages -= count; /* invariant 1 */
+    segment_set_pages(segment, segment->pages - count); /* invariant 1 */
     if (count == 0) copy_count_all(segment); /* it was to be copied */
     quota_remove(segment_quota(&process->segments, segment), segment_charge_more(segment, count));
     pager->count_faults--;

@@ -31,7 +31,7 @@ static enum status run_bring(struct process *process, struct segment *segment, u
     status = run_map(process, segment, at, count, came);
     quota_remove(quota, charge);
     quota_add(quota, segment_charge_more(segment, *came));
-    segment->pages += *came;
+    segment_set_pages(segment, segment->pages + *came);
     return status;
 }
 

@@ -59,13 +59,13 @@ bool recover_pages(struct process *process)
         pages_drop(process->space, at, segment->first);
         at = segment->limit;
         if (segment->fill->is_whole) { /* nobody has ever protected a part of it */
-            segment->pages = pages_count(process, segment);
+            segment_set_pages(segment, pages_count(process, segment));
             continue;
         }
         /* The count is of what changes; afterwards all have the right ones, whatever was going on. */
         uint32_t usual = segment_rest_attributes(segment);
         pages_protect(process, segment, usual == ATTRIBUTE_READ ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ);
-        segment->pages = pages_protect(process, segment, usual);
+        segment_set_pages(segment, pages_protect(process, segment, usual));
     }
     pages_drop(process->space, at, USER_LIMIT);
     return true;

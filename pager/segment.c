@@ -169,21 +169,6 @@ static inline void mapped_change(struct segment_table *table, uint64_t first, ui
 
 static bool is_mapped(uint64_t address) { return directory_index(address) < DIRECTORY_REGIONS; }
 
-/* --- What follows from a row --- */
-
-/* Sets what follows from range, fill and protection (invariant 6). */
-static void segment_refresh(struct segment *segment)
-{
-    segment->attributes = (uint8_t)segment_attributes(segment->protection);
-    segment->tables = (uint32_t)segment_tables_of(segment->first, segment->limit, 1);
-    segment->refuses = FAULT_PRESENT;
-    if (!(segment->protection & PROTECTION_WRITE)) segment->refuses |= FAULT_WRITE;
-    if (!(segment->protection & PROTECTION_EXECUTE)) segment->refuses |= FAULT_EXECUTE;
-    bool is_slow = segment->fill->set != nullptr || segment->fill->fault_pages != 0 || segment->advice == ADVICE_SEQUENTIAL;
-    if (is_slow || segment->is_going || segment->payer != 0) segment->refuses |= FAULT_READ | FAULT_WRITE | FAULT_EXECUTE;
-    segment->run_most = segment->advice == ADVICE_RANDOM ? 0 : SEGMENT_RUN_MOST;
-}
-
 /* --- Changing --- */
 
 struct segment *segment_insert(struct segment_table *table, const struct segment *segment)
@@ -409,36 +394,6 @@ enum status segment_table_rebuild(struct segment_table *table, uint32_t capacity
     return status;
 }
 
-/* --- Marks and protection --- */
-
-void segment_set_advice(struct segment *segment, uint32_t advice)
-{
-    row_save(segment);
-    segment->advice = advice & 3;
-    segment->run = 0;
-    segment_refresh(segment);
-}
-
-void segment_set_sealed(struct segment *segment)
-{
-    row_save(segment);
-    segment->is_sealed = true;
-}
-
-void segment_set_going(struct segment *segment)
-{
-    row_save(segment);
-    segment->is_going = true;
-    segment_refresh(segment);
-}
-
-void segment_set_protection(struct segment *segment, uint32_t protection)
-{
-    row_save(segment);
-    segment->protection = (uint8_t)protection;
-    segment_refresh(segment);
-}
-
 /* --- The check --- */
 
 static bool row_check(const struct segment *row)
@@ -451,7 +406,7 @@ static bool row_check(const struct segment *row)
     if (row->is_copied && (row->fill->is_shared || !segment_is_writable(row))) return false; /* fill_copy.h */
     struct segment anew = *row;
     segment_refresh(&anew);
-    return anew.attributes == row->attributes && anew.refuses == row->refuses && anew.tables == row->tables && anew.run_most == row->run_most; /* invariant 6 */
+    return anew.attributes == row->attributes && anew.refuses == row->refuses && anew.count == row->count && anew.run_most == row->run_most; /* invariant 6 */
 }
 
 /* Every page of a segment leads to it, and is taken. Regions that it covers whole are looked at once. */

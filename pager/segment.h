@@ -16,7 +16,7 @@
  *     Who gave memory away goes on paying for it.
  *     What of the mmap area is taken is what its segments cover.
  *     Frames that several processes have mapped are charged to each.
- *  6. attributes, refuses, run_most and tables follow from the rest of a row: segment_insert(), segment_resize() and segment_set_...() set them. */
+ *  6. attributes, refuses, run_most and count follow from the rest of a row: see segment_refresh(). */
 #ifndef QUIRE_PAGER_SEGMENT_H
 #define QUIRE_PAGER_SEGMENT_H
 
@@ -63,9 +63,9 @@ struct segment {
 
     uint64_t pages;          /* mapped */
     uint64_t next;           /* where the next fault comes if pages are touched in order */
-    uint32_t tables;         /* lowest page tables that the range touches, the most of any level */
+    uint32_t count;          /* pages of the range */
     uint8_t attributes;      /* ATTRIBUTE_... of its pages, from the protection */
-    uint8_t refuses;         /* FAULT_... accesses that fault_quick() leaves to fault_page() */
+    uint8_t refuses;         /* FAULT_... accesses that fault_quick() leaves to fault_page(); all of them unless a page more costs one frame or none */
     uint8_t run;             /* faults in a row that came at `next` */
     uint8_t run_most;        /* that are counted: 0 where pages are touched at random */
     uint32_t shared;         /* at most so many of its pages may be others' too (fill_copy.h); lost with the pager */
@@ -184,6 +184,10 @@ static inline struct quota *segment_quota(const struct segment_table *table, con
 /* The process's own family pays for a segment from now on. LIMIT, NO_MEMORY. */
 enum status segment_take_over(struct segment_table *table, struct segment *segment);
 
+/* Sets what follows from range, fill, pages and protection (invariant 6). */
+void segment_refresh(struct segment *segment);
+/* So many of its pages are mapped now; who changes the charge says so. */
+void segment_set_pages(struct segment *segment, uint64_t pages);
 /* How its pages come from now on: ADVICE_NORMAL, _SEQUENTIAL or _RANDOM. */
 void segment_set_advice(struct segment *segment, uint32_t advice);
 /* Makes a segment refuse every change. */

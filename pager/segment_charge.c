@@ -35,7 +35,7 @@ uint64_t segment_charge(const struct segment *segment)
 uint64_t segment_charge_more(const struct segment *segment, uint64_t count)
 {
     uint64_t charge = count * segment->fill->page_charge;
-    if (segment->pages >= segment->tables) return charge;
+    if (segment->pages >= segment_tables_of(segment->first, segment->limit, 1)) return charge;
     return charge + segment_tables(segment->first, segment->limit, segment->pages + count) - segment_tables(segment->first, segment->limit, segment->pages);
 }
 
@@ -51,13 +51,6 @@ uint32_t segment_attributes(uint32_t protection)
 bool segment_is_writable(const struct segment *segment)
 {
     return segment_rules_of(segment->kind)->protections & segment->fill->protections & PROTECTION_WRITE;
-}
-
-void segment_set_fill(struct segment *segment, const struct fill *fill)
-{
-    journal_save(segment, SEGMENT_KEPT_BYTES);
-    segment->fill = fill;
-    segment_set_protection(segment, segment->protection); /* what follows from the row is another now */
 }
 
 enum status segment_take_over(struct segment_table *table, struct segment *segment)

@@ -61,7 +61,8 @@ Test(pager_bound, what_is_touched_in_order_is_charged_what_it_takes)
     for (uint64_t i = 511; i > 0; i -= 7) EXPECT_EXACT(EXPECT(OK, sim_request(INIT, PROTOCOL_discard, first + i * P, P, 0)));
     for (uint64_t i = 511; i > 256; i--) EXPECT_EXACT(EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, first + i * P, P, 0)));
     touch(LAYOUT_STACK_TOP - P, 1);
-    uint64_t stack = segment_find_kind(&sim_process(INIT)->segments, SEGMENT_STACK)->tables;
+    const struct segment *segment = segment_find_kind(&sim_process(INIT)->segments, SEGMENT_STACK);
+    uint64_t stack = segment_tables_of(segment->first, segment->limit, 1);
     touch(LAYOUT_STACK_TOP - stack * P, stack - 1); /* each of the first may need a table of its own, for all that is known */
     for (uint64_t i = stack + 1; i <= 256; i++) EXPECT_EXACT(touch(LAYOUT_STACK_TOP - i * P, 1));
     fixture_check();

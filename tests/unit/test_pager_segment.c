@@ -199,7 +199,6 @@ Test(pager_segment, charges_pages_more_what_the_difference_is)
     for (size_t i = 0; i < 2; i++) {
         for (uint64_t limit = PAGE_BYTES; limit < (uint64_t)1 << 43; limit = limit * 3 + PAGE_BYTES) {
             struct segment segment = { .fill = fills[i], .first = USER_FIRST, .limit = USER_FIRST + limit };
-            segment.tables = (uint32_t)segment_tables_of(segment.first, segment.limit, 1);
             for (; segment.pages < 3000 && segment.pages < limit / PAGE_BYTES; segment.pages++) {
                 struct segment more = segment;
                 uint64_t count = 1 + segment.pages % (limit / PAGE_BYTES - segment.pages) % 64;
