@@ -102,6 +102,13 @@ target_link_libraries(bitmap_reads PRIVATE quire_host)
 target_include_directories(bitmap_reads PRIVATE microkernel ${CMAKE_SOURCE_DIR})
 target_compile_options(bitmap_reads PRIVATE -fsanitize-coverage=trace-pc-guard,trace-loads)
 target_sources(test_bitmap_reads PRIVATE $<TARGET_OBJECTS:bitmap_reads>)
+# The pager once more, with a call at each block, load and store.
+list(FILTER pager_sources EXCLUDE REGEX "/tests/sim/")
+add_library(pager_growth OBJECT ${pager_sources})
+target_link_libraries(pager_growth PRIVATE quire_host)
+target_include_directories(pager_growth PRIVATE ${pager_folders} microkernel ${CMAKE_SOURCE_DIR})
+target_compile_options(pager_growth PRIVATE -fsanitize-coverage=trace-pc-guard,trace-loads,trace-stores)
+target_sources(test_pager_growth PRIVATE $<TARGET_OBJECTS:pager_growth>)
 # The kernel's own memcpy and its like, under other names; its assembler needs no sanitizer.
 if(TARGET test_memory_x86_64)
     add_library(kernel_memory OBJECT arch/x86_64/memory.S)

@@ -131,7 +131,7 @@ static bool check_holding(const struct pager *pager, const struct process *proce
 
 static bool check_holdings(const struct pager *pager, const struct process *process)
 {
-    uint32_t passed = 0;
+    uint32_t passed = 0, groups = 0;
     const struct holding_table *table = &process->holdings;
     if (table->used > table->capacity) return false;
     for (uint32_t slot = 0; slot < table->capacity; slot++) {
@@ -140,8 +140,9 @@ static bool check_holdings(const struct pager *pager, const struct process *proc
         if (is_free && slot >= HOLDING_FIRST && slot < table->lowest) return false; /* holding.h: 6 */
         if (!check_holding(pager, process, &table->rows[slot])) return false;
         passed += table->rows[slot].is_passed;
+        groups += table->rows[slot].kind == HOLDING_GROUP;
     }
-    return passed == process->holdings.count_passed && passed <= HOLDING_PASSED_MOST;
+    return groups == table->count_groups && passed == table->count_passed && passed <= HOLDING_PASSED_MOST;
 }
 
 /* Handles that name each process, counted in one pass over all of them: a pass for each process would be quadratic, and audits come with every end. */
@@ -381,6 +382,7 @@ static bool check_slots(const struct pager *pager)
 const char *pager_check(const struct pager *pager)
 {
     uint32_t running = 0, going = 0, watchers = 0;
+    for (const struct process *at = pager->watchers; at != nullptr && watchers < PROCESS_LIMIT; at = at->next_watcher) watchers++;
     if (!check_slots(pager)) return "slots of processes";
     check_count_references(pager);
     for (uint32_t i = 0; i < pager->slot_limit; i++) {
@@ -391,9 +393,9 @@ const char *pager_check(const struct pager *pager)
         if (failed != nullptr) return failed;
         running += process->state == PROCESS_RUNNING;
         going += process->going.number != 0;
-        watchers += process->watch.ring != nullptr;
+        watchers -= process->watch.ring != nullptr;
     }
-    if (watchers != pager->count_watchers) return "count of watches";
+    if (watchers != 0) return "list of watches";
     if (running != pager->count_running || going != pager->count_going) return "count of running processes";
     const char *failed = check_families(pager);
     if (failed != nullptr) return failed;

@@ -110,7 +110,7 @@ static void group_remove(struct pager *pager, struct process *process, uint32_t 
 void group_leave(struct pager *pager, struct process *process, uint32_t group)
 {
     group_remove(pager, process, group);
-    holding_sweep(pager);
+    holding_sweep_left(pager, process, group);
     if (process->group_pages == 0) return;
     ledger_commit(pager); /* a page that is given back cannot be undone */
     group_give_pages(process);
@@ -128,6 +128,13 @@ void group_end(struct pager *pager, uint32_t group)
         if (pager->process[i] != nullptr) group_give_pages(pager->process[i]);
 }
 
+/* Whether somebody is in a group that a process is leaving with its end: who started it is asked first, so that most ends search for nobody. */
+static bool group_has_another(const struct pager *pager, const struct process *process, uint32_t group)
+{
+    const struct process *peer = pager->process[process->peer];
+    return (peer != nullptr && group_set_contains(&peer->groups, group)) || group_has_member(pager, group);
+}
+
 bool group_leave_all(const struct pager *pager, struct process *process)
 {
     struct group_set left = process->groups;
@@ -135,6 +142,6 @@ bool group_leave_all(const struct pager *pager, struct process *process)
     group_set_clear(&process->groups);
     bool has_emptied = false;
     for (uint32_t group = group_set_next(&left, GROUP_NONE); group != GROUP_NONE && !has_emptied; group = group_set_next(&left, group))
-        has_emptied = !group_has_member(pager, group);
+        has_emptied = !group_has_another(pager, process, group);
     return has_emptied;
 }

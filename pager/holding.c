@@ -95,6 +95,7 @@ uint32_t holding_insert(struct pager *pager, struct process *process, uint32_t s
     if (row->kind == HOLDING_PROCESS) pager->process[row->process_index]->references++;
     if (row->kind == HOLDING_FAMILY) pager->family[row->group].references++;
     table->count_passed += row->is_passed;
+    table->count_groups += row->kind == HOLDING_GROUP;
     return slot | row->generation << HOLDING_SLOT_BITS;
 }
 
@@ -183,6 +184,7 @@ static void holding_drop(struct pager *pager, struct process *process, struct ho
     *row = (struct holding){ .generation = dropped.generation };
     if (place.slot < process->holdings.lowest) process->holdings.lowest = place.slot;
     process->holdings.count_passed -= dropped.is_passed;
+    process->holdings.count_groups -= dropped.kind == HOLDING_GROUP;
     if (dropped.kind == HOLDING_PROCESS) process_release(pager, pager->process[dropped.process_index]);
     if (dropped.kind == HOLDING_FAMILY) family_release(pager, &pager->family[dropped.group]);
     if (dropped.kind == HOLDING_SERVICE && dropped.process_index == process->index) service_unpublish(process, dropped.service_slot, place.slot);
@@ -234,18 +236,41 @@ void holding_narrow(struct process *process, struct holding *holding, uint32_t r
     (void)status;
 }
 
+/* What holding_sweep() says, of one table. */
+static void rows_sweep(struct pager *pager, struct process *process)
+{
+    for (uint32_t slot = HOLDING_FIRST; slot < process->holdings.used; slot++) {
+        struct holding *row = &process->holdings.rows[slot];
+        if (row->kind == HOLDING_NOTHING) continue;
+        const struct process *named = holding_process(pager, row);
+        bool holds = named != nullptr ? holding_is_allowed(process, named) : row->kind != HOLDING_GROUP || group_has_member(pager, row->group);
+        if (!holds) holding_close(pager, process, row);
+    }
+}
+
 void holding_sweep(struct pager *pager)
 {
+    for (uint32_t i = 0; i < pager->slot_limit; i++)
+        if (pager->process[i] != nullptr) rows_sweep(pager, pager->process[i]);
+}
+
+void holding_sweep_left(struct pager *pager, struct process *left, uint32_t group)
+{
+    rows_sweep(pager, left);
+    bool is_empty = true;
     for (uint32_t i = 0; i < pager->slot_limit; i++) {
         struct process *process = pager->process[i];
-        for (uint32_t slot = HOLDING_FIRST; process != nullptr && slot < process->holdings.used; slot++) {
-            struct holding *row = &process->holdings.rows[slot];
-            if (row->kind == HOLDING_NOTHING) continue;
-            const struct process *named = holding_process(pager, row);
-            bool holds = named != nullptr ? holding_is_allowed(process, named) : row->kind != HOLDING_GROUP || group_has_member(pager, row->group);
-            if (!holds) holding_close(pager, process, row);
-        }
+        if (process == nullptr || !group_set_contains(&process->groups, group)) continue;
+        is_empty = false;
+        rows_sweep(pager, process);
     }
+    if (is_empty) holding_sweep_groups(pager);
+}
+
+void holding_sweep_groups(struct pager *pager)
+{
+    for (uint32_t i = 0; i < pager->slot_limit; i++)
+        if (pager->process[i] != nullptr && pager->process[i]->holdings.count_groups > 0) rows_sweep(pager, pager->process[i]);
 }
 
 /* --- The kernel's rows --- */

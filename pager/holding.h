@@ -66,6 +66,7 @@ struct holding_table {
     uint32_t used;        /* up to the last row that was ever used */
     uint32_t lowest;      /* no row below this one is free */
     uint32_t count_passed;
+    uint32_t count_groups; /* rows that name a group */
 };
 
 /* Finds a free slot, taking a page for it if need be. LIMIT, NO_MEMORY. */
@@ -98,6 +99,10 @@ void holding_close(struct pager *pager, struct process *process, struct holding 
 uint32_t holding_revoke(struct pager *pager, struct holding *holding);
 /* Closes every handle that does not hold any more: who holds it has no group in common with whom it leads to, or its group has no member. */
 void holding_sweep(struct pager *pager);
+/* The same when a process has left one group: only it and the group's members can have such handles, or whoever has one for the group, where that is empty. */
+void holding_sweep_left(struct pager *pager, struct process *left, uint32_t group);
+/* The same of handles for groups alone. */
+void holding_sweep_groups(struct pager *pager);
 /* What the kernel's row of a handle, HANDLE_PAGER included, has to say. BAD_HANDLE, STALE; BAD_OBJECT (a group's or a family's: nobody to call). */
 struct holding_row {
     endpoint_id_t endpoint;

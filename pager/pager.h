@@ -135,7 +135,7 @@ struct pager {
     uint32_t count_started;       /* modules that were started with the machine, or passed over */
     uint32_t count_running;
     uint32_t count_going;         /* that have ended and whose memory is being taken out (process_end.c) */
-    uint32_t count_watchers;
+    struct process *watchers;     /* who have a watch, the latest first (next_watcher) */
     struct process_thread *ready_first; /* WAIT_READY, in order */
     struct process_thread *ready_last;
     struct process_thread *work_first;  /* who waits for memory that is being taken away, in turn (work.h) */

@@ -75,6 +75,8 @@ struct process {
     uint32_t thread_pages; /* of rows of threads, that are taken */
     uint32_t changes;      /* of what is mapped for it, or of what may be done there */
 
+    uint32_t peer;         /* slot of who started it, the likeliest to be in its groups too (group.c) */
+    struct process *next_watcher; /* in the pager's list */
     uint32_t references;
     struct process_thread *waiters; /* who waits for its end, the latest first (wait.next) */
     space_id_t going;      /* it has ended, and its memory is still being taken out of this space; else 0 */

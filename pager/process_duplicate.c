@@ -259,6 +259,7 @@ enum status process_duplicate(struct pager *pager, struct process *parent, uint6
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
+    made->peer = parent->index;
     process_admit(pager, made);
     *process = made;
     return STATUS_OK;

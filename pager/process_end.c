@@ -166,7 +166,7 @@ void process_undo(struct pager *pager, struct process *process)
         process_end_space(process, space);
         process_finish(pager, process);
     }
-    if (has_emptied) holding_sweep(pager);
+    if (has_emptied) holding_sweep_groups(pager);
 }
 
 /* Nothing of the process waits any more, or is to be answered. */

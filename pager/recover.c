@@ -186,13 +186,14 @@ static void count_tables(struct pager *pager, struct process *process)
         const struct holding *row = &process->holdings.rows[slot];
         if (row->generation != 0) process->holdings.used = slot + 1;
         process->holdings.count_passed += row->is_passed;
+        process->holdings.count_groups += row->kind == HOLDING_GROUP;
         if (row->kind == HOLDING_PROCESS) pager->process[row->process_index]->references++;
         if (row->kind == HOLDING_FAMILY) pager->family[row->group].references++;
     }
     for (uint32_t slot = 0; process->services.has_page && slot < SERVICE_LIMIT; slot++)
         process->services.count += process->services.rows[slot].endpoint.number != 0;
     pager->count_running += process->state == PROCESS_RUNNING;
-    pager->count_watchers += process->watch.ring != nullptr;
+    if (process->watch.ring != nullptr) watch_list(pager, process);
     alarm_count(pager, process);
     if (process->number > pager->next_number) pager->next_number = process->number;
     if (process->line_bytes > OUTPUT_LINE_BYTES) process->line_bytes = 0;

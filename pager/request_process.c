@@ -37,6 +37,7 @@ enum status request_process_start(struct pager *pager, const struct request *req
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
+    started->peer = request->caller->index;
     process_tell_start(pager, started);
     struct holding holding = { .kind = HOLDING_PROCESS, .rights = RIGHTS_OF_STARTER, .process_index = (uint16_t)started->index };
     answer->word[0] = holding_insert(pager, request->caller, slot, holding, (struct holding_place){ 0 });

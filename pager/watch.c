@@ -16,6 +16,19 @@ static_assert(WATCH_EVENTS * sizeof(struct watch_event) <= PAGE_BYTES && WATCH_N
 /* Goes before each change of a watch. Its ring is not kept by the journal: what was taken back is written again, in the same place. */
 static void watch_save(const struct watch *watch) { journal_save(watch, sizeof(*watch)); }
 
+void watch_list(struct pager *pager, struct process *process)
+{
+    process->next_watcher = pager->watchers;
+    pager->watchers = process;
+}
+
+static void watch_unlist(struct pager *pager, const struct process *process)
+{
+    struct process **link = &pager->watchers;
+    while (*link != process) link = &(*link)->next_watcher;
+    *link = process->next_watcher;
+}
+
 enum status watch_begin(struct pager *pager, struct process *process, uint32_t service_slot, uint64_t bits)
 {
     struct watch *watch = &process->watch;
@@ -25,7 +38,7 @@ enum status watch_begin(struct pager *pager, struct process *process, uint32_t s
         if (status != STATUS_OK) return status;
         watch_save(watch);
         *watch = (struct watch){ .ring = ring };
-        pager->count_watchers++;
+        watch_list(pager, process);
     }
     watch_save(watch);
     watch->service_slot = service_slot;
@@ -39,7 +52,7 @@ void watch_end(struct pager *pager, struct process *process)
     slot_page_give(&process->slot, process->watch.ring);
     watch_save(&process->watch);
     process->watch = (struct watch){ 0 };
-    pager->count_watchers--;
+    watch_unlist(pager, process);
 }
 
 /* The group of the lowest number that two are in, or GROUP_NONE. */
@@ -70,9 +83,8 @@ static void watch_add(struct watch *watch, const struct process *process, enum p
 
 void watch_tell(struct pager *pager, const struct process *process, enum process_event kind)
 {
-    for (uint32_t i = 0; i < pager->slot_limit && pager->count_watchers > 0; i++) {
-        struct process *watcher = pager->process[i];
-        if (watcher == nullptr || watcher == process || watcher->watch.ring == nullptr) continue;
+    for (struct process *watcher = pager->watchers; watcher != nullptr; watcher = watcher->next_watcher) {
+        if (watcher == process) continue;
         uint32_t group = watch_group(watcher, process);
         if (group == GROUP_NONE) continue;
         watch_add(&watcher->watch, process, kind, group);

@@ -39,6 +39,8 @@ struct watch {
 
 /* Begins to watch, or changes where the bits go. NO_MEMORY, LIMIT. */
 enum status watch_begin(struct pager *pager, struct process *process, uint32_t service_slot, uint64_t bits);
+/* Puts a process with a watch into the pager's list. For a pager that takes over; else it is there. */
+void watch_list(struct pager *pager, struct process *process);
 /* Ends the watch, if there is one. */
 void watch_end(struct pager *pager, struct process *process);
 /* Tells everybody who watches about a process that has started, or is about to end. */
