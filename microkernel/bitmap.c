@@ -69,7 +69,7 @@ enum bitmap_answer bitmap_allocate(struct bitmap *bitmap, unsigned order, uint32
     if (unit_is_whole(bitmap, frame)) return false;
     bitmap->words[frame / 64] = (uint64_t)1 << frame % 64;
     bitmap->count_free++;
-    node_announce(bitmap, 0, frame);
+    hints_set(bitmap, frame, 0);
     return true;
 }
 

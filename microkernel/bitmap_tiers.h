@@ -28,7 +28,7 @@ static inline uint64_t runs_find(uint64_t mask, unsigned order)
 /* The tier of an order's blocks; and their order there, in units of that tier. */
 static inline unsigned order_tier(unsigned order)
 {
-    return (unsigned)(order >= NODE_ORDER) + (unsigned)(order >= GIGABYTE_ORDER);
+    return order * 57 / 512; /* order / NODE_ORDER, up to GIGABYTE_ORDER, without a division */
 }
 
 static inline unsigned order_run(unsigned order)
@@ -48,22 +48,18 @@ static inline unsigned run_words(unsigned order)
     return order < 6 ? 1 : 1u << (order - 6);
 }
 
-/* All units of the run at `at` are set; are clear. */
-static inline bool run_is_set(const uint64_t *units, unsigned at, unsigned order)
+/* No unit of the run at `at` is set, when those of `flip` are turned over. */
+static inline bool run_is_none(const uint64_t *units, unsigned at, unsigned order, uint64_t flip)
 {
-    uint64_t bits = run_bits(order) << at % 64, all = units[at / 64];
+    uint64_t bits = run_bits(order) << at % 64, any = units[at / 64] ^ flip;
 #pragma clang loop unroll(disable)
-    for (unsigned i = 1; i < run_words(order); i++) all &= units[at / 64 + i];
-    return (all & bits) == bits;
-}
-
-static inline bool run_is_clear(const uint64_t *units, unsigned at, unsigned order)
-{
-    uint64_t bits = run_bits(order) << at % 64, any = units[at / 64];
-#pragma clang loop unroll(disable)
-    for (unsigned i = 1; i < run_words(order); i++) any |= units[at / 64 + i];
+    for (unsigned i = 1; i < run_words(order); i++) any |= units[at / 64 + i] ^ flip;
     return (any & bits) == 0;
 }
+
+/* All of them are set; are clear. */
+static inline bool run_is_set(const uint64_t *units, unsigned at, unsigned order) { return run_is_none(units, at, order, ALL); }
+static inline bool run_is_clear(const uint64_t *units, unsigned at, unsigned order) { return run_is_none(units, at, order, 0); }
 
 /* Turns the units of a run over: they are all set, or all clear. */
 static inline void run_flip(uint64_t *units, unsigned at, unsigned order)
@@ -93,18 +89,10 @@ static inline bool unit_is_set(const uint64_t *units, unsigned place)
     return (units[place / 64] >> place % 64 & 1) != 0;
 }
 
-/* The first unit that is set at or behind a place, itself below NODE_UNITS or NODE_UNITS; the answer NODE_UNITS: none. */
-static inline unsigned unit_next(const uint64_t *units, unsigned from)
+/* Turns over a run of a tier's units, from the one on that holds a frame. */
+static inline void unit_flip(struct bitmap *bitmap, unsigned tier, uint32_t frame, unsigned run)
 {
-    unsigned at = from / 64;
-    if (at == BITMAP_NODE_WORDS) return NODE_UNITS;
-    uint64_t word = units[at] & ALL << from % 64;
-#pragma clang loop unroll(disable)
-    while (word == 0) {
-        if (++at == BITMAP_NODE_WORDS) return NODE_UNITS;
-        word = units[at];
-    }
-    return at * 64 + (unsigned)__builtin_ctzll(word);
+    run_flip(node_units(bitmap, tier, frame), node_place(tier, frame), run);
 }
 
 static inline bool node_is_empty(const uint64_t *units)
@@ -113,16 +101,6 @@ static inline bool node_is_empty(const uint64_t *units)
 #pragma clang loop unroll(full)
     for (unsigned i = 0; i < BITMAP_NODE_WORDS; i++) seen |= units[i];
     return seen == 0;
-}
-
-/* The node of a tier that holds a frame has something free: its lowest hint. */
-static inline void node_announce(struct bitmap *bitmap, unsigned tier, uint32_t frame)
-{
-    unsigned order = tier * NODE_ORDER;
-    uint32_t gigabyte = frame >> GIGABYTE_ORDER;
-    if (tier == 0) bitmap->gigabytes[gigabyte].masks[0][frame >> 15 & 7] |= (uint64_t)1 << frame / NODE_UNITS % 64;
-    bitmap->top[order][gigabyte / 64] |= (uint64_t)1 << gigabyte % 64;
-    bitmap->orders |= 1u << order;
 }
 
 /* A line has no free frame, or is wholly free. */
@@ -140,9 +118,11 @@ static inline bool unit_is_whole(const struct bitmap *bitmap, uint32_t frame)
 
 /* --- bitmap_block.c --- */
 
+/* The first unit that is set at or behind a place, itself below NODE_UNITS or NODE_UNITS; the answer NODE_UNITS: none. */
+unsigned unit_next(const uint64_t *units, unsigned from);
 /* Finds a block, and breaks whole units around it: then its bits are set in its own tier. Not before frame `low`, nor behind frame `last`. */
 enum bitmap_answer bitmap_find_block(struct bitmap *bitmap, unsigned order, uint32_t low, uint32_t last, uint32_t *first);
-/* The node has a run of `order`, at least a pair: sets that hint and all lower ones but the lowest, up to the first that is there (invariant 2). */
+/* The node has a run of `order`: sets that hint and all lower ones (invariant 2). */
 void hints_set(struct bitmap *bitmap, uint32_t frame, unsigned order);
 /* A run has become free: what it makes together with its neighbours, its parents must know. A node that is wholly free becomes a unit, and so on. */
 void run_tell(struct bitmap *bitmap, uint32_t first, unsigned order);

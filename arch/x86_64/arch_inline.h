@@ -4,8 +4,9 @@
 
 static inline void *arch_frame_pointer(frame_t frame)
 {
-    void *pointer = (void *)(DIRECT_MAP + ((uint64_t)frame.number << PAGE_SHIFT));
-    __asm__("" : "+r"(pointer)); /* the base is added once, and not anew for each member of what is there */
+    uint64_t page = frame.number | (uint64_t)((int64_t)DIRECT_MAP >> PAGE_SHIFT);
+    __asm__("" : "+r"(page)); /* the base is added here, as four bytes of an instruction, and not anew for each member of what is there */
+    void *pointer = (void *)(page << PAGE_SHIFT);
     __builtin_assume(pointer != nullptr);
     return pointer;
 }

@@ -72,7 +72,7 @@ boot_multiboot2:
         jne 3b
         movl $boot_directories + 3, boot_pdpt_high + 510 * 8
         movl $boot_pdpt + 3, boot_root
-        movl $boot_pdpt + 3, boot_root + 256 * 8
+        movl $boot_pdpt + 3, boot_root + DIRECT_MAP_ENTRY * 8
         movl $boot_pdpt_high + 3, boot_root + 511 * 8
 
         mov $0x20, %eax                 /* CR4.PAE */

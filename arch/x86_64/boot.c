@@ -110,7 +110,7 @@ static void build_frames(void)
 {
     uint32_t count = paging_count_frames(&source);
     uint64_t bytes = frame_storage_bytes(count);
-    uint64_t storage = paging_reserve(&source, bytes, BOOT_PHYSICAL_LIMIT, "the frame table");
+    uint64_t storage = paging_reserve(&source, bytes, DIRECT_MAP_LIMIT, "the frame table");
     char *pointer = (void *)(DIRECT_MAP + storage);
     for (uint64_t offset = 0; offset < bytes; offset += PAGE_BYTES) arch_page_zero(pointer + offset);
     frame_initialise(pointer, count, source.ranges, source.count_ranges);

@@ -17,7 +17,7 @@ struct kernel_map kernel_map;
 extern char image_first[], boot_limit[], init_first[], init_limit[];
 
 /* The 4 KiB entry of a kernel address, or nullptr where there is no table for it. */
-static pte_t *find_entry(uint64_t address)
+BOOT_ONLY static pte_t *find_entry(uint64_t address)
 {
     pte_t *entry = (pte_t *)(DIRECT_MAP + kernel_map.root_physical) + pte_index(address, PTE_LEVELS - 1);
     for (unsigned level = PTE_LEVELS - 1; level > 0; level--) {
@@ -41,20 +41,23 @@ BOOT_ONLY static void release(uint64_t first, uint64_t limit)
     }
 }
 
-/* Goes away itself: nothing else runs until it has returned, and the frames that are free then still are what they were. */
-BOOT_ONLY static void release_boot(void)
+/* Goes away itself: nothing else runs until it has returned, and the frames that are free then still are what they were. The entry of its first page. */
+BOOT_ONLY static pte_t *release_boot(void)
 {
     release((uint64_t)(uintptr_t)init_first - KERNEL_BASE, (uint64_t)(uintptr_t)init_limit - KERNEL_BASE);
     release((uint64_t)(uintptr_t)image_first, (uint64_t)(uintptr_t)boot_limit);
+    pte_t *entry = find_entry((uint64_t)(uintptr_t)init_first);
+    assert(entry != nullptr);
+    return entry;
 }
 
+/* The entries of .init are in one table: kernel.ld asserts it. */
 void kernel_map_release_boot(void)
 {
-    release_boot();
+    pte_t *entry = release_boot();
     for (const char *page = init_first; page < init_limit; page += PAGE_BYTES) {
-        pte_t *entry = find_entry((uint64_t)(uintptr_t)page);
-        assert(entry != nullptr && pte_is_present(*entry));
-        *entry = 0;
+        assert(pte_is_present(*entry));
+        *entry++ = 0;
         __asm__ volatile("invlpg (%0)" ::"r"(page) : "memory");
     }
 }
@@ -85,18 +88,20 @@ void arch_cache_write_back(void)
     __asm__ volatile("wbinvd" ::: "memory");
 }
 
+static_assert(DIRECT_MAP_ENTRY == (DIRECT_MAP >> 39 & 511) && DIRECT_MAP_LIMIT <= KERNEL_BASE - DIRECT_MAP);
+
 void arch_root_initialise(frame_t root)
 {
     const pte_t *from = (const pte_t *)(DIRECT_MAP + kernel_map.root_physical);
     pte_t *to = arch_frame_pointer(root);
-    memcpy(to + PTE_ROOT_USER_ENTRIES, from + PTE_ROOT_USER_ENTRIES, kernel_map.direct_entries * sizeof *to);
+    memcpy(to + DIRECT_MAP_ENTRY, from + DIRECT_MAP_ENTRY, kernel_map.direct_entries * sizeof *to);
     to[511] = from[511];
 }
 
 void arch_root_clear(frame_t root)
 {
     pte_t *table = arch_frame_pointer(root);
-    memset(table + PTE_ROOT_USER_ENTRIES, 0, kernel_map.direct_entries * sizeof *table);
+    memset(table + DIRECT_MAP_ENTRY, 0, kernel_map.direct_entries * sizeof *table);
     table[511] = 0;
 }
 

@@ -1,14 +1,16 @@
 /* The kernel's address space on x86-64, for C and assembler.
  *
  *   0                      user half of the running space, up to USER_LIMIT (abi/memory.h)
- *   0xffff800000000000     direct map: physical memory that firmware calls usable, without the kernel image; rw-
+ *   0xfffff80000000000     direct map: physical memory that firmware calls usable, without the kernel image; rw-
  *   0xffffffff80000000     kernel image, linked at this plus its physical address; r-x, r--, rw- by section
  *   0xffffffffc0000000     device window (microkernel/window.h), 16 MiB: local APIC; rw-, uncached
- * Nothing else is mapped. docs/memory-map.md draws it. */
+ * Nothing else is mapped. docs/memory-map.md draws it. The direct map begins where the number of its first page fits an instruction (arch_inline.h). */
 #ifndef QUIRE_LAYOUT_H
 #define QUIRE_LAYOUT_H
 
-#define DIRECT_MAP 0xffff800000000000
+#define DIRECT_MAP 0xfffff80000000000
+#define DIRECT_MAP_ENTRY 496            /* of a root table: its first */
+#define DIRECT_MAP_LIMIT 0x40000000000 /* physical: it ends well before the image begins. Memory beyond would be more than the frame table holds */
 #define KERNEL_BASE 0xffffffff80000000
 #define DEVICE_WINDOW 0xffffffffc0000000
 #define KERNEL_PHYSICAL 0x200000

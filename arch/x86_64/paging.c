@@ -73,7 +73,7 @@ uint32_t paging_count_frames(const struct boot_source *source)
     for (size_t i = 0; i < source->count_ranges; i++) {
         if (source->ranges[i].kind == MEMORY_USABLE && source->ranges[i].limit > limit) limit = source->ranges[i].limit;
     }
-    if (limit > BOOT_PHYSICAL_LIMIT - PAGE_BYTES) limit = BOOT_PHYSICAL_LIMIT - PAGE_BYTES;
+    if (limit > DIRECT_MAP_LIMIT) limit = DIRECT_MAP_LIMIT;
     return (uint32_t)(limit >> PAGE_SHIFT);
 }
 
@@ -196,7 +196,7 @@ void paging_initialise(struct boot_source *source, uint64_t apic_physical)
     pte_t bits = PTE_PRESENT | (cpu_features.has_global_pages ? PTE_GLOBAL : 0);
     for (size_t i = 0; i < source->count_ranges; i++) {
         const struct memory_range *range = &source->ranges[i];
-        uint64_t limit = range->limit < BOOT_PHYSICAL_LIMIT ? range->limit : BOOT_PHYSICAL_LIMIT;
+        uint64_t limit = range->limit < DIRECT_MAP_LIMIT ? range->limit : DIRECT_MAP_LIMIT;
         if (range->kind == MEMORY_USABLE && range->first < limit) map_direct(range->first, limit, bits | PTE_WRITE | PTE_NO_EXECUTE);
     }
     map_section(init_first, init_limit, bits);

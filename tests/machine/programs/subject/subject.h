@@ -14,7 +14,7 @@ constexpr uint64_t ANY_VALUE = UINT64_MAX - 1;
 /* Places of the kernel's half and around it (docs/memory-map.md). */
 constexpr uint64_t PLACE_HOLE = 0x0000800000000000;          /* first address that is not canonical */
 constexpr uint64_t PLACE_HOLE_LAST = 0xffff7fffffffffff;     /* the last one */
-constexpr uint64_t PLACE_DIRECT_MAP = 0xffff800001000000;    /* 16 MiB of it are there on every machine */
+constexpr uint64_t PLACE_DIRECT_MAP = 0xfffff80001000000;    /* 16 MiB of it are there on every machine */
 constexpr uint64_t PLACE_KERNEL_TEXT = 0xffffffff80200000;
 constexpr uint64_t PLACE_DEVICE = 0xffffffffc0000000;
 constexpr uint64_t PLACE_KERNEL_NOTHING = 0xfffff00000000000;
