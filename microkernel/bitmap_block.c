@@ -185,8 +185,8 @@ static bool lines_are_used(const struct bitmap *bitmap, uint32_t first, unsigned
     if (order >= BITMAP_ORDERS || first >= bitmap->count) return false;
     uint32_t size = 1u << order;
     if ((first & (size - 1)) != 0 || size > bitmap->count - first || unit_is_whole(bitmap, first)) return false;
-    bool is_used = order < NODE_ORDER ? run_is_clear(node_units(bitmap, 0, first), node_place(0, first), order) : lines_are_used(bitmap, first, order - NODE_ORDER);
-    if (!is_used) return false;
+    if (order >= NODE_ORDER ? !lines_are_used(bitmap, first, order - NODE_ORDER) : !run_is_clear(node_units(bitmap, 0, first), node_place(0, first), order))
+        return false;
     unit_flip(bitmap, order_tier(order), first, order_run(order));
     bitmap->count_free += size;
     run_tell(bitmap, first, order);

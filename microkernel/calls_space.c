@@ -49,8 +49,6 @@ enum status sys_space_unmap([[maybe_unused]] struct thread *caller, uint64_t arg
     if (flags > UNMAP_FREE) return STATUS_BAD_ARGUMENT;
     struct unmap_result *result = (struct unmap_result *)argument;
     static_assert(offsetof(struct unmap_result, unmapped_pages) == sizeof argument[0] && offsetof(struct unmap_result, freed_frames) == 2 * sizeof argument[0]);
-    /* What else is quick came not here. */
-    if (range.span.count_pages == 1 && flags == UNMAP_FREE && space_unmap_page(range.space, range.span.first, true, result)) return STATUS_OK;
     return space_unmap(range.space, range.span, flags, result);
 }
 

@@ -80,9 +80,6 @@ struct unmap_result {
 /* Removes entries; holes are fine. Splits large leaves (NO_MEMORY for the table). AGAIN. */
 enum status space_unmap(struct space *space, struct user_span span, uint64_t flags, struct unmap_result *result);
 
-/* The same for one page in the most frequent case: true when it is done, false when the page needs space_unmap, and nothing has changed. */
-bool space_unmap_page(struct space *space, user_page_t page, bool is_freeing, struct unmap_result *result);
-
 /* Changes the rights of what is mapped; holes are fine. NO_MEMORY (split), AGAIN. */
 enum status space_protect(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done, uint64_t *changed);
 

@@ -58,23 +58,3 @@ void entries_fill_fresh(pte_t *entries, unsigned count, uint32_t attributes, uin
     }
     *chain = number;
 }
-
-/* The conditions are those of page_unmap(), but for the frame's last mapping, with which the frame goes. */
-bool space_unmap_page(struct space *space, user_page_t page, bool is_freeing, struct unmap_result *result)
-{
-    struct lowest lowest;
-    pte_t *entry = lowest_look(&lowest, space, page.address);
-    if (entry == nullptr) return false;
-    pte_t leaf = *entry;
-    if (!pte_is_memory(leaf) || lowest.table->count == 1) return false;
-    frame_t frame = pte_frame(leaf);
-    struct frame_info *info = &frame_table[frame.number];
-    if ((info->flags & FRAME_ORDER_MASK) != 0 || info->kind != FRAME_KIND_USER) return false;
-
-    // Commit: nothing below may fail.
-    page_clear(space, page, entry, &lowest, info);
-    *result = (struct unmap_result){ 1, 1, is_freeing && info->count == 0 };
-    if (result->freed_frames == 0) return true;
-    frame_release(frame, 0, FRAME_KIND_USER);
-    return true;
-}

@@ -60,7 +60,7 @@ REACHED = {
         'schedule_set_priority': 'thread_create', 'schedule_raise': 'CALL_call', 'schedule_set_limit': 'thread_create', 'schedule_exhaust': 'kernel_on_timer',
         'schedule_resume': 'give_time', 'schedule_idle': 'host_on_idle',
     },
-    'microkernel/space.h': {'space_unmap_page': 'space_unmap', 'space_transfer': 'space_move'},
+    'microkernel/space.h': {'space_transfer': 'space_move'},
     'microkernel/thread.h': {
         'thread_end_wait': 'thread_stop', 'thread_log_fault_lost': 'HANDLE_PAGER', 'thread_queue_insert': 'endpoint_push', 'thread_queue_remove': 'thread_stop',
     },

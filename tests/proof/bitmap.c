@@ -68,7 +68,7 @@ static inline unsigned run_words(unsigned order);
     requires \valid_read(units + (0..7));
     assigns \nothing;
     ensures \result == 0 || \result == 1;
-    ensures order == 6 && at == 0 ==> (\result == 1 <==> (units[0] ^ flip) == 0); */
+    ensures order == 6 && at == 0 && flip == 0xffffffffffffffff ==> (\result == 1 <==> units[0] == 0xffffffffffffffff); */
 static inline bool run_is_none(const uint64_t *units, unsigned at, unsigned order, uint64_t flip);
 
 /*@ requires order <= 8 && at < 512;
