@@ -101,6 +101,8 @@ static void group_end_wait(struct pager *pager, const struct process *process, u
 /* All of leaving but the handles. */
 static void group_remove(struct pager *pager, struct process *process, uint32_t group)
 {
+    constexpr uint64_t words = 4096; /* of the journal: all pages of a set, all threads, all names */
+    journal_make_room(words);
     group_save(&process->groups);
     group_set_remove(&process->groups, group);
     service_unpublish_group(process, group);

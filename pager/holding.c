@@ -165,10 +165,14 @@ bool holding_is_allowed(const struct process *process, const struct process *nam
 
 /* --- Giving up --- */
 
+/* Words of the journal for what changes when a row is dropped, and when a handle with everything that was derived from it is closed: of those some 500. */
+constexpr uint64_t DROP_WORDS = 128, CLOSE_WORDS = 2560;
+
 /* Frees a row. What is derived from it must be gone, or belong to another one by now. */
 static void holding_drop(struct pager *pager, struct process *process, struct holding *row)
 {
     assert(row->kind != HOLDING_NOTHING);
+    journal_make_room(DROP_WORDS);
     struct holding_place place = holding_place(process, row);
     uint32_t handle = place.slot | row->generation << HOLDING_SLOT_BITS;
     /* The kernel's row may hold another handle by now, or none; threads may wait for something else, or have ended. Then there is nothing to do. */
@@ -210,11 +214,13 @@ static bool holding_is_service(const struct process *process, const struct holdi
 
 void holding_close(struct pager *pager, struct process *process, struct holding *holding)
 {
+    journal_make_room(CLOSE_WORDS);
     if (holding_is_service(process, holding)) {
         uint32_t service = holding->service_slot;
         if (process->watch.service_slot == service) watch_end(pager, process);
         if (process->alarm.service_slot == service) alarm_end(pager, process);
-        service_end(process, service); /* first: so the kernel's rows and the calls that wait are gone in one go */
+        /* First: so the kernel's rows and the calls that wait are gone in one go. It is gone already if a pager was lost between two steps of this. */
+        if (process->services.rows[service].endpoint.number != 0) service_end(process, service);
         holding_revoke(pager, holding);
         holding_drop(pager, process, holding);
         return;

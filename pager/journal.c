@@ -174,6 +174,11 @@ __attribute__((noinline)) void journal_commit(void)
     saved = listed = 0;
 }
 
+void journal_make_room(uint64_t words)
+{
+    if (journal != nullptr && journal->used + words > JOURNAL_WORDS) journal_commit();
+}
+
 void journal_admit(struct record *record, uint64_t magic, uint64_t sum)
 {
     if (journal != nullptr) {

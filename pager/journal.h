@@ -11,7 +11,8 @@
  * Invariants:
  *  1. `used` is written after the copy that it counts, and before the word that was copied: one store makes a copy count, one store ends all of them.
  *  2. A word is copied once between two commits; the same words are saved by the same range each time.
- *  3. Nothing is copied of records without RECORD_MAGIC: they are not finished and are taken away as a whole, or they have ended and change no more. */
+ *  3. Nothing is copied of records without RECORD_MAGIC: they are not finished and are taken away as a whole, or they have ended and change no more.
+ *  4. A message that changes more than the journal holds is committed between steps that are whole by themselves, and handled again from there on. */
 #ifndef QUIRE_PAGER_JOURNAL_H
 #define QUIRE_PAGER_JOURNAL_H
 
@@ -33,6 +34,9 @@ void journal_open(struct journal *journal, char *first, uint64_t bytes);
 void journal_save(const void *what, size_t bytes);
 /* What has been written since the last commit stays. */
 void journal_commit(void);
+/* Goes before a step of a change that may be long: where there is not so much room left what has been written stays, and the rest of the message is a change of
+ * its own. Whatever was saved must have been written by now (invariant 4). */
+void journal_make_room(uint64_t words);
 /* Makes a record that was not finished one that is, or one with tables one without; `sum` is what it now has. Undone as any other change. */
 void journal_admit(struct record *record, uint64_t magic, uint64_t sum);
 /* Puts back what was written since the last commit. False: the journal is damaged, and what it names is as it was found; its sums tell. */

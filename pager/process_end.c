@@ -143,11 +143,13 @@ void process_end_going(struct pager *pager, struct process *process)
 /* Of a finished record process_end() has saved what changes here. Up to where the record is retired it can be undone. */
 void process_undo(struct pager *pager, struct process *process)
 {
+    uint64_t sequence = pager->ledger->journal.sequence;
     process_thread_end_all(process);
     watch_end(pager, process);
     alarm_end(pager, process);
     holding_close_all(pager, process);
     bool has_emptied = group_leave_all(pager, process);
+    if (sequence != pager->ledger->journal.sequence) process_save(process); /* there were so many handles that the journal was full */
     space_id_t space = process->space;
     process->space = (space_id_t){ 0 };
     process->state = PROCESS_ENDED;

@@ -5,6 +5,7 @@
 
 #include "fill.h"
 #include "fill_copy.h"
+#include "journal.h"
 
 /* Sets the attributes of all pages of a range; returns how many had other ones. No page lies half in the range: range_split_page() was called. */
 static uint64_t range_set_attributes(const struct process *process, uint64_t first, uint64_t limit, uint32_t attributes)
@@ -153,6 +154,11 @@ enum status range_isolate(struct process *process, uint64_t first, uint64_t byte
 
 void range_rejoin(struct process *process, uint64_t first, uint64_t limit)
 {
-    for (uint64_t at = first; at < limit; at = segment_find(&process->segments, at)->limit) segment_merge(&process->segments, at);
+    constexpr uint64_t words = 32; /* of the journal: the two rows of a merge */
+    for (uint64_t at = first; at < limit; at = segment_find(&process->segments, at)->limit) {
+        journal_make_room(words);
+        segment_merge(&process->segments, at);
+    }
+    journal_make_room(words);
     segment_merge(&process->segments, limit);
 }

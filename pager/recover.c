@@ -139,7 +139,10 @@ static bool row_leads_somewhere(const struct pager *pager, const struct holding 
     if (row->kind == HOLDING_GROUP) return true;
     if (row->kind == HOLDING_FAMILY) return row->group >= BOOT_MODULES && row->group < FAMILY_LIMIT && pager->family[row->group].pages.pool != nullptr;
     const struct process *named = pager->process[row->process_index];
-    return named != nullptr && (row->kind == HOLDING_PROCESS || named->record.magic == RECORD_MAGIC);
+    if (named == nullptr || row->kind == HOLDING_PROCESS) return named != nullptr;
+    /* Of an endpoint that has ended the first handle, which goes last, is left to whoever was closing it. */
+    bool is_there = named->services.has_page && row->service_slot < SERVICE_LIMIT && named->services.rows[row->service_slot].endpoint.number != 0;
+    return named->record.magic == RECORD_MAGIC && (row->depth == 0 || is_there);
 }
 
 /* Closes handles that lead to who was lost, or came through them; again until there are none, since closing one breaks the list behind it. */

@@ -4,6 +4,8 @@
 #include "arch.h"
 #include "host.h"
 #include "interrupt.h"
+#include "microkernel/calls.h"
+#include "microkernel/space.h"
 
 constexpr uint64_t P = PAGE_BYTES;
 constexpr uint32_t DRIVER = 1, SECOND = 2, OTHER = 3; /* process numbers; the first two are drivers */
@@ -32,6 +34,15 @@ static struct sim_reply plain(uint32_t number, uint64_t physical, uint64_t bytes
     return map(number, physical, bytes, PROTECTION_WRITE, ATTRIBUTE_UNCACHED, 0);
 }
 
+/* The entry that the processor would use for a page of the driver. */
+static pte_t entry_at(uint64_t address, unsigned *level)
+{
+    struct host_translation found;
+    cr_assert(host_walk(space_find(process_memory(sim_process(DRIVER)).number)->root, address, &found));
+    *level = found.level;
+    return found.entry;
+}
+
 static const struct segment *at(uint64_t address) { return segment_find(&sim_process(DRIVER)->segments, address); }
 
 Test(pager_device, whole_pages_and_the_offset_stays)
@@ -58,6 +69,41 @@ Test(pager_device, whole_pages_and_the_offset_stays)
     }
     fixture_ok(plain(DRIVER, DEVICE, (uint64_t)5 << 20)); /* more than a step, aligned as it may be */
     fixture_check();
+}
+
+/* Every page of what a driver asks for has the bits of the manual, spelt out: PWT 3, PCD 4, PAT 7 or, in a large leaf,
+ * 12; writing 1, users 2, no code 63. */
+Test(pager_device, entries_say_the_attribute_that_was_asked)
+{
+    static const struct { uint32_t cache; pte_t small, large; } wanted[] = {
+        { 0, 0, 0 }, { ATTRIBUTE_UNCACHED, 0x18, 0x18 }, { ATTRIBUTE_WRITE_THROUGH, 0x08, 0x08 }, { ATTRIBUTE_WRITE_COMBINING, 0x98, 0x1018 },
+    };
+    begin();
+    unsigned levels[2] = { 0 };
+    for (size_t i = 0; i < 4; i++) {
+        for (uint32_t protection = PROTECTION_READ; protection <= PROTECTION_WRITE; protection++) {
+            constexpr uint64_t bytes = LARGE_PAGE_BYTES + 3 * P;
+            uint64_t first = fixture_ok(map(DRIVER, DEVICE, bytes, protection, wanted[i].cache, 0));
+            for (uint64_t offset = 0; offset < bytes; offset += P) {
+                unsigned level;
+                pte_t entry = entry_at(first + offset, &level);
+                cr_assert_lt(level, 2);
+                levels[level]++;
+                pte_t choosing = level == 0 ? 0x98 : 0x1018, bits = level == 0 ? wanted[i].small : wanted[i].large;
+                cr_assert_eq(entry & choosing, bits, "cache %u entry %lx", wanted[i].cache, entry);
+                cr_assert_eq((entry & 2) != 0, protection == PROTECTION_WRITE);
+                cr_assert((entry & 4) != 0 && entry >> 63 == 1);
+            }
+            EXPECT(OK, sim_request(DRIVER, PROTOCOL_unmap, first, bytes, 0));
+            fixture_check();
+        }
+    }
+    cr_assert(levels[0] > 0 && levels[1] > 0, "%u small, %u in large pages", levels[0], levels[1]);
+    /* What is no device is write-back, as all memory is. */
+    uint64_t memory = fixture_ok(sim_request(DRIVER, PROTOCOL_map, P, PROTECTION_WRITE, 0));
+    unsigned level;
+    sim_touch(DRIVER, memory, FAULT_WRITE);
+    cr_assert_eq(entry_at(memory, &level) & 0x98, 0);
 }
 
 Test(pager_device, memory_is_refused)
