@@ -10,7 +10,7 @@
 #include <abi/boot_info.h>
 #include <abi/memory.h>
 
-constexpr unsigned KIT_TWINS = 8;
+constexpr unsigned KIT_TWINS = 10;
 constexpr uint64_t KIT_FREE = 0x100000000; /* addresses from here on are used by nobody: in the pager and in twins */
 
 extern const struct boot_info *kit_info; /* set before kit_main is called */
