@@ -287,8 +287,8 @@ void segment_merge(struct segment_table *table, uint64_t at)
     row_give(table, shorter);
 }
 
-/* A neighbour with the new range as its own; false: there is none that differs in nothing. */
-static bool segment_extend_neighbour(struct segment_table *table, const struct segment *segment)
+/* Makes a neighbour longer that differs in nothing, by the range of a new segment; NOT_FOUND: there is none. */
+static enum status segment_extend_neighbour(struct segment_table *table, const struct segment *segment)
 {
     struct segment joined;
     struct segment *lower = segment_find(table, segment->first - 1);
@@ -296,26 +296,14 @@ static bool segment_extend_neighbour(struct segment_table *table, const struct s
     struct segment *neighbour = nullptr;
     if (lower != nullptr && segment_join(table, lower, segment, &joined)) neighbour = lower;
     else if (upper != nullptr && segment_join(table, segment, upper, &joined)) neighbour = upper;
-    if (neighbour == nullptr) return false;
+    if (neighbour == nullptr) return STATUS_NOT_FOUND;
+    enum status status = segment_reserve_maps(table, segment->first, segment->limit, neighbour);
+    if (status != STATUS_OK) return status;
+
+    // Commit: nothing below may fail.
     segment_extend(table, neighbour, &joined, segment->first, segment->limit);
     segment_merge(table, segment->limit);
-    return true;
-}
-
-/* Maps for regions at the ends of a new segment that have another one. */
-static enum status segment_reserve_maps(struct segment_table *table, uint64_t first, uint64_t limit)
-{
-    struct directory *directory = &table->directory;
-    uint64_t lower = directory_index(first), upper = directory_index(limit - 1);
-    enum status status = directory_at(directory, lower)->single != 0 ? directory_add_map(directory, lower) : STATUS_OK;
-    if (lower == upper || status != STATUS_OK) return status;
-    return directory_at(directory, upper)->single != 0 ? directory_add_map(directory, upper) : STATUS_OK;
-}
-
-enum status segment_reserve_insert(struct segment_table *table, uint64_t first, uint64_t limit)
-{
-    enum status status = segment_reserve(table, 1);
-    return status == STATUS_OK ? segment_reserve_maps(table, first, limit) : status;
+    return STATUS_OK;
 }
 
 /* Whether a new segment lies in one region that has no other, and not at its beginning: then none is beside it. */
@@ -330,9 +318,10 @@ static inline bool segment_is_alone(const struct segment_table *table, const str
 static enum status segment_settle(struct segment_table *table, struct segment *segment)
 {
     bool is_alone = segment_is_alone(table, segment);
-    if (!is_alone && segment_extend_neighbour(table, segment)) return STATUS_OK;
-    enum status status = segment_reserve(table, 1);
-    if (status == STATUS_OK && !is_alone) status = segment_reserve_maps(table, segment->first, segment->limit);
+    enum status status = is_alone ? STATUS_NOT_FOUND : segment_extend_neighbour(table, segment);
+    if (status == STATUS_OK) return STATUS_OK;
+    if (status == STATUS_NOT_FOUND) status = segment_reserve(table, 1);
+    if (status == STATUS_OK && !is_alone) status = segment_reserve_maps(table, segment->first, segment->limit, nullptr);
     if (status != STATUS_OK) {
         area_give(&table->directory, segment->first, segment->limit);
         return status;
@@ -369,7 +358,7 @@ static enum status row_rebuild(struct segment_table *table, struct segment *row)
         return STATUS_OK;
     }
     enum status status = area_take_again(&table->directory, row->first, row->limit);
-    if (status == STATUS_OK) status = segment_reserve_maps(table, row->first, row->limit);
+    if (status == STATUS_OK) status = segment_reserve_maps(table, row->first, row->limit, nullptr);
     if (status == STATUS_OK) mapped_set(table, row->first, row->limit, row_distance(table, row));
     return status;
 }

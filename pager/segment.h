@@ -134,6 +134,8 @@ enum status segment_reserve(struct segment_table *table, uint32_t count);
 struct segment *segment_insert(struct segment_table *table, const struct segment *segment);
 /* What a new segment at [first, limit), which was taken, needs: a row, and maps for regions that have another one. NO_MEMORY, LIMIT. */
 enum status segment_reserve_insert(struct segment_table *table, uint64_t first, uint64_t limit);
+/* The maps alone; regions that have no other one than `row`, which gets the range, need none. nullptr: none has it. NO_MEMORY, LIMIT. */
+enum status segment_reserve_maps(struct segment_table *table, uint64_t first, uint64_t limit, const struct segment *row);
 /* What it had of the mmap area is given back. */
 void segment_remove(struct segment_table *table, struct segment *segment);
 /* Finds room in the mmap area for a segment of `bytes`, whole pages, that has everything but its place, and inserts it, or makes a neighbour longer that

@@ -18,6 +18,27 @@ enum status segment_reserve(struct segment_table *table, uint32_t count)
     return count <= table->capacity - table->count ? STATUS_OK : rows_take(table, count);
 }
 
+/* A map for a region where more than one segment will be. */
+static enum status map_reserve(struct segment_table *table, uint64_t index, const struct segment *row)
+{
+    uint32_t single = directory_at(&table->directory, index)->single;
+    uint32_t own = row != nullptr ? (uint32_t)((uintptr_t)row - (uintptr_t)table) : 0;
+    return single != 0 && single != own ? directory_add_map(&table->directory, index) : STATUS_OK;
+}
+
+enum status segment_reserve_maps(struct segment_table *table, uint64_t first, uint64_t limit, const struct segment *row)
+{
+    uint64_t lower = directory_index(first), upper = directory_index(limit - 1);
+    enum status status = map_reserve(table, lower, row);
+    return lower == upper || status != STATUS_OK ? status : map_reserve(table, upper, row);
+}
+
+enum status segment_reserve_insert(struct segment_table *table, uint64_t first, uint64_t limit)
+{
+    enum status status = segment_reserve(table, 1);
+    return status == STATUS_OK ? segment_reserve_maps(table, first, limit, nullptr) : status;
+}
+
 enum status segment_reserve_cuts(struct segment_table *table, uint64_t first, uint64_t limit)
 {
     const uint64_t ends[] = { first, limit };

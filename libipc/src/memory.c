@@ -150,6 +150,12 @@ enum status memory_unmap(uint64_t address, uint64_t size_bytes)
     return pager_call(HANDLE_PAGER, PROTOCOL_unmap, 0, &message);
 }
 
+enum status memory_resize(uint64_t address, uint64_t size_bytes, uint64_t new_bytes)
+{
+    struct message message = { .word = { address, size_bytes, new_bytes } };
+    return pager_call(HANDLE_PAGER, PROTOCOL_resize, 0, &message);
+}
+
 enum status memory_protect(uint64_t address, uint64_t size_bytes, uint32_t protection)
 {
     struct message message = { .word = { address, size_bytes, protection } };

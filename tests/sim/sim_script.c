@@ -108,13 +108,19 @@ static uint32_t take_label(struct script *script, const struct process *process)
 }
 
 /* What stands in the words of these is seldom right by chance. */
-static void take_options(struct script *script, uint32_t label, uint64_t word[MESSAGE_WORDS])
+static void take_options(struct script *script, const struct process *process, uint32_t label, uint64_t word[MESSAGE_WORDS])
 {
     static const uint64_t wishes[] = { MAPPING_POPULATE, MAPPING_LARGE, MAPPING_LARGE | MAPPING_POPULATE, MAPPING_LARGE_ONLY | MAPPING_POPULATE };
     bool is_driver = label >= PROTOCOL_map_contiguous && label <= PROTOCOL_port_write;
-    if (label != PROTOCOL_map && label != PROTOCOL_advise && label != PROTOCOL_populate && !is_driver) return;
+    if (label != PROTOCOL_map && label != PROTOCOL_advise && label != PROTOCOL_populate && label != PROTOCOL_resize && !is_driver) return;
     uint8_t choice = take(script);
     if (choice < 64) return;
+    if (label == PROTOCOL_resize) {
+        const struct segment *segment = sim_segment(process, choice % process->segments.count);
+        uint64_t bytes = segment->limit - segment->first, pages = (uint64_t)take(script) << (choice % 3 * 2);
+        const uint64_t wish[] = { segment->first, bytes, choice & 1 ? bytes + pages * PAGE_BYTES : bytes - pages * PAGE_BYTES % bytes };
+        memcpy(word, wish, sizeof(wish));
+    }
     if (label == PROTOCOL_device_map) {
         const uint64_t device = ((uint64_t)3 << 30) + choice % 16 * PAGE_BYTES;
         const uint64_t wish[] = { device, PAGE_BYTES * (1 + choice % 5), choice & 1, choice % 4 * ATTRIBUTE_UNCACHED, choice >> 7 };
@@ -142,7 +148,7 @@ static void do_request(struct script *script, const struct process *process)
     uint32_t label = take_label(script, process);
     uint64_t word[MESSAGE_WORDS];
     for (unsigned i = 0; i < MESSAGE_WORDS; i++) word[i] = take_word(script, process);
-    take_options(script, label, word);
+    take_options(script, process, label, word);
     uint8_t choice = take(script);
     const char *chosen = texts[choice % (sizeof(texts) / sizeof(texts[0]))];
     uint32_t length = (uint32_t)strlen(chosen) + (label == PROTOCOL_process_start ? 1 : 0);

@@ -84,7 +84,8 @@ static const struct layout {
 
 /* --- What is asked --- */
 
-enum subject : uint8_t { NEW, OF_RANGE, BEHIND }; /* words as they stand; words 0 and 1 are the range; word 2 is counted from the layout's end */
+/* Words as they stand; words 0 and 1 are the range; word 2 is counted from the layout's end; words 0 and 1 are all of it, word 2 is counted from its bytes. */
+enum subject : uint8_t { NEW, OF_RANGE, BEHIND, OF_ALL };
 
 static const struct deed {
     const char *name;
@@ -110,6 +111,9 @@ static const struct deed {
     { "map_at", PROTOCOL_map_at, BEHIND, false, { 5 * P, PROTECTION_WRITE, P }, "" },
     { "map_at, beside", PROTOCOL_map_at, BEHIND, false, { 5 * P, PROTECTION_WRITE, 0 }, "" },
     { "map_at of regions", PROTOCOL_map_at, BEHIND, false, { 3 * REGION_BYTES, PROTECTION_WRITE, 9 * P }, "" },
+    { "resize, longer", PROTOCOL_resize, OF_ALL, false, { 0, 0, 5 * P }, "" },
+    { "resize by regions", PROTOCOL_resize, OF_ALL, false, { 0, 0, 3 * REGION_BYTES }, "" },
+    { "resize, shorter", PROTOCOL_resize, OF_ALL, false, { 0, 0, -(uint64_t)(7 * P) }, "" },
     { "module_map", PROTOCOL_module_map, NEW, false, {}, "file" },
     { "brk", PROTOCOL_brk, NEW, false, { 3 << 20 }, "" },
     { "autogen_move", PROTOCOL_autogen_move, NEW, false, { 3 << 20 }, "" },
@@ -123,6 +127,11 @@ static struct sim_reply ask(const struct deed *deed, const struct layout *layout
         word[1] = layout->count * P;
     }
     if (deed->subject == BEHIND) word[2] += first + layout->pages * P;
+    if (deed->subject == OF_ALL) {
+        word[0] = first;
+        word[1] = layout->pages * P;
+        word[2] += word[1];
+    }
     size_t bytes = strlen(deed->text);
     struct sim_reply reply = sim_call(INIT, HANDLE_PAGER, tag_make(deed->label, (uint32_t)bytes), word, deed->text, bytes);
     cr_assert(reply.outcome == SIM_GOES_ON && reply.call == STATUS_OK, "%s", deed->name);

@@ -111,6 +111,29 @@ static bool page_is_large(uint64_t page)
     return bytes == LARGE_PAGE_BYTES;
 }
 
+/* What step_change() says, for a range that is made longer or shorter. Nothing grows into another region, of which the model does not know the first page. */
+static void step_resize(void)
+{
+    uint64_t count = 1 + draw(12), wanted = 1 + draw(20), first = draw_page();
+    if (first + count > PAGES) first = PAGES - count;
+    uint64_t limit = first + count, end = first + wanted, alike = first;
+    if ((limit - 1) / REGION_PAGES != (end - 1) / REGION_PAGES || (wanted > count && count_reserved + wanted - count > MOST_RESERVED)) return;
+    while (alike < limit && pages[alike].protection == pages[first].protection) alike++;
+    enum status status = STATUS_OK;
+    if (!all_reserved(first, count)) status = STATUS_NOT_MAPPED;
+    else if (alike < limit) status = STATUS_BAD_LENGTH;
+    for (uint64_t page = limit; status == STATUS_OK && page < end; page++)
+        if (pages[page].is_reserved) status = STATUS_EXISTS;
+    struct sim_reply reply = sim_request(number, PROTOCOL_resize, page_address(first), count * PAGE_BYTES, wanted * PAGE_BYTES - draw(PAGE_BYTES));
+    cr_assert_eq(reply.label, status, "%s", status_name(reply.label));
+    if (status != STATUS_OK) return;
+    for (uint64_t page = limit; page < end; page++) pages[page] = (struct model_page){ .is_reserved = true, .protection = pages[first].protection };
+    for (uint64_t page = end; page < limit; page++) pages[page] = (struct model_page){ 0 };
+    count_reserved += (uint32_t)(wanted - count);
+    bool brings = presence == ALL && end > limit; /* what is made longer comes when it is touched, under each policy */
+    if (brings) fixture_ok(sim_request(number, PROTOCOL_populate, page_address(limit), (end - limit) * PAGE_BYTES, 0));
+}
+
 static void step_touch(void)
 {
     static const uint64_t accesses[] = { FAULT_READ, FAULT_READ, FAULT_READ, FAULT_WRITE, FAULT_WRITE, FAULT_WRITE, FAULT_WRITE, FAULT_EXECUTE };
@@ -202,8 +225,9 @@ static void run(uint64_t seed, const char *arguments, enum presence wanted)
     fixture_start_with(&(struct sim_options){ .arguments = arguments });
     reset();
     for (unsigned step = 0; step < STEPS; step++) {
-        uint64_t choice = draw(16);
-        if (choice < 3) step_map();
+        uint64_t choice = draw(18);
+        if (choice >= 16) step_resize();
+        else if (choice < 3) step_map();
         else if (choice < 5) step_change(true);
         else if (choice < 8) step_change(false);
         else if (choice < 14) step_touch();

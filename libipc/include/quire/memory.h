@@ -89,6 +89,13 @@ enum status memory_share(uint64_t address, uint64_t size_bytes, uint32_t to, uin
  * STATUS_NO_MEMORY: no room to note the hole. Nothing was changed. */
 enum status memory_unmap(uint64_t address, uint64_t size_bytes);
 
+/* Makes memory of the mmap area longer or shorter at its end, in place: `size_bytes` is what it has, `new_bytes` what it is to have. What stays keeps its
+ * content; what comes is zero when it is touched, with the protection that is there. STATUS_EXISTS: something is in the way; it may be had at another place.
+ * STATUS_IMMUTABLE: as for memory_unmap; or it is to be longer, and is a module's, a device's, shared, or given by another process. STATUS_BAD_LENGTH: nothing,
+ * or more than one segment. STATUS_LIMIT, STATUS_NO_MEMORY: no room for it in the area, or for its tables in the family. STATUS_NOT_MAPPED,
+ * STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS: as for memory_unmap. Nothing was changed. */
+enum status memory_resize(uint64_t address, uint64_t size_bytes, uint64_t new_bytes);
+
 /* Changes the protection of memory of the mmap area, for pages already touched and for those to come. STATUS_IMMUTABLE: it lies in another segment,
  * or holds a module and would become writable. STATUS_BAD_ARGUMENT, STATUS_WRITE_EXECUTE: the protection. STATUS_NOT_MAPPED, STATUS_BAD_LENGTH,
  * STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_unmap. Nothing was changed. */

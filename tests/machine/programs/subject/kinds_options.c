@@ -68,6 +68,36 @@ void case_mmap_large_touched(void)
     expect_marks(address, 0, LARGE_PAGE_BYTES / PAGE_BYTES + 2);
 }
 
+/* Longer and shorter in place: what stays is as it was, what comes is zero and comes when it is touched, what goes is given back. */
+void case_mmap_resized(void)
+{
+    constexpr uint64_t PAGES = 3000;
+    uint64_t address = 0, behind = 0;
+    expect_status(memory_map(2 * PAGES * PAGE_BYTES, PROTECTION_WRITE, &address), STATUS_OK);
+    expect_status(memory_resize(address, 2 * PAGES * PAGE_BYTES, 3 * PAGE_BYTES), STATUS_OK); /* so there is room above */
+    write_marks(address, 3);
+    struct system_info before = system_now();
+    expect_status(memory_resize(address, 3 * PAGE_BYTES, PAGES * PAGE_BYTES - 5), STATUS_OK);
+    expect(segment_at(address).first == address && segment_at(address).limit == address + PAGES * PAGE_BYTES && segment_at(address).mapped_pages == 3);
+    expect(before.free_frames - system_now().free_frames <= 4);
+    for (uint64_t page = 3; page < PAGES; page++) expect(*byte_at(address + page * PAGE_BYTES) == 0);
+    write_marks(address, PAGES);
+    expect_status(memory_map_at(address + PAGES * PAGE_BYTES, PAGE_BYTES, PROTECTION_READ), STATUS_OK);
+    expect_status(memory_resize(address, PAGES * PAGE_BYTES, (PAGES + 1) * PAGE_BYTES), STATUS_EXISTS);
+    expect_status(memory_resize(address, PAGES * PAGE_BYTES, 0), STATUS_BAD_LENGTH);
+    expect_status(memory_resize(address, PAGES * PAGE_BYTES, UINT64_MAX), STATUS_LIMIT);
+    expect_status(memory_resize(segment_at((uint64_t)(uintptr_t)case_mmap_resized).first, PAGE_BYTES, 2 * PAGE_BYTES), STATUS_IMMUTABLE);
+    expect_marks(address, 0, PAGES);
+    uint64_t free = system_now().free_frames;
+    expect_status(memory_resize(address, PAGES * PAGE_BYTES, 100 * PAGE_BYTES), STATUS_OK); /* in steps: all is free when the answer comes */
+    expect(system_now().free_frames >= free + PAGES - 100);
+    expect_marks(address, 0, 100);
+    expect_status(memory_seal(address, 100 * PAGE_BYTES), STATUS_OK);
+    expect_status(memory_resize(address, 100 * PAGE_BYTES, 101 * PAGE_BYTES), STATUS_IMMUTABLE);
+    expect_status(memory_map(PAGE_BYTES, PROTECTION_WRITE, &behind), STATUS_OK);
+    expect_marks(address, 0, 100);
+}
+
 void case_mmap_advice(void)
 {
     constexpr uint64_t PAGES = 256;
