@@ -105,7 +105,7 @@ static void group_remove(struct pager *pager, struct process *process, uint32_t 
     journal_make_room(words);
     group_save(&process->groups);
     group_set_remove(&process->groups, group);
-    service_unpublish_group(process, group);
+    service_unpublish_group(pager, process, group);
     group_end_wait(pager, process, group);
 }
 

@@ -191,7 +191,7 @@ static void holding_drop(struct pager *pager, struct process *process, struct ho
     process->holdings.count_groups -= dropped.kind == HOLDING_GROUP;
     if (dropped.kind == HOLDING_PROCESS) process_release(pager, pager->process[dropped.process_index]);
     if (dropped.kind == HOLDING_FAMILY) family_release(pager, &pager->family[dropped.group]);
-    if (dropped.kind == HOLDING_SERVICE && dropped.process_index == process->index) service_unpublish(process, dropped.service_slot, place.slot);
+    if (dropped.kind == HOLDING_SERVICE && dropped.process_index == process->index) service_unpublish(pager, process, dropped.service_slot, place.slot);
 }
 
 uint32_t holding_revoke(struct pager *pager, struct holding *holding)
@@ -220,7 +220,7 @@ void holding_close(struct pager *pager, struct process *process, struct holding 
         if (process->watch.service_slot == service) watch_end(pager, process);
         if (process->alarm.service_slot == service) alarm_end(pager, process);
         /* First: so the kernel's rows and the calls that wait are gone in one go. It is gone already if a pager was lost between two steps of this. */
-        if (process->services.rows[service].endpoint.number != 0) service_end(process, service);
+        if (process->services.rows[service].endpoint.number != 0) service_end(pager, process, service);
         holding_revoke(pager, holding);
         holding_drop(pager, process, holding);
         return;

@@ -128,6 +128,7 @@ struct pager {
     uint16_t free_slot[PROCESS_LIMIT]; /* below it, without pages; the last one is taken first, so that slot_limit stays low */
     uint32_t spare_slot[SLOT_SPARES]; /* free ones that have their pages still, empty (process.c) */
     uint32_t count_spare_slots;
+    uint32_t names[SERVICE_LISTS]; /* heads of the lists of names (service.h) */
     uint32_t next_group;          /* id that is tried next */
     struct boot_group boot_groups[BOOT_MODULES * MODULE_GROUPS]; /* the groups that boot modules named */
     uint32_t count_boot_groups;

@@ -170,13 +170,13 @@ static void handles_forget(const struct pager *pager)
 }
 
 /* A name rests on a handle of its owner. */
-static void names_forget(struct process *process)
+static void names_forget(struct pager *pager, struct process *process)
 {
     for (uint32_t slot = 0; process->services.has_page && slot < SERVICE_LIMIT; slot++) {
         const struct service *row = &process->services.rows[slot];
         if (row->name.bytes == 0) continue;
         if (row->name_slot >= process->holdings.capacity || process->holdings.rows[row->name_slot].kind == HOLDING_NOTHING)
-            service_unpublish(process, slot, row->name_slot);
+            service_unpublish(pager, process, slot, row->name_slot);
     }
 }
 
@@ -339,7 +339,8 @@ static void recover_records(struct pager *pager)
     for (uint32_t i = 0; i < pager->slot_limit; i++) {
         struct process *process = pager->process[i];
         if (process == nullptr) continue;
-        names_forget(process);
+        service_list_names(pager, process);
+        names_forget(pager, process);
         count_tables(pager, process);
         stands[i] = process->state == PROCESS_RUNNING && process_stands(process);
     }

@@ -96,9 +96,59 @@ static enum status device_decode(const struct request *request)
     return limit > PHYSICAL_LIMIT ? STATUS_BAD_FRAME : STATUS_OK;
 }
 
-/* Whether a driver has a part of a device for itself: the kernel sees one owner of all. */
+/* Segments of devices by their first frames. What stands here need not be true any more: where it leads is looked at each time. */
+static struct device_place {
+    uint64_t address;
+    uint32_t frame;
+    uint16_t process; /* slot */
+} device_place[2048];
+constexpr uint32_t PLACES = sizeof(device_place) / sizeof(device_place[0]);
+constexpr uint32_t PLACES_LOOKED_AT = 8;
+static_assert(PROCESS_LIMIT <= UINT16_MAX + 1);
+
+static struct device_place *place_of(uint32_t frame, uint32_t distance)
+{
+    constexpr uint32_t weight = 0x9e3779b1; /* 2^32 divided by the golden ratio */
+    return &device_place[((frame * weight >> 16) + distance) % PLACES];
+}
+
+/* The segment that a place still leads to, or nullptr. */
+static const struct segment *place_segment(const struct pager *pager, const struct device_place *place)
+{
+    const struct process *process = pager->process[place->process];
+    if (place->address == 0 || process == nullptr || process->state != PROCESS_RUNNING) return nullptr;
+    const struct segment *segment = segment_find(&process->segments, place->address);
+    bool is_device = segment != nullptr && segment->fill->has_registry;
+    return is_device && segment->first == place->address && segment->frame == place->frame ? segment : nullptr;
+}
+
+/* Keeps where a segment is: in a place that leads nowhere, else in its first one. */
+static void place_keep(const struct pager *pager, const struct process *process, const struct segment *segment)
+{
+    uint32_t distance = 0;
+    while (distance < PLACES_LOOKED_AT && place_segment(pager, place_of(segment->frame, distance)) != nullptr) distance++;
+    struct device_place *place = place_of(segment->frame, distance % PLACES_LOOKED_AT);
+    *place = (struct device_place){ segment->first, segment->frame, (uint16_t)process->index };
+}
+
+/* A segment with the same first frame that answers: one that a driver has for itself, or a shared one of which all that is wanted is a part. */
+static const struct segment *place_find(const struct pager *pager, const struct segment *wanted)
+{
+    for (uint32_t distance = 0; distance < PLACES_LOOKED_AT; distance++) {
+        const struct device_place *place = place_of(wanted->frame, distance);
+        const struct segment *segment = place->frame == wanted->frame ? place_segment(pager, place) : nullptr;
+        if (segment == nullptr) continue;
+        if (segment->fill->is_exclusive || segment->limit - segment->first >= wanted->limit - wanted->first) return segment;
+    }
+    return nullptr;
+}
+
+/* Whether a driver has a part of a device for itself: the kernel sees one owner of all. Where somebody shares all of it nobody has. All that drivers have is
+ * looked at only where parts of devices overlap that do not begin together. */
 static bool device_is_alone(const struct pager *pager, const struct segment *wanted)
 {
+    const struct segment *known = place_find(pager, wanted);
+    if (known != nullptr) return known->fill->is_exclusive;
     uint64_t count = layout_pages(wanted->first, wanted->limit);
     for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
@@ -111,13 +161,15 @@ static bool device_is_alone(const struct pager *pager, const struct segment *wan
     return false;
 }
 
-/* Pages of the device at the segment's place, or nothing. */
+/* Pages of the device at the segment's place, or nothing. What nobody else has the kernel's registry gives at once, to who would share too. */
 static enum status device_bring(struct pager *pager, const struct process *process, const struct segment *segment, uint32_t cache)
 {
     enum status status = quota_check(&process->family->pages, segment_charge(segment));
     if (status != STATUS_OK) return status;
     pager->ledger->device = (struct ledger_device){ pager->ledger->received.token, process->index, segment->first, segment->limit };
     struct fill_source source = { .cache = cache };
+    status = fill_device.set(process->space, segment, segment->first, segment->limit, &source);
+    if (status != STATUS_EXISTS || segment->fill->is_exclusive || device_is_alone(pager, segment)) return status;
     return segment->fill->set(process->space, segment, segment->first, segment->limit, &source);
 }
 
@@ -136,7 +188,7 @@ enum status request_device_map(struct pager *pager, const struct request *reques
     status = area_take(&table->directory, segment.pages, &segment.first);
     if (status != STATUS_OK) return status;
     segment.limit = segment.first + bytes;
-    status = device_is_alone(pager, &segment) ? STATUS_EXISTS : segment_reserve_insert(table, segment.first, segment.limit);
+    status = segment_reserve_insert(table, segment.first, segment.limit);
     if (status == STATUS_OK) status = device_bring(pager, process, &segment, (uint32_t)request->word[3]);
     if (status != STATUS_OK) {
         area_give(&table->directory, segment.first, segment.limit);
@@ -144,7 +196,7 @@ enum status request_device_map(struct pager *pager, const struct request *reques
     }
 
     // Commit: nothing below may fail.
-    segment_insert(table, &segment);
+    place_keep(pager, process, segment_insert(table, &segment));
     answer->word[0] = segment.first + offset;
     return STATUS_OK;
 }

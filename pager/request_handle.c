@@ -144,7 +144,7 @@ static enum status name_grant(struct pager *pager, struct process *finder, const
     return STATUS_OK;
 }
 
-/* Answers everybody who waits for a name that has just been published. */
+/* Answers everybody who waits for a name that has just been published. All threads of all processes are looked at: a server publishes a name once. */
 static void name_tell_waiters(struct pager *pager, const struct process *owner, uint32_t service)
 {
     const struct service_name *name = &owner->services.rows[service].name;
@@ -181,14 +181,11 @@ enum status request_name_publish(struct pager *pager, const struct request *requ
     struct process *owner;
     uint32_t slot;
     if (service_find(pager, &name, &process->groups, &owner, &slot) != nullptr) return STATUS_EXISTS;
-    struct service *service = &process->services.rows[holding->service_slot];
-    if (service->name.bytes != 0) return STATUS_EXISTS;
+    if (process->services.rows[holding->service_slot].name.bytes != 0) return STATUS_EXISTS;
 
     // Commit: nothing below may fail.
     assert(holding->process_index == process->index);
-    service_save(service);
-    service->name = name;
-    service->name_slot = holding_place(process, holding).slot;
+    service_publish(pager, process, holding->service_slot, &name, holding_place(process, holding).slot);
     name_tell_waiters(pager, process, holding->service_slot);
     return STATUS_OK;
 }

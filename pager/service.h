@@ -34,6 +34,13 @@ struct service {
     uint32_t lines;         /* bit n: line n of the interrupt controller sets bits here */
 };
 
+/* Names are found by their text and group through lists: a row's place in them lies behind the rows. It follows from the rows and is not kept. */
+struct service_link {
+    uint32_t next, before; /* 1 + slot of the process * SERVICE_LIMIT + row; 0: none, or the head of the list */
+};
+constexpr uint32_t SERVICE_LISTS = 1024;
+static_assert(SERVICE_LIMIT * (sizeof(struct service) + sizeof(struct service_link)) <= PAGE_BYTES);
+
 struct service_table {
     struct service *rows; /* in the process's slot, one page */
     bool has_page;
@@ -50,10 +57,14 @@ enum status service_create(struct process *process, uint32_t *slot);
 /* Goes before each change of a row. */
 void service_save(const struct service *service);
 /* Ends it: who waits there gets PEER_ENDED from the kernel. Its handles are the caller's business. */
-void service_end(struct process *process, uint32_t slot);
+void service_end(struct pager *pager, struct process *process, uint32_t slot);
+/* Gives a service a name, which it has not; `name_slot`: what is published. */
+void service_publish(struct pager *pager, struct process *process, uint32_t slot, const struct service_name *name, uint32_t name_slot);
+/* Puts the names that a process has into the lists. For a pager that takes over; else they are there. */
+void service_list_names(struct pager *pager, struct process *process);
 /* Takes the name back if it was published through this handle, or in this group. */
-void service_unpublish(struct process *process, uint32_t slot, uint32_t name_slot);
-void service_unpublish_group(struct process *process, uint32_t group);
+void service_unpublish(struct pager *pager, struct process *process, uint32_t slot, uint32_t name_slot);
+void service_unpublish_group(struct pager *pager, struct process *process, uint32_t group);
 /* Gives the table's page back when every service has ended. */
 void service_release(struct process *process);
 

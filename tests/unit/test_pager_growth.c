@@ -180,7 +180,7 @@ static void among_segments(unsigned segments, struct cost cost[DEEDS])
     measure_all(INIT, true, cost);
 }
 
-Test(pager_growth, with_segments, .timeout = 120)
+Test(pager_growth, with_segments)
 {
     static struct cost few[DEEDS], many[DEEDS];
     among_segments(10, few);
@@ -225,5 +225,87 @@ static void with_processes(bool is_apart)
     expect_no_more(few, many);
 }
 
-Test(pager_growth, with_processes, .timeout = 240) { with_processes(false); }
-Test(pager_growth, with_processes_in_other_groups, .timeout = 240) { with_processes(true); }
+Test(pager_growth, with_processes) { with_processes(false); }
+Test(pager_growth, with_processes_in_other_groups) { with_processes(true); }
+
+/* --- Names --- */
+
+/* A name is published by each of some processes; the last one's is found by another, which has no such group in common with the others but the boot's. */
+static struct cost name_find_among(unsigned processes)
+{
+    char name[16] = "";
+    uint32_t number = INIT;
+    struct cost cost = { 0 };
+    begin();
+    for (unsigned i = 0; i < processes; i++) {
+        EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, fixture_child(&number), 0, 0));
+        snprintf(name, sizeof(name), "name%u", i);
+        uint64_t endpoint = fixture_ok(sim_request(number, PROTOCOL_endpoint_create, 0, 0, 0));
+        fixture_ok(sim_request_text(number, PROTOCOL_name_publish, endpoint, name, strlen(name)));
+    }
+    for (unsigned turn = 0; turn < 3; turn++) {
+        count_begin();
+        uint64_t handle = fixture_ok(sim_request_text(INIT, PROTOCOL_name_find, 0, name, strlen(name)));
+        cost = count_end();
+        EXPECT(OK, sim_request(INIT, PROTOCOL_handle_close, handle, 0, 0));
+        count_begin();
+        EXPECT(NOT_FOUND, sim_request_text(INIT, PROTOCOL_name_find, 0, "nobody", 6));
+        cost.blocks += count_end().blocks;
+    }
+    fixture_check();
+    return cost;
+}
+
+Test(pager_growth, names)
+{
+    struct cost few = name_find_among(2), many = name_find_among(1000);
+    cr_log_info("blocks %lu %lu, pages %lu %lu", few.blocks, many.blocks, few.pages, many.pages);
+    cr_assert_leq(many.blocks, few.blocks + 100, "%lu and %lu", few.blocks, many.blocks); /* a few others are in the same list */
+    cr_assert_leq(many.pages, few.pages + 16);
+}
+
+/* --- Devices --- */
+
+constexpr uint64_t DEVICE = (uint64_t)3 << 30;
+constexpr unsigned DEVICES = 1000;
+enum { DRIVER = 1, SECOND = 2 };
+
+/* What mapping a page of one of many devices costs. */
+static uint64_t device_map(uint32_t number, unsigned device, bool is_shared, enum status wanted)
+{
+    uint64_t word[MESSAGE_WORDS] = { DEVICE + device * 3 * PAGE_BYTES, PAGE_BYTES, PROTECTION_WRITE, 0, is_shared };
+    count_begin();
+    struct sim_reply reply = sim_call(number, HANDLE_PAGER, tag_make(PROTOCOL_device_map, 0), word, nullptr, 0);
+    uint64_t blocks = count_end().blocks;
+    cr_assert_eq(reply.label, wanted, "device %u: %s", device, status_name(reply.label));
+    return blocks;
+}
+
+/* The average of all is that of the second ten, but for what lies in the same place of a table; the first ones make the area. */
+static void expect_constant(uint32_t number, bool is_shared, enum status wanted)
+{
+    uint64_t early = 0, all = 0;
+    for (unsigned i = 0; i < DEVICES; i++) {
+        uint64_t blocks = device_map(number, i, is_shared, wanted);
+        if (i >= 10) all += blocks;
+        if (i == 19) early = all / 10;
+    }
+    all /= DEVICES - 10;
+    cr_log_info("of ten %lu, of all %lu", early, all);
+    cr_assert_leq(all, early + 20, "%lu and %lu blocks", early, all);
+}
+
+Test(pager_growth, devices)
+{
+    for (unsigned is_shared = 0; is_shared < 2; is_shared++) {
+        sim_image_make(&fixture_image, &fixture_shape);
+        struct sim_module modules[] = {
+            { "driver:init", fixture_image.bytes, fixture_image.size_bytes }, { "driver:second", fixture_image.bytes, fixture_image.size_bytes },
+        };
+        sim_start(&(struct sim_options){ .memory_bytes = 256 << 20 }, modules, 2);
+        expect_constant(DRIVER, is_shared, STATUS_OK);
+        expect_constant(SECOND, !is_shared, STATUS_EXISTS);
+        expect_constant(SECOND, is_shared, is_shared ? STATUS_OK : STATUS_EXISTS);
+        fixture_check();
+    }
+}
