@@ -20,7 +20,7 @@ static void answer(struct thread *caller, enum status status)
 {
     if (handle_find(caller->space, handle) != nullptr) answer(caller, STATUS_NO_RIGHT);
     else if (caller->space->pager.endpoint == nullptr || handle == HANDLE_NONE || handle > UINT32_MAX) answer(caller, STATUS_BAD_HANDLE);
-    else kernel_on_fault(caller, FAULT_HANDLE, 0, 0, 0, handle);
+    else kernel_on_fault(caller, FAULT_HANDLE, 0, handle);
 }
 
 /* An empty row has no rights. */

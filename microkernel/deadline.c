@@ -4,8 +4,6 @@
  * begins, so a fault in the middle of it, of a thread that was looked at already, brings another round. */
 #include "deadline.h"
 
-#include <format.h>
-
 #include "endpoint.h"
 #include "log.h"
 #include "space.h"
@@ -39,18 +37,17 @@ void deadline_begin(bool is_traced, uint64_t seconds)
 
 /* What the threads of a space are at, one behind the other: STATE, or STATE@NUMBER with the endpoint where it sends or receives, or the space that owes it an
  * answer. */
-static void put_states(const struct space *space, char *text, size_t size_bytes)
+static void add_states(const struct space *space)
 {
     static const char names[][10] = { [THREAD_STOPPED] = "stopped", [THREAD_READY] = "ready", [THREAD_RUNNING] = "running", [THREAD_SENDING] = "sending",
                                       [THREAD_WAITING] = "waiting", [THREAD_RECEIVING] = "receiving", [THREAD_EXHAUSTED] = "exhausted" };
-    size_t used = format_string(text, size_bytes, space == nullptr ? "unknown" : "none");
     const struct thread *thread = space == nullptr ? nullptr : space->threads;
+    if (thread == nullptr) log_add(space == nullptr ? "unknown" : "none");
     for (unsigned i = 0; thread != nullptr && i < TOLD_THREADS; thread = thread->space_next, i++) {
-        if (i == 0) used = 0;
         uint64_t at = 0;
         if (thread->state == THREAD_WAITING) at = thread->server->frame.number;
         else if (thread->state == THREAD_SENDING || thread->state == THREAD_RECEIVING) at = endpoint_name(thread->endpoint);
-        used += format_string(text + used, size_bytes - used, at == 0 ? "%s%s" : "%s%s@0x%lx", i == 0 ? "" : ",", names[thread->state], (unsigned long)at);
+        log_add(at == 0 ? "%s%s" : "%s%s@0x%lx", i == 0 ? "" : ",", names[thread->state], (unsigned long)at);
     }
 }
 
@@ -58,12 +55,13 @@ static void tell(const struct thread *thread, uint64_t cycles)
 {
     const struct thread *receiver = thread->state == THREAD_SENDING ? budget_find(thread->endpoint->server) : nullptr;
     const struct space *pager = thread->state == THREAD_WAITING ? thread->server : receiver == nullptr ? nullptr : receiver->space;
-    char states[TOLD_THREADS * 32];
-    put_states(pager, states, sizeof states);
-    log_line("kernel", "fault unanswered label=0x%lx thread=0x%x space=0x%x kind=%u addr=0x%lx ip=0x%lx received=%u seconds=%lu pager=0x%x threads=%s",
-             (unsigned long)thread->label, thread->frame.number, thread->space->frame.number, thread->fault.kind, (unsigned long)thread->fault.word[1],
-             (unsigned long)thread->fault.word[2], thread->state == THREAD_WAITING, (unsigned long)(cycles / arch_cycles_per_second()),
-             pager == nullptr ? 0 : pager->frame.number, states);
+    log_begin("kernel");
+    log_add("fault unanswered label=0x%lx thread=0x%x space=0x%x kind=%u addr=0x%lx ip=0x%lx received=%u seconds=%lu pager=0x%x threads=",
+            (unsigned long)thread->label, thread->frame.number, thread->space->frame.number, thread->fault.kind, (unsigned long)thread->fault.word[1],
+            (unsigned long)thread->fault.word[2], thread->state == THREAD_WAITING, (unsigned long)(cycles / arch_cycles_per_second()),
+            pager == nullptr ? 0 : pager->frame.number);
+    add_states(pager);
+    log_end();
 }
 
 /* Returns how much of a step it was. */

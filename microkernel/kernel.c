@@ -46,20 +46,20 @@ void kernel_switch(const struct thread *entered)
 }
 
 /* The first pager broke: nobody can answer its faults. */
-[[noreturn]] static void pager_crashed(const struct thread *thread, enum fault_kind kind, uint64_t vector, uint64_t error, uint64_t address)
+[[noreturn]] static void pager_crashed(const struct thread *thread, enum fault_kind kind, uint64_t tried, uint64_t address)
 {
-    log_line("kernel", "pager crashed kind=%u vector=%lu error=0x%lx addr=0x%lx ip=0x%lx sp=0x%lx", (unsigned)kind, (unsigned long)vector,
-             (unsigned long)error, (unsigned long)address, (unsigned long)arch_context_instruction(thread), (unsigned long)arch_context_stack(thread));
+    log_line("kernel", "pager crashed kind=%u vector=%u error=0x%lx addr=0x%lx ip=0x%lx sp=0x%lx", (unsigned)kind, (uint8_t)(tried >> 8),
+             (unsigned long)(tried >> 32), (unsigned long)address, (unsigned long)arch_context_instruction(thread), (unsigned long)arch_context_stack(thread));
     arch_machine_end(1);
 }
 
-void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address)
+void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t tried, uint64_t address)
 {
     assert(thread == processor.current && thread->state == THREAD_RUNNING);
     struct handle_row *pager = &thread->space->pager;
-    if (thread->space->is_pager && pager->endpoint == nullptr) pager_crashed(thread, kind, vector, error, address);
+    if (thread->space->is_pager && pager->endpoint == nullptr) pager_crashed(thread, kind, tried, address);
     thread->fault.kind = kind;
-    thread->fault.word[0] = access | vector << 8 | error << 32;
+    thread->fault.word[0] = tried;
     thread->fault.word[1] = address;
     thread->fault.word[2] = arch_context_instruction(thread);
     thread->fault.word[3] = arch_context_stack(thread);
@@ -76,10 +76,10 @@ void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t acces
     message_send(thread, pager->endpoint);
 }
 
-void kernel_on_exception(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address)
+void kernel_on_exception(struct thread *thread, enum fault_kind kind, uint64_t tried, uint64_t address)
 {
     counter_add(COUNTER_ENTRIES, 1);
-    kernel_on_fault(thread, kind, access, vector, error, address);
+    kernel_on_fault(thread, kind, tried, address);
     kernel_leave(thread);
 }
 

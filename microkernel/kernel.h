@@ -11,8 +11,13 @@
 
 /* A system call of the running thread. */
 void kernel_on_call(struct thread *caller);
-/* An exception of the running thread: a page fault with its address and FAULT_... access, or any other with its vector. */
-void kernel_on_exception(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address);
+/* An exception of the running thread: a page fault with its address, or any other. `tried`: word 0 of the message (abi/message.h). */
+void kernel_on_exception(struct thread *thread, enum fault_kind kind, uint64_t tried, uint64_t address);
+/* Word 0 of a fault's message: FAULT_... access of a page fault, the processor's vector and error code. */
+static inline uint64_t fault_tried(uint64_t access, uint64_t vector, uint64_t error)
+{
+    return access | vector << 8 | error << 32;
+}
 /* The one-shot timer has ended. `from_user`: a thread was interrupted; else the idle processor was. */
 void kernel_on_timer(bool from_user);
 /* A device has asked by its line, which is closed now. `from_user`: as above. */
@@ -28,7 +33,7 @@ static inline void kernel_leave(const struct thread *entered)
 }
 
 /* Inside an entry: turns what the running thread has met into a message to its pager. */
-void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t access, uint64_t vector, uint64_t error, uint64_t address);
+void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t tried, uint64_t address);
 
 /* Brings the system up from checked boot information: log, frames are ready (frame_initialise was called by the port). Loads the first module as the pager
  * and returns with processor.current set to its thread. Panics, with a message, when that cannot be done. */

@@ -86,7 +86,7 @@ void cpu_detect(void)
     bool has_fxsave = basic.edx >> 24 & 1;
     if (!cpu_features.has_apic) panic("boot: this processor has no local APIC; Quire needs its timer");
     if (!has_syscall || !has_fxsave) panic("boot: this processor has no %s; Quire for x86-64 needs it", has_syscall ? "FXSAVE" : "SYSCALL");
-    log_line("cpu", "name=\"%s\" gigabyte-pages=%d global-pages=%d pat=%d smep=%d smap=%d umip=%d xsave=%d vector-bytes=%u", cpu_features.name,
+    log_line("cpu", "name=\"%s\" gigabyte-pages=%u global-pages=%u pat=%u smep=%u smap=%u umip=%u xsave=%u vector-bytes=%u", cpu_features.name,
              cpu_features.has_gigabyte_pages, cpu_features.has_global_pages, cpu_features.has_pat, cpu_features.has_smep, cpu_features.has_smap,
              cpu_features.has_umip, cpu_features.has_xsave, cpu_features.vectors_bytes);
 }

@@ -17,6 +17,7 @@
 #include "schedule.h"
 #include "space.h"
 #include "switch.h"
+#include "trap.h"
 
 /* entry.S */
 static_assert(CALL_version == 0 && CALL_call == 1 && CALL_reply_receive == 2 && CALL_notify == 4);
@@ -44,8 +45,6 @@ static inline uint64_t any(void)
                      : "memory");
 }
 
-constexpr uint64_t VECTOR_PAGE_FAULT = 14;
-constexpr uint64_t ERROR_PRESENT = 1, ERROR_WRITE = 2, ERROR_RESERVED = 8, ERROR_FETCH = 16; /* AMD64 manual vol. 2, 8.4.2 */
 constexpr uint64_t TAG_HAS_PART = TAG_LENGTH_MASK << TAG_LENGTH_SHIFT;
 
 #ifdef QUIRE_TEST
@@ -187,10 +186,7 @@ FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
     if (!may_serve(endpoint->queue.first, thread)) goto slow;
 
     // Commit: nothing below may fail.
-    uint64_t access = error & ERROR_FETCH ? FAULT_EXECUTE : error & ERROR_WRITE ? FAULT_WRITE : FAULT_READ;
-    if (error & ERROR_PRESENT) access |= FAULT_PRESENT;
-    uint64_t tried = access | VECTOR_PAGE_FAULT << 8 | error << 32;
-    [[clang::musttail]] return send_fault(ANY, ANY, cpu_read_cr2(), FAULT_PAGE, (uint64_t)endpoint, ANY, tried, thread, ANY, ANY);
+    [[clang::musttail]] return send_fault(ANY, ANY, cpu_read_cr2(), FAULT_PAGE, (uint64_t)endpoint, ANY, page_fault_tried(error), thread, ANY, ANY);
 slow:
     [[clang::musttail]] return fast_slow_fault(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
 }

@@ -176,7 +176,7 @@ static void map_registers(uint64_t physical, uint64_t address, pte_t bits)
         .frame = physical >> PAGE_SHIFT,
         .attributes = ATTRIBUTE_WRITE | ATTRIBUTE_UNCACHED,
     };
-    if (window_allocate(&window, &request, &address) != STATUS_OK) panic("boot: no place for registers at physical=%#lx", physical);
+    if (window_allocate(&window, &request, &address) != STATUS_OK) panic("boot: no place for registers at physical=0x%lx", physical);
 }
 
 /* Table pages that are certainly enough: for each range the tables at its two ends, one directory for each GiB, the image and the device window. */

@@ -1,7 +1,7 @@
 /* Exceptions and interrupts: what each one is, and the panic's view of the processor.
  *
  * From user mode every exception becomes a fault message. From the kernel there is one that is expected, an interrupt of the idle processor; anything else is
- * the kernel's own fault. Error code of a page fault: AMD64 manual vol. 2, 8.4.2. */
+ * the kernel's own fault, or the machine's. */
 #include <string.h>
 
 #include "apic.h"
@@ -13,83 +13,71 @@
 #include "schedule.h"
 #include "trap.h"
 
-constexpr uint64_t VECTOR_DEBUG = 1, VECTOR_PAGE_FAULT = 14;
-constexpr uint64_t ERROR_PRESENT = 1, ERROR_WRITE = 2, ERROR_RESERVED = 8, ERROR_FETCH = 16;
+constexpr uint64_t VECTOR_DEBUG = 1;
 
 /* The kernel's trap that a panic is about, if it is about one. */
 static const struct arch_context *broken_context;
 
-static void on_page_fault(struct thread *thread, const struct arch_context *context)
+/* The kernel's own fault, or one of the machine. */
+[[noreturn]] static void broken(const struct arch_context *context)
 {
-    uint64_t address = cpu_read_cr2();
-    uint64_t error = context->error;
-    if (error & ERROR_RESERVED) panic("reserved bits in a page table addr=0x%lx", address);
-    uint64_t access = error & ERROR_FETCH ? FAULT_EXECUTE : error & ERROR_WRITE ? FAULT_WRITE : FAULT_READ;
-    if (error & ERROR_PRESENT) access |= FAULT_PRESENT;
-    kernel_on_exception(thread, FAULT_PAGE, access, VECTOR_PAGE_FAULT, error, address);
+    broken_context = context;
+    panic("kernel fault vector=%lu error=0x%lx addr=0x%lx ip=0x%lx", context->vector, context->error, cpu_read_cr2(), context->rip);
 }
 
-/* A device asks; false: the vector is none of theirs. */
-static bool on_device(uint64_t vector, bool from_user)
+/* The timer, a line of a device, or a spurious interrupt, which needs no end-of-interrupt: AMD64 manual vol. 2, 16.4.7. */
+static void on_interrupt(unsigned vector, bool from_user)
 {
-    unsigned line = (unsigned)vector - PIC_VECTOR;
-    if (line >= PIC_LINES) return false;
-    if (pic_take(line)) kernel_on_interrupt(line, from_user);
-    return true;
+    unsigned line = vector - PIC_VECTOR;
+    if (vector == APIC_TIMER_VECTOR) {
+        apic_end_of_interrupt();
+        kernel_on_timer(from_user);
+    } else if (line < PIC_LINES && pic_take(line)) {
+        kernel_on_interrupt(line, from_user);
+    }
 }
 
 void trap_from_user(struct thread *thread)
 {
     const struct arch_context *context = &thread->context;
-    switch (context->vector) {
-    case VECTOR_PAGE_FAULT:
-        on_page_fault(thread, context);
-        break;
-    case APIC_TIMER_VECTOR:
-        apic_end_of_interrupt();
-        kernel_on_timer(true);
-        break;
-    case APIC_SPURIOUS_VECTOR:
-        break; /* needs no end-of-interrupt: AMD64 manual vol. 2, 16.4.7 */
-    default:
-        if (on_device(context->vector, true)) break;
-        kernel_on_exception(thread, FAULT_EXCEPTION, 0, context->vector, context->error, 0);
-        break;
+    uint64_t vector = context->vector, error = context->error, address = 0;
+    if (vector >= APIC_TIMER_VECTOR) return on_interrupt((unsigned)vector, true); /* those below are exceptions */
+    uint64_t tried = fault_tried(0, vector, error);
+    enum fault_kind kind = FAULT_EXCEPTION;
+    if (vector == VECTOR_PAGE_FAULT) {
+        if (error & ERROR_RESERVED) broken(context);
+        kind = FAULT_PAGE;
+        tried = page_fault_tried(error);
+        address = cpu_read_cr2();
     }
+    kernel_on_exception(thread, kind, tried, address);
 }
 
 void trap_from_kernel(const struct arch_context *context)
 {
-    if (processor.is_idle && context->vector == APIC_TIMER_VECTOR) {
-        apic_end_of_interrupt();
-        kernel_on_timer(false);
-        return;
-    }
-    if (context->vector == APIC_SPURIOUS_VECTOR) return;
-    if (processor.is_idle && on_device(context->vector, false)) return;
-    broken_context = context;
-    panic("kernel fault vector=%lu error=0x%lx addr=0x%lx ip=0x%lx", context->vector, context->error, cpu_read_cr2(), context->rip);
+    if (!processor.is_idle || context->vector < APIC_TIMER_VECTOR) broken(context);
+    on_interrupt((unsigned)context->vector, false);
 }
 
 void trap_special(const struct arch_context *context)
 {
-    if (context->vector == VECTOR_DEBUG && (context->cs & 3) == 3) {
-        memcpy(&processor.current->context, context, sizeof *context);
-        return;
-    }
-    broken_context = context;
-    panic("vector=%lu (1 debug, 2 NMI, 8 double fault, 18 machine check) error=0x%lx ip=0x%lx", context->vector, context->error, context->rip);
+    if (context->vector != VECTOR_DEBUG || (context->cs & 3) != 3) broken(context);
+    memcpy(&processor.current->context, context, sizeof *context);
 }
 
+/* As they stand in the context. */
 static void log_registers(const struct arch_context *context)
 {
-    const struct call_registers *call = &context->call;
-    log_line("panic", "rax=0x%lx rbx=0x%lx rcx=0x%lx rdx=0x%lx rsi=0x%lx rdi=0x%lx", call->number, context->rbx, context->rcx, call->argument[2],
-             call->argument[1], call->argument[0]);
-    log_line("panic", "r8=0x%lx r9=0x%lx r10=0x%lx r11=0x%lx r12=0x%lx r13=0x%lx r14=0x%lx r15=0x%lx", call->argument[4], call->argument[5],
-             context->r10, context->r11, call->argument[6], call->argument[7], call->argument[3], call->argument[8]);
-    log_line("panic", "rip=0x%lx cs=0x%lx rflags=0x%lx rsp=0x%lx ss=0x%lx rbp=0x%lx", context->rip, context->cs, context->flags, context->rsp, context->ss,
-             context->rbp);
+    static const char names[][7] = { "rax", "rdi", "rsi", "rdx", "r14", "r8", "r9", "r12", "r13", "r15", "r10", "rbx", "rbp", "rcx", "r11", "vector", "error",
+                                     "rip", "cs", "rflags", "rsp", "ss" };
+    constexpr unsigned words = sizeof *context / sizeof(uint64_t);
+    static_assert(sizeof names / sizeof names[0] == words);
+    for (unsigned i = 0; i < words; i++) {
+        bool is_last = i % 8 == 7 || i == words - 1; /* of its line */
+        if (i % 8 == 0) log_begin("panic");
+        log_add("%s=0x%lx%s", names[i], ((const uint64_t *)context)[i], is_last ? "" : " ");
+        if (is_last) log_end();
+    }
 }
 
 extern const char kernel_stack[], kernel_stack_top[], init_first[], text_first[], text_limit[], boot_ends[];

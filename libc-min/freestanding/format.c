@@ -3,18 +3,21 @@
  * It writes into a buffer and counts what did not fit, so it needs no memory of its own, cannot fail and cannot write past the end.
  *
  * 1. out->length counts every character of the whole text; only those that fit beside the NUL are stored.
- * 2. The terminating NUL is written last, at the end or at the last byte of the buffer. */
+ * 2. The terminating NUL is written last, at the end or at the last byte of the buffer.
+ *
+ * The kernel knows no more conversions than its lines use (format.h): the others were a thousand bytes of text that never run. */
 #include <format.h>
 
 #include <stdint.h>
 #include <string.h>
 
+constexpr unsigned DIGITS = 20; /* of 2^64 - 1 in decimal */
+#ifndef QUIRE_KERNEL
 constexpr size_t PRECISION_NONE = SIZE_MAX;
 constexpr int64_t NUMBER_LIMIT = 1 << 20; /* widths and precisions beyond this are taken as this */
-constexpr unsigned DIGITS = 20;          /* of 2^64 - 1 in decimal */
-
 enum flag { LEFT, ZERO, PLUS, PREFIX, FLAGS };
 static const char flag_letters[FLAGS] = { '-', '0', '+', '#' };
+#endif
 
 struct output {
     char *buffer;
@@ -22,12 +25,14 @@ struct output {
     size_t length;
     const char *format; /* what is left of it */
     va_list list;       /* and of the arguments */
+#ifndef QUIRE_KERNEL
     /* The conversion: what stands between the percent sign and its letter. */
     size_t width;
     size_t precision; /* PRECISION_NONE when not given */
     unsigned size_bits; /* of the integer argument */
     bool has[FLAGS];
     char letter;
+#endif
     char digits[DIGITS];
 };
 
@@ -41,6 +46,43 @@ struct output {
     }
 }
 
+/* The next argument. All integers and pointers are passed alike; of a smaller one the upper bits are anything. */
+[[gnu::noinline]] static uint64_t take(struct output *out)
+{
+    return va_arg(out->list, uint64_t);
+}
+
+#ifdef QUIRE_KERNEL
+
+/* As below, but of few: a text or a number, without a field. */
+static void put_conversion(struct output *out, const char *)
+{
+    char *text = out->digits + DIGITS;
+    int64_t length = 0, precision = -1;
+    if (*out->format == '.') { /* with an asterisk behind it */
+        out->format += 2;
+        precision = (uint32_t)take(out);
+    }
+    uint64_t value = take(out);
+    char letter = *out->format++;
+    if (letter == 's') {
+        text = (char *)(uintptr_t)value;
+        length = (int64_t)strnlen(text, (size_t)precision);
+    } else {
+        if (letter == 'l') letter = *out->format++;
+        else value = (uint32_t)value;
+        uint64_t base = letter == 'x' ? 16 : 10;
+        do {
+            *--text = "0123456789abcdef"[value % base];
+            value /= base;
+            length++;
+        } while (value != 0 || length < precision);
+    }
+    put(out, text, (size_t)length, 1);
+}
+
+#else
+
 /* Blanks, then `sign`, zeroes and text; with the minus flag the blanks come last. */
 static void put_field(struct output *out, const char *sign, size_t sign_length, size_t zeroes, const char *text, size_t length)
 {
@@ -53,12 +95,6 @@ static void put_field(struct output *out, const char *sign, size_t sign_length, 
     put(out, text, length, 1);
     if (out->has[LEFT])
         put(out, " ", blanks, 0);
-}
-
-/* The next argument. All integers and pointers are passed alike; of a smaller one the upper bits are anything. */
-[[gnu::noinline]] static uint64_t take(struct output *out)
-{
-    return va_arg(out->list, uint64_t);
 }
 
 /* A number in its field, as many zeroes before it as precision or the zero flag ask for. */
@@ -152,12 +188,13 @@ static void read_conversion(struct output *out)
         out->format++;
 }
 
-/* `start` is the percent sign, out->format the place behind the letter. */
+/* `start` is the percent sign, out->format the place behind it. */
 static void put_conversion(struct output *out, const char *start)
 {
     char character;
     const char *text = &character;
     size_t length = 1;
+    read_conversion(out);
     switch (out->letter) {
     case 'c': character = (char)take(out); break;
     case 's':
@@ -176,6 +213,8 @@ static void put_conversion(struct output *out, const char *start)
     put_field(out, nullptr, 0, 0, text, length);
 }
 
+#endif
+
 size_t format_text(char *buffer, size_t size_bytes, const char *format, va_list arguments)
 {
     struct output out;
@@ -190,7 +229,6 @@ size_t format_text(char *buffer, size_t size_bytes, const char *format, va_list 
             put(&out, start, 1, 1);
             continue;
         }
-        read_conversion(&out);
         put_conversion(&out, start);
     }
     va_end(out.list);

@@ -167,7 +167,7 @@ static void run_script(void *pointer)
         } else if (choice < 40 && may_fault) {
             world_fault(current, pick_address(script));
         } else if (choice < 44 && may_fault) {
-            kernel_on_exception(current, FAULT_EXCEPTION, 0, choice, 0, 0);
+            kernel_on_exception(current, FAULT_EXCEPTION, fault_tried(0, choice, 0), 0);
             world_check();
         } else {
             step_call(script);

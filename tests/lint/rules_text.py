@@ -124,3 +124,20 @@ def no_tool_is_an_orphan(tree):
         name = posixpath.basename(path).removesuffix('.py')
         if name not in imported and not name.startswith(('main', 'verb_', 'suite_', 'test_', 'rules_')):
             yield Problem(path, 1, 'nothing imports it')
+
+
+KERNEL_LINE = re.compile(r'\b(?:log_line|log_add|panic)\((.*?)\);\n', re.S)
+KERNEL_CONVERSION = re.compile(r'%(s|\.\*s|l?[ux]|\.\*l?[ux])')
+
+
+@rule(bad={'microkernel/a.c': 'void f(void)\n{\n    log_line("a",\n             "b=%5u");\n}\n'}, at='microkernel/a.c:4',
+      good={'microkernel/a.c': 'log_line("a", "b=%lu c=%.*s d=0x%x", b, 4, c, d);\n', 'pager/a.c': 'log_line("%5u");\n'})
+def kernel_lines_use_few_conversions(tree):
+    """The kernel's formatter knows s, u and x, the two with l, and .* before them (libc-min/include/format.h): another one would print something else."""
+    for path in tree.paths('.c', '.h', under='microkernel/') + tree.paths('.c', '.h', under='arch/'):
+        text = tree.files[path]
+        for call in KERNEL_LINE.finditer(text):
+            for literal in re.finditer(r'"((?:[^"\\]|\\.)*)"', call[1]):
+                if '%' in KERNEL_CONVERSION.sub('', literal[1]):
+                    number = text.count('\n', 0, call.start(1) + literal.start()) + 1
+                    yield Problem(path, number, f'a conversion that the kernel does not know: {literal[1]}')

@@ -175,7 +175,7 @@ struct exception {
 static void body_exception(void *argument)
 {
     const struct exception *exception = argument;
-    kernel_on_exception(exception->thread, exception->kind, exception->access, exception->vector, exception->error, exception->address);
+    kernel_on_exception(exception->thread, exception->kind, fault_tried(exception->access, exception->vector, exception->error), exception->address);
 }
 
 static enum sim_outcome program_fault(uint32_t number, struct exception exception)

@@ -128,7 +128,7 @@ static inline enum status world_call(struct thread *thread, uint64_t number, con
 [[maybe_unused]] static void world_fault(struct thread *thread, uint64_t address)
 {
     assert(thread == processor.current);
-    kernel_on_exception(thread, FAULT_PAGE, FAULT_WRITE, 14, 6, address);
+    kernel_on_exception(thread, FAULT_PAGE, fault_tried(FAULT_WRITE, 14, 6), address);
     world_check();
 }
 

@@ -42,6 +42,26 @@ Test(log, line)
     cr_assert_str_eq(only_line(), "boot: memory frames=12 name=x\n");
 }
 
+Test(log, line_in_parts)
+{
+    log_begin("boot");
+    log_add("a=%u", 1u);
+    log_add("%s", "");
+    log_add(" b=0x%lx", 0x12ul);
+    cr_assert_str_empty(host_log_text(), "written before its end");
+    log_end();
+    cr_assert_str_eq(only_line(), "boot: a=1 b=0x12\n");
+}
+
+Test(log, parts_are_cut_like_a_line)
+{
+    log_begin(nullptr);
+    for (unsigned i = 0; i < LINE_BYTES; i++) log_add("%u,", i);
+    log_end();
+    cr_assert_eq(strlen(host_log_text()), LINE_BYTES);
+    only_line();
+}
+
 Test(log, nanoseconds_have_nine_digits)
 {
     log_line("a", "b");

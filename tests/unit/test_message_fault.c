@@ -67,7 +67,7 @@ Test(message_fault, traced_ones_carry_the_time)
 
 Test(message_fault, exceptions)
 {
-    kernel_on_exception(client, FAULT_EXCEPTION, 0, 6, 0, 0);
+    kernel_on_exception(client, FAULT_EXCEPTION, fault_tried(0, 6, 0), 0);
     world_check();
     expect_fault(client, FAULT_EXCEPTION, 6 << 8, 0, WORLD_CODE);
     cr_assert_eq(play(world.pager, resolve, HANDLE_PAGER, PAGE, FRAME_FRESH, 1, 0, 0, 0, 0, client->token), STATUS_BAD_STATE);
@@ -149,7 +149,7 @@ Test(message_fault, handles_of_a_pager_are_not_forwarded)
 
 static void crash(void *)
 {
-    kernel_on_exception(world.pager, FAULT_PAGE, FAULT_WRITE, 14, 6, 0x123000);
+    kernel_on_exception(world.pager, FAULT_PAGE, fault_tried(FAULT_WRITE, 14, 6), 0x123000);
 }
 
 Test(message_fault, of_the_first_pager_is_a_crash)
