@@ -21,10 +21,8 @@ void budget_initialise(struct thread *thread)
 
 [[gnu::noinline]] struct thread *budget_find(uint64_t account)
 {
-    frame_t frame = { (uint32_t)account };
-    if (!frame_is_object(frame, FRAME_KIND_THREAD)) return nullptr;
-    struct thread *thread = arch_frame_pointer(frame);
-    return thread->account == account ? thread : nullptr;
+    struct thread *thread = thread_find((uint32_t)account);
+    return thread != nullptr && thread->account == account ? thread : nullptr;
 }
 
 void budget_pay_from(struct thread *thread, const struct thread *purse)

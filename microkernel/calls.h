@@ -1,23 +1,42 @@
 /* Handlers of the system calls: one for each row of abi/syscall.def, named sys_NAME.
  *
- * A RETURNS handler reads its arguments from and writes its results to argument[], and its status is the call's. So does a THREADS handler, which has the
- * thread of argument 0 in place of the caller (processor.current). A SWITCHES handler sets the status in the
- * caller's registers itself, since the caller may not be the thread that goes on. */
+ * The dispatcher finds what a call is about (abi/syscall.def): the handler has a thread, a space, an endpoint or the row of a handle in place of argument 0. It
+ * reads its arguments from and writes its results to argument[], and returns the status of the call. */
 #ifndef QUIRE_CALLS_H
 #define QUIRE_CALLS_H
 
+#include "space.h"
 #include "thread.h"
+
+/* In place of a status: the caller has its status already, or gets it later; its registers are not touched. */
+constexpr enum status STATUS_LATER = (enum status)UINT32_MAX;
 
 #define HANDLER_RETURNS(name) enum status sys_##name(struct thread *caller, uint64_t argument[CALL_ARGUMENTS]);
 #define HANDLER_THREADS(name) enum status sys_##name(struct thread *thread, uint64_t argument[CALL_ARGUMENTS]);
-#define HANDLER_SWITCHES(name) void sys_##name(struct thread *caller);
+#define HANDLER_SPACES(name) enum status sys_##name(struct space *space, uint64_t argument[CALL_ARGUMENTS]);
+#define HANDLER_ENDPOINTS(name) enum status sys_##name(struct endpoint *endpoint, uint64_t argument[CALL_ARGUMENTS]);
+#define HANDLER_SWITCHES(name) HANDLER_RETURNS(name)
+#define HANDLER_CALLS(name) enum status sys_##name(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row);
+#define HANDLER_RECEIVES(name) HANDLER_CALLS(name)
+#define HANDLER_NOTIFIES(name) HANDLER_CALLS(name)
 #define SYSCALL(number, name, who, how, in, out, text) HANDLER_##how(name)
 #include "abi/syscall.def"
 #undef SYSCALL
 
-/* The row of the caller's handle with the right, or nullptr with the status set or the handle fault under way. */
-struct handle_row *message_row(struct thread *caller, uint64_t handle, uint32_t right);
+/* The row of the caller's handle with the right, or nullptr. */
+static inline const struct handle_row *row_with_right(const struct thread *caller, uint64_t handle, uint32_t right)
+{
+    const struct handle_row *row = &caller->space->rows[handle % HANDLE_ROWS]; /* an empty row has no rights */
+    return row->handle == handle && (row->rights & right) != 0 ? row : nullptr;
+}
+/* There is none: the status, or STATUS_LATER with the handle fault under way. */
+enum status row_refuse(struct thread *caller, uint64_t handle);
+/* Maps one page for resolve, which the pager names, which is fresh or a copy. */
+enum status resolve_page(struct space *space, user_page_t page, uint64_t frame, uint32_t attributes);
 /* The living object of a name from outside, or nullptr. */
-struct space *space_find(uint64_t frame);
+static inline struct space *space_find(uint64_t frame)
+{
+    return frame_object(frame, FRAME_KIND_SPACE);
+}
 
 #endif

@@ -2,10 +2,9 @@
 #include "calls.h"
 #include "interrupt.h"
 
-enum status sys_interrupt_map([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_interrupt_map(struct endpoint *endpoint, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct endpoint *endpoint = endpoint_find(argument[0]);
-    return endpoint == nullptr ? STATUS_BAD_OBJECT : interrupt_map(endpoint, argument[1], argument[2]);
+    return interrupt_map(endpoint, argument[1], argument[2]);
 }
 
 enum status sys_interrupt_unmap([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])

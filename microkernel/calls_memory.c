@@ -5,15 +5,10 @@
 #include "arch.h"
 #include "calls.h"
 #include "message.h"
+#include "schedule.h"
 #include "space.h"
 
 #include <string.h>
-
-struct space *space_find(uint64_t frame)
-{
-    if (frame > UINT32_MAX || !frame_is_object((frame_t){ (uint32_t)frame }, FRAME_KIND_SPACE)) return nullptr;
-    return arch_frame_pointer((frame_t){ (uint32_t)frame });
-}
 
 /* The row of the block of a USER frame from outside, or nullptr. */
 static struct frame_info *user_frame(uint64_t number)
@@ -114,11 +109,9 @@ enum status sys_space_create([[maybe_unused]] struct thread *caller, uint64_t ar
     return STATUS_OK;
 }
 
-enum status sys_space_destroy(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_space_destroy(struct space *space, [[maybe_unused]] uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *space = space_find(argument[0]);
-    if (space == nullptr) return STATUS_BAD_OBJECT;
-    if (space == caller->space || space->count_threads != 0) return STATUS_BAD_STATE;
+    if (space == processor.current->space || space->count_threads != 0) return STATUS_BAD_STATE;
     enum status status = message_end_callers(space);
     if (status != STATUS_OK) return status;
 #pragma clang loop unroll_count(4)

@@ -10,31 +10,12 @@
 #include "message.h"
 #include "schedule.h"
 
-static void answer(struct thread *caller, enum status status)
+[[gnu::noinline, gnu::cold]] enum status row_refuse(struct thread *caller, uint64_t handle)
 {
-    caller->context.call.number = status;
-}
-
-/* There is no row with the right: the caller has its status, or the handle fault is under way. */
-[[gnu::noinline, gnu::cold]] static void row_refuse(struct thread *caller, uint64_t handle)
-{
-    if (handle_find(caller->space, handle) != nullptr) answer(caller, STATUS_NO_RIGHT);
-    else if (caller->space->pager.endpoint == nullptr || handle == HANDLE_NONE || handle > UINT32_MAX) answer(caller, STATUS_BAD_HANDLE);
-    else kernel_on_fault(caller, FAULT_HANDLE, 0, handle);
-}
-
-/* An empty row has no rights. */
-static inline struct handle_row *row_with_right(struct thread *caller, uint64_t handle, uint32_t right)
-{
-    struct handle_row *row = &caller->space->rows[handle % HANDLE_ROWS];
-    if (row->handle == handle && (row->rights & right) != 0) return row;
-    row_refuse(caller, handle);
-    return nullptr;
-}
-
-[[clang::minsize]] struct handle_row *message_row(struct thread *caller, uint64_t handle, uint32_t right)
-{
-    return row_with_right(caller, handle, right);
+    if (handle_find(caller->space, handle) != nullptr) return STATUS_NO_RIGHT;
+    if (caller->space->pager.endpoint == nullptr || handle == HANDLE_NONE || handle > UINT32_MAX) return STATUS_BAD_HANDLE;
+    kernel_on_fault(caller, FAULT_HANDLE, 0, handle);
+    return STATUS_LATER;
 }
 
 /* The part in the message buffer fits and there is one. */
@@ -43,17 +24,14 @@ static bool length_is_good(const struct thread *sender, uint64_t tag)
     return tag_length(tag) == 0 || (tag_length(tag) <= MESSAGE_BUFFER_BYTES && sender->buffer_pointer != nullptr);
 }
 
-void sys_call(struct thread *caller)
+enum status sys_call(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
-    const uint64_t *argument = caller->context.call.argument;
-    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_CALL);
-    if (row == nullptr) return;
-    if (!length_is_good(caller, argument[1])) return answer(caller, STATUS_BAD_BUFFER);
+    if (!length_is_good(caller, argument[1])) return STATUS_BAD_BUFFER;
 
     // Commit: message_send() finds the receiver's missing buffer before it changes anything.
     caller->request = REQUEST_CALL;
     caller->badge = row->badge;
-    message_send(caller, row->endpoint);
+    return message_send(caller, row->endpoint) ? STATUS_LATER : STATUS_BAD_BUFFER;
 }
 
 /* Hands a reply's tag and words to the caller of a call. */
@@ -84,22 +62,21 @@ static bool answer_fault(const struct thread *from, struct thread *to)
     return false;
 }
 
-[[clang::minsize]] void sys_reply_receive(struct thread *caller)
+[[clang::minsize]] enum status sys_reply_receive(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    const uint64_t *argument = caller->context.call.argument;
     bool waits = argument[0] != HANDLE_NONE || argument[8] == 0;
-    struct handle_row *row = waits ? row_with_right(caller, argument[0], RIGHT_RECEIVE) : nullptr;
-    if (waits && row == nullptr) return;
+    const struct handle_row *row = waits ? row_with_right(caller, argument[0], RIGHT_RECEIVE) : nullptr;
+    if (waits && row == nullptr) return row_refuse(caller, argument[0]);
     struct thread *heir = nullptr;
     if (argument[8] != 0) {
         heir = message_find_caller(caller, argument[8]);
-        if (heir == nullptr) return answer(caller, STATUS_STALE);
-        if (!length_is_good(caller, argument[1])) return answer(caller, STATUS_BAD_BUFFER);
-        if (heir->request == REQUEST_CALL && tag_length(argument[1]) != 0 && heir->buffer_pointer == nullptr) return answer(caller, STATUS_BAD_BUFFER);
+        if (heir == nullptr) return STATUS_STALE;
+        if (!length_is_good(caller, argument[1])) return STATUS_BAD_BUFFER;
+        if (heir->request == REQUEST_CALL && tag_length(argument[1]) != 0 && heir->buffer_pointer == nullptr) return STATUS_BAD_BUFFER;
     }
 
     // Commit: nothing below may fail.
-    if (caller->served != 0) message_service_end(caller);
+    message_service_end(caller);
     if (heir != nullptr) {
         bool goes_on = true;
         if (heir->request == REQUEST_CALL) give_reply(caller, heir);
@@ -107,103 +84,102 @@ static bool answer_fault(const struct thread *from, struct thread *to)
         message_release(heir);
         if (!goes_on) heir = nullptr;
     }
-    if (waits) return (void)message_receive(caller, row->endpoint, true, heir);
-    answer(caller, STATUS_OK);
+    if (waits) {
+        (void)message_receive(caller, row->endpoint, true, heir);
+        return STATUS_LATER;
+    }
     if (heir != nullptr) schedule_wake(heir);
+    return STATUS_OK;
 }
 
-[[clang::minsize]] void sys_receive(struct thread *caller)
+[[clang::minsize]] enum status sys_receive(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
-    const uint64_t *argument = caller->context.call.argument;
-    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
-    if (row == nullptr) return;
-    if (argument[1] > RECEIVE_DO_NOT_WAIT) return answer(caller, STATUS_BAD_ARGUMENT);
-    if (caller->served != 0) message_service_end(caller);
-    if (!message_receive(caller, row->endpoint, argument[1] == RECEIVE_WAIT, nullptr)) answer(caller, STATUS_WOULD_BLOCK);
+    if (argument[1] > RECEIVE_DO_NOT_WAIT) return STATUS_BAD_ARGUMENT;
+    message_service_end(caller);
+    return message_receive(caller, row->endpoint, argument[1] == RECEIVE_WAIT, nullptr) ? STATUS_LATER : STATUS_WOULD_BLOCK;
 }
 
-[[clang::minsize]] void sys_notify(struct thread *caller)
+[[clang::minsize]] enum status sys_notify([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
-    const uint64_t *argument = caller->context.call.argument;
-    struct handle_row *row = row_with_right(caller, argument[0], RIGHT_NOTIFY);
-    if (row == nullptr) return;
-    answer(caller, STATUS_OK);
     message_notify(row->endpoint, argument[1]);
+    return STATUS_OK;
 }
 
-void sys_yield(struct thread *caller)
+enum status sys_yield([[maybe_unused]] struct thread *caller, [[maybe_unused]] uint64_t argument[CALL_ARGUMENTS])
 {
-    answer(caller, STATUS_OK);
     schedule_yield();
+    return STATUS_OK;
+}
+
+enum status resolve_page(struct space *space, user_page_t page, uint64_t frame, uint32_t attributes)
+{
+    if (frame == FRAME_FRESH) return space_fill_page(space, page, attributes);
+    if (frame == FRAME_COPY) return space_copy_page(space, page, attributes);
+    return space_map_page(space, page, (frame_t){ (uint32_t)frame }, attributes);
 }
 
 /* Maps what resolve asks for into the faulting thread's space. */
-[[clang::minsize]] static enum status resolve_map(const uint64_t *argument, struct thread *faulted)
+[[clang::minsize]] static enum status resolve_map(const uint64_t *argument, struct space *space)
 {
-    uint64_t attributes = argument[1] & (PAGE_BYTES - 1);
+    uint32_t attributes = (uint32_t)(argument[1] & (PAGE_BYTES - 1));
     struct user_span span;
     enum status status = user_span_check(argument[1] & ~(PAGE_BYTES - 1), argument[3], &span);
     if (status != STATUS_OK) return status;
     if (span.count_pages > STEP_PAGES) return STATUS_BAD_LENGTH;
     status = attributes_check(attributes);
     if (status != STATUS_OK) return status;
-    uint64_t done;
-    frame_t frame = { (uint32_t)argument[2] };
     if (argument[2] > UINT32_MAX) return STATUS_BAD_FRAME;
-    if (argument[2] == FRAME_COPY) return span.count_pages == 1 ? space_copy_page(faulted->space, span.first, (uint32_t)attributes) : STATUS_BAD_LENGTH;
-    if (argument[2] != FRAME_FRESH) {
-        if (span.count_pages == 1) return space_map_page(faulted->space, span.first, frame, (uint32_t)attributes);
-        return space_map(faulted->space, span, frame, (uint32_t)attributes, &done);
-    }
-    if (span.count_pages == 1) return space_fill_page(faulted->space, span.first, (uint32_t)attributes);
-    return space_fill(faulted->space, span, (uint32_t)attributes, &done);
+    if (span.count_pages == 1) return resolve_page(space, span.first, argument[2], attributes);
+    uint64_t done;
+    if (argument[2] == FRAME_COPY) return STATUS_BAD_LENGTH;
+    if (argument[2] == FRAME_FRESH) return space_fill(space, span, attributes, &done);
+    return space_map(space, span, (frame_t){ (uint32_t)argument[2] }, attributes, &done);
 }
 
-/* Whose fault of the kind the token names; *endpoint: where the caller wants to receive next. nullptr: the caller has its status, or a handle fault is under
- * way. */
-static struct thread *fault_to_resolve(struct thread *caller, enum fault_kind kind, struct endpoint **endpoint)
+/* Whether it is a fault of the kind that waits for an answer. `faulted`: who has the token, or nullptr. */
+static enum status fault_check(const struct thread *faulted, enum fault_kind kind)
 {
-    const uint64_t *argument = caller->context.call.argument;
-    const struct handle_row *row = row_with_right(caller, argument[0], RIGHT_RECEIVE);
-    if (row == nullptr) return nullptr;
-    *endpoint = row->endpoint;
+    if (faulted == nullptr) return STATUS_STALE;
+    return faulted->request == REQUEST_FAULT && faulted->fault.kind == kind ? STATUS_OK : STATUS_BAD_STATE;
+}
+
+[[clang::minsize]] enum status sys_resolve(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
+{
     struct thread *faulted = message_find_caller(caller, argument[8]);
-    if (faulted != nullptr && faulted->request == REQUEST_FAULT && faulted->fault.kind == kind) return faulted;
-    answer(caller, faulted == nullptr ? STATUS_STALE : STATUS_BAD_STATE);
-    return nullptr;
-}
-
-[[clang::minsize]] void sys_resolve(struct thread *caller)
-{
-    struct endpoint *endpoint;
-    struct thread *faulted = fault_to_resolve(caller, FAULT_PAGE, &endpoint);
-    if (faulted == nullptr) return;
-    enum status status = resolve_map(caller->context.call.argument, faulted);
-    if (status != STATUS_OK) return answer(caller, status);
+    enum status status = fault_check(faulted, FAULT_PAGE);
+    if (status == STATUS_OK) status = resolve_map(argument, faulted->space);
+    if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
-    if (caller->served != 0) message_service_end(caller);
+    message_service_end(caller);
     message_release(faulted);
-    message_receive(caller, endpoint, true, faulted);
+    message_receive(caller, row->endpoint, true, faulted);
+    return STATUS_LATER;
 }
 
-void sys_handle_resolve(struct thread *caller)
+enum status sys_handle_resolve(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
-    const uint64_t *argument = caller->context.call.argument;
-    struct endpoint *endpoint; /* found before the row is filled: it may be the same one */
-    struct thread *faulted = fault_to_resolve(caller, FAULT_HANDLE, &endpoint);
-    if (faulted == nullptr) return;
-    struct endpoint *target = endpoint_find(argument[1]);
-    if (target == nullptr) return answer(caller, STATUS_BAD_OBJECT);
-    if (argument[3] == 0 || argument[3] > RIGHTS_ALL) return answer(caller, STATUS_BAD_ARGUMENT);
+    struct endpoint *endpoint = row->endpoint, *target = endpoint_find(argument[1]); /* the row that is filled may be the same one */
+    struct thread *faulted = message_find_caller(caller, argument[8]);
+    enum status status = fault_check(faulted, FAULT_HANDLE);
+    if (status != STATUS_OK) return status;
+    if (target == nullptr) return STATUS_BAD_OBJECT;
+    if (argument[3] == 0 || argument[3] > RIGHTS_ALL) return STATUS_BAD_ARGUMENT;
 
     // Commit: nothing below may fail.
     uint32_t handle = (uint32_t)faulted->fault.word[1];
-    if (caller->served != 0) message_service_end(caller);
+    message_service_end(caller);
     handle_fill(handle_row_of(faulted->space, handle), handle, target, (uint32_t)argument[3], argument[2]);
     message_release(faulted);
     message_receive(caller, endpoint, true, faulted);
     /* A call that comes next is made here: that saves a way through the caller's space, an entry and a root-table load. */
-    if (processor.current == faulted && faulted->context.call.number == CALL_call) sys_call(faulted);
-    else arch_context_restart_call(faulted);
+    struct call_registers *call = &faulted->context.call;
+    if (processor.current != faulted || call->number != CALL_call) {
+        arch_context_restart_call(faulted);
+        return STATUS_LATER;
+    }
+    row = row_with_right(faulted, call->argument[0], RIGHT_CALL);
+    status = row != nullptr ? sys_call(faulted, call->argument, row) : row_refuse(faulted, call->argument[0]);
+    if (status != STATUS_LATER) call->number = status;
+    return STATUS_LATER;
 }

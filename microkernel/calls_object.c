@@ -33,10 +33,8 @@ enum status sys_log(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
     return STATUS_OK;
 }
 
-enum status sys_thread_create([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_thread_create(struct space *space, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *space = space_find(argument[0]);
-    if (space == nullptr) return STATUS_BAD_OBJECT;
     if (argument[2] > UINT32_MAX) return STATUS_BAD_FRAME;
     if (argument[3] >= PRIORITY_LIMIT || argument[4] > THREAD_VECTORS) return STATUS_BAD_ARGUMENT;
     const struct thread *purse = thread_find(argument[5]);
@@ -115,17 +113,15 @@ enum status sys_endpoint_create([[maybe_unused]] struct thread *caller, uint64_t
     return status;
 }
 
-enum status sys_endpoint_destroy([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_endpoint_destroy(struct endpoint *endpoint, [[maybe_unused]] uint64_t argument[CALL_ARGUMENTS])
 {
-    struct endpoint *endpoint = endpoint_find(argument[0]);
-    return endpoint == nullptr ? STATUS_BAD_OBJECT : endpoint_destroy(endpoint);
+    return endpoint_destroy(endpoint);
 }
 
-enum status sys_handle_map([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_handle_map(struct space *space, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *space = space_find(argument[0]);
     struct endpoint *endpoint = endpoint_find(argument[2]);
-    if (space == nullptr || endpoint == nullptr) return STATUS_BAD_OBJECT;
+    if (endpoint == nullptr) return STATUS_BAD_OBJECT;
     if (argument[1] == HANDLE_NONE || argument[1] > UINT32_MAX) return STATUS_BAD_HANDLE;
     if (argument[3] == 0 || argument[3] > RIGHTS_ALL) return STATUS_BAD_ARGUMENT;
     uint32_t handle = (uint32_t)argument[1];
@@ -133,32 +129,25 @@ enum status sys_handle_map([[maybe_unused]] struct thread *caller, uint64_t argu
     return STATUS_OK;
 }
 
-enum status sys_handle_unmap([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_handle_unmap(struct space *space, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct space *space = space_find(argument[0]);
-    if (space == nullptr) return STATUS_BAD_OBJECT;
     struct handle_row *row = handle_find(space, argument[1]);
     if (row == nullptr) return STATUS_BAD_HANDLE;
     handle_empty(row);
     return STATUS_OK;
 }
 
-void sys_machine_end(struct thread *caller)
+enum status sys_machine_end([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
 {
-    uint64_t code = caller->context.call.argument[0];
-    if (code > UINT32_MAX) { /* cut to 32 bits it might say success */
-        caller->context.call.number = STATUS_BAD_ARGUMENT;
-        return;
-    }
+    uint64_t code = argument[0];
+    if (code > UINT32_MAX) return STATUS_BAD_ARGUMENT; /* cut to 32 bits it might say success */
     log_line("kernel", "end code=%lu", (unsigned long)code);
     arch_machine_end((uint32_t)code);
 }
 
 #ifdef QUIRE_TEST
-enum status sys_test_space([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+enum status sys_test_space(struct space *space, uint64_t argument[CALL_ARGUMENTS])
 {
-    const struct space *space = space_find(argument[0]);
-    if (space == nullptr) return STATUS_BAD_OBJECT;
     argument[0] = space->count_mapped;
     argument[1] = space->count_tables;
     return STATUS_OK;

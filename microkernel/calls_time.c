@@ -8,33 +8,26 @@
 #include "schedule.h"
 #include "space.h"
 
-void sys_give_time(struct thread *caller)
+enum status sys_give_time(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
-    uint64_t *argument = caller->context.call.argument;
-    struct handle_row *row = message_row(caller, argument[0], RIGHT_CALL);
-    if (row == nullptr) return;
-    enum status status = STATUS_OK;
     struct thread *to = budget_find(row->endpoint->server);
-    if (argument[1] > TIME_LIMIT_NANOSECONDS) status = STATUS_BAD_ARGUMENT;
-    else if (argument[1] == 0) budget_return(caller);
-    else if (to == nullptr) status = STATUS_NOT_FOUND;
-    else status = budget_give(caller, to, arch_nanoseconds_to_cycles(argument[1]));
-    caller->context.call.number = status;
+    if (argument[1] > TIME_LIMIT_NANOSECONDS) return STATUS_BAD_ARGUMENT;
+    if (argument[1] == 0) {
+        budget_return(caller);
+        return STATUS_OK;
+    }
+    return to == nullptr ? STATUS_NOT_FOUND : budget_give(caller, to, arch_nanoseconds_to_cycles(argument[1]));
 }
 
-void sys_timer_set(struct thread *caller)
+enum status sys_timer_set([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
-    const uint64_t *argument = caller->context.call.argument;
-    struct handle_row *row = message_row(caller, argument[0], RIGHT_RECEIVE);
-    if (row == nullptr) return;
-    caller->context.call.number = STATUS_BAD_ARGUMENT;
-    if (argument[2] > TIME_LIMIT_NANOSECONDS || (argument[2] != 0 && argument[1] == 0)) return;
+    if (argument[2] > TIME_LIMIT_NANOSECONDS || (argument[2] != 0 && argument[1] == 0)) return STATUS_BAD_ARGUMENT;
     struct endpoint *endpoint = row->endpoint;
-    caller->context.call.number = STATUS_OK;
     timer_cancel(&endpoint->timer);
-    if (argument[2] == 0) return;
+    if (argument[2] == 0) return STATUS_OK;
     endpoint->timer_bits = argument[1];
     timer_set(&endpoint->timer, arch_cycles() + arch_nanoseconds_to_cycles(argument[2]));
+    return STATUS_OK;
 }
 
 enum status sys_thread_budget(struct thread *thread, uint64_t argument[CALL_ARGUMENTS])

@@ -101,13 +101,9 @@ enum status endpoint_destroy(struct endpoint *endpoint)
 
 struct endpoint *endpoint_find(uint64_t name)
 {
-    uint64_t number = name / ENDPOINTS_PER_FRAME;
+    struct endpoint *endpoints = frame_object(name / ENDPOINTS_PER_FRAME, FRAME_KIND_ENDPOINTS);
     unsigned slot = (unsigned)(name % ENDPOINTS_PER_FRAME);
-    if (number > UINT32_MAX || slot == 0) return nullptr;
-    frame_t frame = { (uint32_t)number };
-    if (!frame_is_object(frame, FRAME_KIND_ENDPOINTS)) return nullptr;
-    struct endpoint *endpoint = (struct endpoint *)arch_frame_pointer(frame) + slot;
-    return endpoint->is_used ? endpoint : nullptr;
+    return endpoints != nullptr && slot != 0 && endpoints[slot].is_used ? &endpoints[slot] : nullptr;
 }
 
 uint64_t endpoint_name(const struct endpoint *endpoint)

@@ -228,6 +228,12 @@ bool frame_is_object(frame_t frame, enum frame_kind kind)
     return frame.number < frame_limit && frame_table[frame.number].kind == kind;
 }
 
+[[gnu::noinline]] void *frame_object(uint64_t number, enum frame_kind kind)
+{
+    frame_t frame = { (uint32_t)number };
+    return number <= UINT32_MAX && frame_is_object(frame, kind) ? arch_frame_pointer(frame) : nullptr;
+}
+
 bool frame_is(frame_t frame, enum frame_kind kind)
 {
     return frame.number < frame_limit && block_row(frame.number)->kind == kind;

@@ -150,6 +150,8 @@ struct frame_info *frame_find(frame_t frame);
 bool frame_is(frame_t frame, enum frame_kind kind);
 /* The same for the kinds of objects, whose blocks are single frames: one load. */
 bool frame_is_object(frame_t frame, enum frame_kind kind);
+/* The object of a kind that is in the frame of a number from outside, or nullptr. */
+void *frame_object(uint64_t number, enum frame_kind kind);
 
 static inline unsigned frame_order(const struct frame_info *info)
 {

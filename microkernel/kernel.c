@@ -73,7 +73,7 @@ void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t tried
         return;
     }
     thread->request = REQUEST_FAULT;
-    message_send(thread, pager->endpoint);
+    (void)message_send(thread, pager->endpoint); /* a fault has no part in a buffer */
 }
 
 void kernel_on_exception(struct thread *thread, enum fault_kind kind, uint64_t tried, uint64_t address)

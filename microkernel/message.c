@@ -71,14 +71,13 @@ static void deliver_bits(struct thread *receiver, struct endpoint *endpoint)
     endpoint->bits = 0;
 }
 
-void message_send(struct thread *sender, struct endpoint *endpoint)
+bool message_send(struct thread *sender, struct endpoint *endpoint)
 {
     assert(sender == processor.current && sender->request != REQUEST_NONE);
     struct thread *receiver = endpoint->queue_is_receivers ? endpoint->queue.first : nullptr;
     if (receiver != nullptr && !fits(sender, receiver)) {
         sender->request = REQUEST_NONE;
-        sender->context.call.number = STATUS_BAD_BUFFER;
-        return;
+        return false;
     }
 
     // Commit: nothing below may fail.
@@ -89,12 +88,12 @@ void message_send(struct thread *sender, struct endpoint *endpoint)
         if (server != nullptr) schedule_raise(server, sender->priority);
         sender->state = THREAD_SENDING;
         endpoint_push(endpoint, sender, false);
-        schedule_switch(nullptr);
-        return;
+    } else {
+        endpoint_remove(endpoint, receiver);
+        deliver(sender, receiver);
     }
-    endpoint_remove(endpoint, receiver);
-    deliver(sender, receiver);
     schedule_switch(receiver);
+    return true;
 }
 
 /* --- The choice among senders ---
@@ -158,6 +157,7 @@ static void service_begin(struct thread *receiver, const struct thread *sender, 
 
 [[clang::minsize]] void message_service_end(struct thread *receiver)
 {
+    if (receiver->served == 0) return;
     const struct thread *sender = message_find_caller(receiver, receiver->served);
     receiver->served = 0;
     struct endpoint *endpoint = sender == nullptr ? nullptr : sender->client_of;

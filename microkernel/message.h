@@ -14,13 +14,14 @@
 #include "space.h"
 #include "thread.h"
 
-/* Sends the running thread's request (thread->request, badge set) to the endpoint and goes on with whoever comes next. */
-void message_send(struct thread *sender, struct endpoint *endpoint);
+/* Sends the running thread's request (thread->request, badge set) to the endpoint and goes on with whoever comes next. False: the receiver has no buffer for a
+ * call's part, and the request is dropped. */
+bool message_send(struct thread *sender, struct endpoint *endpoint);
 
 /* Waits at the endpoint for the running thread; bits and queued senders are received at once. With `wait` false: false when there is nothing. */
 bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wait, struct thread *heir);
 
-/* The receiver is done with the request that it took from the queue of the endpoint (receiver->served): the time is counted for its sender. */
+/* The receiver is done with the request that it took from the queue of the endpoint (receiver->served), if it did: the time is counted for its sender. */
 void message_service_end(struct thread *receiver);
 
 /* The stopped caller that a token names, if the receiver may answer it; else nullptr. */
@@ -28,8 +29,10 @@ struct thread *message_find_caller(const struct thread *receiver, uint64_t token
 /* The same in line, for the fast paths. */
 [[gnu::always_inline]] static inline struct thread *message_caller(const struct thread *receiver, uint64_t token)
 {
-    struct thread *caller = thread_find(token_thread(token));
-    if (caller == nullptr || caller->state != THREAD_WAITING || caller->token != token) return nullptr;
+    frame_t frame = { token_thread(token) };
+    if (!frame_is_object(frame, FRAME_KIND_THREAD)) return nullptr;
+    struct thread *caller = arch_frame_pointer(frame);
+    if (caller->state != THREAD_WAITING || caller->token != token) return nullptr;
     return caller->server == receiver->space ? caller : nullptr;
 }
 

@@ -69,8 +69,8 @@ enum status space_map(struct space *space, struct user_span span, frame_t first,
 enum status space_fill(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done);
 
 /* The same for one page, with fewer instructions where its tables are there, and no AGAIN: for resolve. */
-enum status space_map_page(struct space *space, user_page_t page, frame_t frame, uint32_t attributes);
-enum status space_fill_page(struct space *space, user_page_t page, uint32_t attributes);
+[[gnu::noinline]] enum status space_map_page(struct space *space, user_page_t page, frame_t frame, uint32_t attributes);
+[[gnu::noinline]] enum status space_fill_page(struct space *space, user_page_t page, uint32_t attributes);
 
 struct unmap_result {
     uint64_t done_pages;     /* of the span, holes included */
@@ -117,7 +117,7 @@ static inline enum status space_share(struct space *from, struct user_span span,
 
 /* Makes a page that is mapped its space's own, with these attributes: its frame stays where no other leaf names its block, else a fresh one takes the content
  * and the place. For resolve. NOT_MAPPED, NO_MEMORY, TOO_MANY_MAPPINGS (a large leaf is split first). */
-enum status space_copy_page(struct space *space, user_page_t page, uint32_t attributes);
+[[gnu::noinline]] enum status space_copy_page(struct space *space, user_page_t page, uint32_t attributes);
 
 struct translation {
     frame_t frame;       /* of the page asked for, also inside a large leaf */

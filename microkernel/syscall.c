@@ -1,9 +1,10 @@
 /* System calls: from a number to a handler.
  *
- * The rows of abi/syscall.def make this table. Who may call is checked here, once, before any argument is looked at; then which thread a call is about. A
+ * The rows of abi/syscall.def make this table. Who may call is checked here, once, before any argument is looked at; then what a call is about. A
  * table and not a switch: handlers stay functions of their own, where a switch has each of them copied into one large function. */
 #include "calls.h"
 #include "counter.h"
+#include "endpoint.h"
 #include "kernel.h"
 #include "log.h"
 #include "schedule.h"
@@ -17,12 +18,16 @@
 #endif
 
 enum who : uint8_t { ANY, PAGER, TEST };
-enum how : uint8_t { RETURNS, THREADS, SWITCHES };
+enum how : uint8_t { RETURNS, SWITCHES, THREADS, SPACES, ENDPOINTS, CALLS, RECEIVES, NOTIFIES };
 
 struct call_row {
     union {
-        enum status (*returns)(struct thread *thread, uint64_t argument[CALL_ARGUMENTS]);
-        void (*switches)(struct thread *caller);
+        enum status (*is_there)(void); /* never called */
+        enum status (*caller)(struct thread *caller, uint64_t argument[CALL_ARGUMENTS]);
+        enum status (*thread)(struct thread *thread, uint64_t argument[CALL_ARGUMENTS]);
+        enum status (*space)(struct space *space, uint64_t argument[CALL_ARGUMENTS]);
+        enum status (*endpoint)(struct endpoint *endpoint, uint64_t argument[CALL_ARGUMENTS]);
+        enum status (*row)(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row);
     };
     enum who who;
     enum how how;
@@ -30,25 +35,48 @@ struct call_row {
 
 constexpr unsigned NO_CALL = CALL_LIMIT; /* a row without a handler */
 static const struct call_row rows[CALL_LIMIT + 1] = {
-#define ROW_RETURNS(name) .returns = sys_##name
-#define ROW_THREADS(name) .returns = sys_##name
-#define ROW_SWITCHES(name) .switches = sys_##name
+#define ROW_RETURNS(name) .caller = sys_##name
+#define ROW_SWITCHES(name) .caller = sys_##name
+#define ROW_THREADS(name) .thread = sys_##name
+#define ROW_SPACES(name) .space = sys_##name
+#define ROW_ENDPOINTS(name) .endpoint = sys_##name
+#define ROW_CALLS(name) .row = sys_##name
+#define ROW_RECEIVES(name) .row = sys_##name
+#define ROW_NOTIFIES(name) .row = sys_##name
 #define SYSCALL(number, name, may_call, it, in, out, text) [number] = { .who = may_call, .how = it, ROW_##it(name) },
 #include "abi/syscall.def"
 #undef SYSCALL
 };
 
+static const uint8_t rights[] = { [CALLS] = RIGHT_CALL, [RECEIVES] = RIGHT_RECEIVE, [NOTIFIES] = RIGHT_NOTIFY };
+
+/* Finds what the call is about and makes it. */
+static enum status make(const struct call_row *row, struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+{
+    if (row->is_there == nullptr) return STATUS_BAD_CALL;
+    if (row->who == PAGER && !caller->space->is_pager) return STATUS_DENIED;
+    if (row->how < THREADS) return row->caller(caller, argument);
+    if (row->how >= CALLS) {
+        const struct handle_row *handle = row_with_right(caller, argument[0], rights[row->how]);
+        return handle != nullptr ? row->row(caller, argument, handle) : row_refuse(caller, argument[0]);
+    }
+    if (row->how == ENDPOINTS) {
+        struct endpoint *endpoint = endpoint_find(argument[0]);
+        return endpoint != nullptr ? row->endpoint(endpoint, argument) : STATUS_BAD_OBJECT;
+    }
+    if (row->how == SPACES) {
+        struct space *space = space_find(argument[0]);
+        return space != nullptr ? row->space(space, argument) : STATUS_BAD_OBJECT;
+    }
+    struct thread *thread = thread_find(argument[0]);
+    return thread != nullptr ? row->thread(thread, argument) : STATUS_BAD_OBJECT;
+}
+
 void kernel_on_call(struct thread *caller)
 {
     counter_add(COUNTER_ENTRIES, 1);
     struct call_registers *call = &caller->context.call;
-    const struct call_row *row = &rows[call->number < CALL_LIMIT ? call->number : NO_CALL];
-    if (row->returns == nullptr) call->number = STATUS_BAD_CALL;
-    else if (row->who == PAGER && !caller->space->is_pager) call->number = STATUS_DENIED;
-    else if (row->how == SWITCHES) row->switches(caller);
-    else {
-        struct thread *thread = row->how == THREADS ? thread_find(call->argument[0]) : caller;
-        call->number = thread == nullptr ? STATUS_BAD_OBJECT : row->returns(thread, call->argument);
-    }
+    enum status status = make(&rows[call->number < CALL_LIMIT ? call->number : NO_CALL], caller, call->argument);
+    if (status != STATUS_LATER) call->number = status;
     kernel_leave(caller);
 }

@@ -149,12 +149,6 @@ void thread_destroy(struct thread *thread)
     frame_free_zeroed(frame, FRAME_KIND_THREAD);
 }
 
-struct thread *thread_find(uint64_t frame)
-{
-    if (frame > UINT32_MAX || !frame_is_object((frame_t){ (uint32_t)frame }, FRAME_KIND_THREAD)) return nullptr;
-    return arch_frame_pointer((frame_t){ (uint32_t)frame });
-}
-
 bool thread_check(const struct thread *thread)
 {
     bool in_endpoint = thread->state == THREAD_SENDING || thread->state == THREAD_RECEIVING;

@@ -25,6 +25,7 @@
 #include "abi/message.h"
 #include "arch.h"
 #include "budget.h"
+#include "frame.h"
 #include "types.h"
 
 struct endpoint;
@@ -44,25 +45,25 @@ struct thread {
     struct space *space;
     struct thread *queue_next; /* ready queue or endpoint queue */
     struct thread *queue_previous;
-    struct endpoint *endpoint; /* where it sends or receives */
     struct space *server;      /* WAITING: who may answer */
     struct caller_link caller; /* WAITING: in server->callers */
     struct endpoint *client_of;
-    uint64_t badge;            /* of the request, as the receiver sees it */
     void *buffer_pointer;      /* the message buffer in the direct map, or nullptr */
-    frame_t frame;             /* this frame: the thread's name */
     uint64_t token;            /* of the latest request: sequence number and this frame (abi/message.h) */
     enum thread_state state;
     enum thread_request request;
     uint8_t priority;          /* what it runs at: its own, or that of a sender for whom it works */
     uint8_t own_priority;
     uint32_t priority_limit;   /* 2 << priority: ready priorities at or above it come first; 0: only the ordinary paths hand the processor to it */
-    struct thread *vectors_user; /* the thread itself if it has vector state, else nullptr */
     uint64_t payer;            /* account that pays when it runs */
     uint64_t account;          /* its own */
 
     struct arch_context context;
 
+    struct endpoint *endpoint; /* where it sends or receives */
+    struct thread *vectors_user; /* the thread itself if it has vector state, else nullptr */
+    uint64_t badge;            /* of the request, as the receiver sees it */
+    frame_t frame;             /* this frame: the thread's name */
     frame_t buffer;
     uint64_t label; /* the pager's name for it */
     struct thread *space_next;
@@ -118,7 +119,10 @@ void thread_end_wait(struct thread *thread);
 /* Says in the log that the thread's fault has nobody to go to. */
 void thread_log_fault_lost(const struct thread *thread);
 /* The living thread of a name, or nullptr. */
-struct thread *thread_find(uint64_t frame);
+static inline struct thread *thread_find(uint64_t frame)
+{
+    return frame_object(frame, FRAME_KIND_THREAD);
+}
 /* The invariants above hold. For assert. */
 bool thread_check(const struct thread *thread);
 

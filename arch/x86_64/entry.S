@@ -61,7 +61,7 @@ fast_slow_saved:
 /* Goes on with processor.current. */
 resume:
         mov processor + PROCESSOR_CURRENT(%rip), %rsp
-        sub $-THREAD_CONTEXT, %rsp      /* a byte shorter than its addition */
+        add $THREAD_CONTEXT, %rsp
         cmpl $VECTOR_SYSCALL, CONTEXT_VECTOR(%rsp)
         jne resume_by_iret
         cmpl $USER_LIMIT_HIGH, CONTEXT_RIP + 4(%rsp) /* SYSRET to a non-canonical address faults in ring 0 (CVE-2012-0217) */

@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "abi/boot_info.h"
+#include "calls.h"
 #include "counter.h"
 #include "cpu.h"
 #include "deadline.h"
@@ -322,14 +323,6 @@ slow:
     [[clang::musttail]] return fast_slow_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
 }
 
-/* Maps one page, which the pager names or which is fresh. */
-static inline enum status map_page(struct space *space, user_page_t page, uint64_t frame, uint32_t attributes)
-{
-    if (frame == FRAME_FRESH) return space_fill_page(space, page, attributes);
-    if (frame == FRAME_COPY) return space_copy_page(space, page, attributes);
-    return space_map_page(space, page, (frame_t){ (uint32_t)frame }, attributes);
-}
-
 FAST void fast_resolve(uint64_t, uint64_t, uint64_t w1, uint64_t token, uint64_t handle, uint64_t tag, uint64_t w0, struct thread *thread, uint64_t, uint64_t)
 {
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
@@ -343,7 +336,7 @@ FAST void fast_resolve(uint64_t, uint64_t, uint64_t w1, uint64_t token, uint64_t
     uint32_t attributes = (uint32_t)(tag & (PAGE_BYTES - 1));
     if (page - USER_FIRST >= USER_LIMIT - USER_FIRST || w1 != 1 || w0 > UINT32_MAX || attributes_check(attributes) != STATUS_OK) goto slow;
     if (!may_go_on(caller, thread)) goto slow;
-    enum status status = map_page(caller->space, (user_page_t){ page }, w0, attributes);
+    enum status status = resolve_page(caller->space, (user_page_t){ page }, w0, attributes);
     if (status != STATUS_OK) { /* nothing has changed: the ordinary path comes to the same status */
         switch_vectors_easily(thread);
         goto slow;

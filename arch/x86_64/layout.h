@@ -24,8 +24,8 @@
 #define SELECTOR_TASK 0x30
 
 /* struct arch_context (arch_types.h), offsets in bytes */
-#define THREAD_CONTEXT 128 /* in struct thread */
-#define THREAD_BUFFER_POINTER 72
+#define THREAD_CONTEXT 96 /* in struct thread */
+#define THREAD_BUFFER_POINTER 56
 #define CONTEXT_NUMBER 0
 #define CONTEXT_ARGUMENT 8
 #define CONTEXT_R10 80

@@ -49,7 +49,7 @@ REACHED = {
         'frame_allocate_chain': 'space_fill', 'frame_allocate_tables': 'space_map',
         'frame_allocate_unzeroed_table': 'space_map', 'frame_allocate_user': 'frame_allocate',
         'frame_allocate_object': 'frame_allocate', 'frame_free_user': 'frame_free', 'frame_free_object': 'frame_free',
-        'frame_release': 'frame_free', 'frame_is_object': 'space_destroy',
+        'frame_release': 'frame_free', 'frame_is_object': 'space_destroy', 'frame_object': 'space_destroy',
     },
     'microkernel/handle.h': {'handle_served': 'reply_receive'},
     'microkernel/kernel.h': {'kernel_leave': 'kernel_on_call', 'kernel_start': 'bundle_bytes'},
