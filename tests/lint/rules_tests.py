@@ -42,7 +42,7 @@ REACHED = {
         'budget_check': 'check_run',
     },
     'microkernel/deadline.h': {'deadline_forget': 'thread_destroy'},
-    'microkernel/calls.h': {'message_row': 'kernel_on_call'},
+    'microkernel/calls.h': {'row_with_right': 'kernel_on_call', 'row_refuse': 'kernel_on_call', 'resolve_page': 'CALL_resolve'},
     'microkernel/counter.h': {'counter_add': 'counters'},
     'microkernel/endpoint.h': {'endpoint_drop_client': 'thread_stop'},
     'microkernel/frame.h': {
