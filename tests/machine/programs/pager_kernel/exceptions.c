@@ -148,7 +148,7 @@ void case_exceptions_privileged(void)
 void case_exceptions_not_canonical(void)
 {
     static const struct row rows[] = {
-        ROW(read_not_canonical, ADDRESS_NOT_CANONICAL, PROTECTION, AT), ROW(read_not_canonical, ADDRESS_KERNEL - 1, PROTECTION, AT),
+        ROW(read_not_canonical, ADDRESS_NOT_CANONICAL, PROTECTION, AT), ROW(read_not_canonical, ~ADDRESS_NOT_CANONICAL, PROTECTION, AT),
         ROW(read_not_canonical, (uint64_t)1 << 63, PROTECTION, AT), ROW(write_not_canonical, ADDRESS_NOT_CANONICAL, PROTECTION, AT),
         ROW(push_not_canonical, ADDRESS_NOT_CANONICAL + 0x1000, STACK | OR_PROTECTION, AT),
         ROW(jump_not_canonical, ADDRESS_NOT_CANONICAL, PROTECTION, ANYWHERE),
