@@ -22,6 +22,7 @@
 #include "fill_copy.h"
 #include "range.h"
 #include "report.h"
+#include "settle.h"
 #include "shortage.h"
 #include "work.h"
 
@@ -244,6 +245,8 @@ static void fault_page(struct pager *pager, struct process *process, const struc
         fault_resolve(pager, process, &view, segment, is_alone, action);
     } else if (copy_is_wanted(segment, message->word[0])) {
         fault_copy(pager, process, &view, segment, action);
+    } else if (settle_page(process, segment, address)) {
+        action_reply(action, message->token, FAULT_RETRY);
     } else if (fault_is_loop(process, &view)) {
         fault_end(pager, process, &view, PROCESS_FAULT_LOOP);
     } else {

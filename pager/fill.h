@@ -35,6 +35,9 @@ struct fill_source {
 
 constexpr uint8_t FILL_PAGE_CHARGE_MOST = 1;
 
+/* Pages that one message brings: to zero one takes longer than another entry of a page table. */
+constexpr uint64_t FILL_STEP_PAGES = STEP_PAGES / 2;
+
 struct fill {
     const char *name;
     enum status (*set)(space_id_t space, const struct segment *segment, uint64_t first, uint64_t limit, const struct fill_source *source);

@@ -89,10 +89,12 @@ static inline void action_end(struct pager_action *action, uint32_t code)
 
 struct ledger;
 
+constexpr uint64_t MAP_ONCE_BYTES_MOST = (uint64_t)8 << 20; /* in one message: who boots with it wants that */
+
 /* How memory of the mmap area comes that is mapped without options (fill=). */
 enum map_policy : uint8_t {
     MAP_TOUCHED, /* each page when it is touched */
-    MAP_ONCE,    /* all of it at the request, or the request is refused: up to POPULATE_BYTES_MOST. What is longer comes when it is touched */
+    MAP_ONCE,    /* all of it at the request, or the request is refused: up to MAP_ONCE_BYTES_MOST. What is longer comes when it is touched */
     MAP_LARGE,   /* when it is touched, in large pages where memory and place allow it */
 };
 

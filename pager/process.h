@@ -39,6 +39,11 @@ constexpr size_t OUTPUT_LINE_BYTES = 200; /* as logged, escapes counted */
 constexpr uint64_t PROCESS_OBJECTS = 2;   /* frames of the kernel: control page and root of the space, */
 constexpr uint64_t THREAD_OBJECTS = 1;    /* and for each thread */
 
+/* Memory whose pages may still have other rights than their segments (settle.h). */
+struct unsettled {
+    uint64_t first, limit;
+};
+
 /* What must not be lost comes first, from `badge` up to first.wait.next; journal_save() goes before each change of it. The rest follows from it and
  * from the tables of the slot, but for `line`, which is taken as it is found. */
 struct process {
@@ -58,6 +63,8 @@ struct process {
     uint64_t autogen_low;   /* autogen: [autogen_low, LAYOUT_AUTOGEN_TOP) */
     uint32_t autogen_protection;
     enum process_end reason;
+    struct unsettled unsettled;
+    uint64_t mover;         /* number of the thread that is moving brk or autogen by more than one message may; others are to ask again while it runs */
     uint64_t value;
     char name[PROCESS_NAME_BYTES + 1];
     struct group_set groups;

@@ -24,7 +24,7 @@ enum protection : uint32_t { PROTECTION_READ = 0, PROTECTION_WRITE = 1, PROTECTI
 /* map, word 2: the lowest eight bits are the base-two logarithm of the alignment in bytes, at least a page's; 0: no particular one. */
 enum mapping_option : uint64_t {
     MAPPING_ALIGNMENT = 0xff,
-    MAPPING_POPULATE = 1 << 8,   /* pages come at once: POPULATE_BYTES_MOST of them with the answer, which says how much; the rest by populate */
+    MAPPING_POPULATE = 1 << 8,   /* pages come at once: some of them with the answer, which says how much; the rest by populate */
     MAPPING_LARGE = 1 << 9,      /* in large pages where memory and place allow it */
     MAPPING_LARGE_ONLY = 1 << 10, /* not in others: NO_MEMORY. With MAPPING_POPULATE */
 };
@@ -33,7 +33,7 @@ constexpr uint64_t LARGE_PAGE_BYTES = PAGE_BYTES * (PAGE_BYTES / sizeof(void *))
 
 /* populate, word 2. */
 enum populate_option : uint64_t { POPULATE_LARGE_ONLY = 1 };
-constexpr uint64_t POPULATE_BYTES_MOST = (uint64_t)8 << 20; /* that one message brings */
+constexpr uint64_t POPULATE_BYTES_MOST = (uint64_t)1 << 20; /* that one message brings; or a large page */
 
 /* advise, word 2: how memory will be used. */
 enum advice : uint32_t {

@@ -119,7 +119,7 @@ enum status request_map_policy(const struct pager *pager, const struct request *
     enum status status = wish_check_bytes(request->word[0]);
     if (status != STATUS_OK) return status;
     struct map_wish wish = { .bytes = layout_page_up(request->word[0]), .align = 1, .at = at, .is_large = pager->map_policy == MAP_LARGE };
-    wish.is_at_once = pager->map_policy == MAP_ONCE && wish.bytes <= POPULATE_BYTES_MOST;
+    wish.is_at_once = pager->map_policy == MAP_ONCE && wish.bytes <= MAP_ONCE_BYTES_MOST;
     wish_align(&wish);
     uint64_t first, there = 0;
     status = wish_map(request->caller, &wish, (uint8_t)request->word[1], &first, &there);
@@ -131,16 +131,18 @@ enum status request_map_policy(const struct pager *pager, const struct request *
 
 /* --- Memory that is there --- */
 
-/* The whole pages of a range that lies in segments of any kind. */
+/* The whole pages of a range that lies in segments of any kind; up to where the last one ends that one message looks at. */
 static enum status range_find(const struct process *process, uint64_t address, uint64_t bytes, uint64_t *limit)
 {
     enum status status = range_decode(address, bytes, limit);
     if (status != STATUS_OK) return status;
-    for (uint64_t at = address; at < *limit;) {
+    uint64_t at = address;
+    for (uint32_t looked = 0; at < *limit && looked < RANGE_LOOK; looked++) {
         const struct segment *segment = segment_find(&process->segments, at);
         if (segment == nullptr || segment->is_going) return STATUS_NOT_MAPPED;
         at = segment->limit;
     }
+    if (at < *limit) *limit = at;
     return STATUS_OK;
 }
 
@@ -151,19 +153,26 @@ enum status request_populate([[maybe_unused]] struct pager *pager, const struct 
     if (request->word[2] > POPULATE_LARGE_ONLY) return STATUS_BAD_ARGUMENT;
     enum status status = range_find(request->caller, request->word[0], request->word[1], &limit);
     if (status != STATUS_OK) return status;
-    if (large_only && (request->word[0] | limit) % LAYOUT_TABLE_BYTES != 0) return STATUS_BAD_ALIGNMENT;
+    if (large_only && (request->word[0] | layout_page_up(request->word[1])) % LAYOUT_TABLE_BYTES != 0) return STATUS_BAD_ALIGNMENT;
     return populate(request->caller, request->word[0], limit, large_only, &answer->word[0]);
 }
 
-static enum status advise_how(const struct request *request, uint32_t advice)
+static enum status advise_how(const struct request *request, uint32_t advice, uint64_t *done)
 {
     struct process *process = request->caller;
     uint64_t first = request->word[0], limit;
-    enum status status = range_isolate(process, first, request->word[1], &limit);
+    bool is_long; /* no page is looked at, only segments */
+    const struct range_rules rules = { 0 };
+    enum status status = range_prepare(process, first, request->word[1], &rules, &limit, &is_long);
     if (status != STATUS_OK) return status;
+
+    // Commit: nothing below may fail.
+    range_cut(process, first);
+    range_cut(process, limit);
     for (struct segment *at = segment_find(&process->segments, first); at != nullptr && at->first < limit; at = segment_find(&process->segments, at->limit))
         segment_set_advice(at, advice);
     range_rejoin(process, first, limit);
+    *done = limit - first;
     return STATUS_OK;
 }
 
@@ -178,11 +187,10 @@ static enum status advise_will_need(const struct request *request, uint64_t *don
 
 enum status request_advise(struct pager *pager, const struct request *request, struct answer *answer)
 {
-    answer->word[0] = layout_page_up(request->word[1]);
     switch (request->word[2]) {
     case ADVICE_NORMAL:
     case ADVICE_SEQUENTIAL:
-    case ADVICE_RANDOM: return advise_how(request, (uint32_t)request->word[2]);
+    case ADVICE_RANDOM: return advise_how(request, (uint32_t)request->word[2], &answer->word[0]);
     case ADVICE_WILL_NEED: return advise_will_need(request, &answer->word[0]);
     case ADVICE_DO_NOT_NEED: return request_discard(pager, request, answer);
     default: return STATUS_BAD_ARGUMENT;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "request.h"
+#include "settle.h"
 #include "waits.h"
 
 /* Text of process_start: name and arguments, each with its NUL, none empty as a name. */
@@ -49,6 +50,10 @@ enum status request_process_duplicate(struct pager *pager, const struct request 
     struct process *parent = request->caller;
     uint32_t slot;
     if (parent->groups.count == 0) return STATUS_NOT_MEMBER; /* nobody without a group has a handle for another process */
+    if (settle_is_due(parent)) { /* pages go with the rights of their memory */
+        settle_step(parent);
+        return STATUS_AGAIN;
+    }
     enum status status = holding_reserve(parent, &slot);
     struct process *made;
     if (status == STATUS_OK) status = process_duplicate(pager, parent, request->word[0], request->word[1], &made);

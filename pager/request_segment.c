@@ -1,12 +1,13 @@
-/* Requests for parts of the mmap area: unmap, protect, map_over, discard, seal, and what the segments are.
+/* Requests for parts of the mmap area: unmap, protect, discard, seal, and what the segments are. map_over is in request_renew.c.
  *
- * Each checks all of its range, reserves what cutting its ends may cost, and then cannot fail. */
+ * Each checks its range, reserves what cutting its ends may cost, and then cannot fail. A long range is done in parts (range.h), for which the caller asks one
+ * after the other: protect has set the protection of a part when it answers, and leaves the pages to settle.h. */
 #include <assert.h>
 
 #include "fill.h"
-#include "fill_copy.h"
 #include "range.h"
 #include "request.h"
+#include "settle.h"
 #include "work.h"
 
 /* Takes [first, limit) of a segment away: all of it, or one end. */
@@ -95,34 +96,43 @@ enum status request_unmap(struct pager *pager, const struct request *request, st
     return STATUS_OK;
 }
 
-enum status request_protect([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+enum status request_protect([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
 {
     struct process *process = request->caller;
     struct segment_table *table = &process->segments;
-    uint64_t first = request->word[0];
-    uint64_t limit;
-    enum status status = request_check_protection(request->word[2]);
-    if (status == STATUS_OK) status = range_check(process, first, request->word[1], &limit);
-    if (status != STATUS_OK) return status;
-    status = segment_reserve_cuts(table, first, limit);
-    if (status == STATUS_OK) status = range_afford_cuts(process, first, limit);
-    if (status != STATUS_OK) return status;
+    uint64_t first = request->word[0], limit;
     uint32_t protection = (uint32_t)request->word[2];
-    for (const struct segment *segment = segment_find(table, first); segment != nullptr && segment->first < limit;
-         segment = segment_find(table, segment->limit))
-        if ((protection & ~(uint32_t)segment->fill->protections) || segment->fill->is_whole) return STATUS_IMMUTABLE;
+    bool is_long;
+    const struct range_rules rules = { .protection = protection, .takes_parts = true };
+    enum status status = request_check_protection(request->word[2]);
+    if (status == STATUS_OK) status = range_prepare(process, first, request->word[1], &rules, &limit, &is_long);
+    if (status != STATUS_OK) return status;
+    if (is_long && settle_is_due(process)) {
+        answer->word[1] = settle_step(process);
+        return STATUS_OK;
+    }
 
     // Commit: nothing below may fail, see request_unmap.
     range_cut(process, first);
     range_cut(process, limit);
-    uint64_t at = first;
-    while (at < limit) {
-        struct segment *segment = segment_find(table, at);
-        range_set_protection(process, segment, protection);
+    answer->word[0] = limit - first;
+    if (is_long) {
+        struct segment *segment = segment_find(table, first);
+        segment_set_protection(segment, protection);
+        settle_begin(process, segment);
+        answer->word[1] = settle_step(process);
+    }
+    for (uint64_t at = first; at < limit; at = segment_find(table, at)->limit) {
+        if (!is_long) range_set_protection(process, segment_find(table, at), protection);
         segment_merge(table, at);
-        at = segment_find(table, at)->limit;
     }
     segment_merge(table, limit);
+    return STATUS_OK;
+}
+
+enum status request_settle([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
+{
+    if (settle_is_due(request->caller)) answer->word[0] = settle_step(request->caller);
     return STATUS_OK;
 }
 
@@ -139,86 +149,26 @@ enum status request_seal([[maybe_unused]] struct pager *pager, const struct requ
     return STATUS_OK;
 }
 
-/* Takes the pages of [first, limit) out of a segment that stays. */
-static void segment_discard(struct process *process, struct segment *segment, uint64_t first, uint64_t limit)
-{
-    uint64_t gone = 0;
-    enum status status = segment->fill->take_out(process->space, segment, first, limit, segment->pages, &gone);
-    assert(status == STATUS_OK && gone <= segment->pages);
-    (void)status;
-    segment->run = 0;
-    segment_resize(&process->segments, segment, segment->first, segment->limit, segment->pages - gone);
-}
-
-/* Whether all of a range may get other frames than it has: IMMUTABLE where it is pinned. As range_check(). */
-static enum status range_check_unpinned(const struct process *process, uint64_t first, uint64_t bytes, uint64_t *limit)
-{
-    enum status status = range_check(process, first, bytes, limit);
-    if (status != STATUS_OK) return status;
-    const struct segment *at = segment_find(&process->segments, first);
-    for (; at != nullptr && at->first < *limit; at = segment_find(&process->segments, at->limit))
-        if (at->fill->is_pinned) return STATUS_IMMUTABLE;
-    return STATUS_OK;
-}
-
-enum status request_discard([[maybe_unused]] struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
+enum status request_discard([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
 {
     struct process *process = request->caller;
     uint64_t limit;
-    enum status status = range_check_unpinned(process, request->word[0], request->word[1], &limit);
+    bool is_long;
+    const struct range_rules rules = { .takes_frames = true };
+    enum status status = range_check_part(process, request->word[0], request->word[1], &rules, &limit);
     if (status != STATUS_OK) return status;
+    limit = range_part(process, request->word[0], limit, &is_long);
+    if (is_long) limit = range_step(process, request->word[0], limit);
+    answer->word[0] = limit - request->word[0];
     for (uint64_t at = request->word[0]; at < limit;) {
         struct segment *segment = segment_find(&process->segments, at);
         uint64_t end = segment->limit < limit ? segment->limit : limit;
-        segment_discard(process, segment, at, end);
+        range_discard(process, segment, at, end);
         at = end;
     }
     return STATUS_OK;
 }
 
-/* Zeroes the frames that a segment has, in place. It is at most as long as one large page, whose block is zeroed at once. */
-static void segment_clear(const struct process *process, const struct segment *segment)
-{
-    uint64_t page_bytes = PAGE_BYTES;
-    bool may_be_large = segment->pages == LAYOUT_TABLE_BYTES >> PAGE_SHIFT && segment->first % LAYOUT_TABLE_BYTES == 0;
-    if (may_be_large && seam_space_page_bytes(process->space, segment->first, &page_bytes) != STATUS_OK) page_bytes = PAGE_BYTES;
-    uint64_t left = page_bytes == PAGE_BYTES ? segment->pages : 1;
-    for (uint64_t at = segment->first; left > 0; at += PAGE_BYTES) {
-        frame_id_t frame;
-        if (seam_space_query(process->space, at, &frame) != STATUS_OK) continue;
-        enum status status = seam_frame_zero(frame);
-        assert(status == STATUS_OK);
-        (void)status;
-        left--;
-    }
-}
-
-/* A segment becomes one of the fill that map would give it: its own frames stay where that is less work than new ones; frames of others go. */
-static void segment_renew(struct process *process, struct segment *segment, const struct fill *fill, uint32_t protection)
-{
-    if (segment->fill->is_zero && !segment_is_copied(segment) && layout_pages(segment->first, segment->limit) <= STEP_PAGES) segment_clear(process, segment);
-    else segment_discard(process, segment, segment->first, segment->limit);
-    segment_set_copied(segment, false);
-    segment->fill = fill;
-    segment->frame = FRAME_FRESH;
-    range_set_protection(process, segment, protection);
-}
-
-enum status request_map_over(struct pager *pager, const struct request *request, [[maybe_unused]] struct answer *answer)
-{
-    struct process *process = request->caller;
-    uint64_t first = request->word[0];
-    uint64_t limit;
-    const struct fill *fill = pager->map_policy == MAP_LARGE ? &fill_large : segment_rules_of(SEGMENT_MMAP)->fill;
-    enum status status = request_check_protection(request->word[2]);
-    if (status == STATUS_OK) status = range_check_unpinned(process, first, request->word[1], &limit);
-    if (status == STATUS_OK) status = range_isolate(process, first, request->word[1], &limit);
-    if (status != STATUS_OK) return status;
-    for (struct segment *at = segment_find(&process->segments, first); at != nullptr && at->first < limit; at = segment_find(&process->segments, at->limit))
-        segment_renew(process, at, fill, (uint32_t)request->word[2]);
-    range_rejoin(process, first, limit);
-    return STATUS_OK;
-}
 
 enum status request_segment_info([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
 {

@@ -5,6 +5,15 @@
 #include "fill_copy.h"
 #include "range.h"
 #include "request.h"
+#include "settle.h"
+
+/* Pages go with the rights of their memory: where some are not settled yet, a step is done, and the caller is to ask again. */
+static bool range_is_settled(struct process *process, uint64_t first, uint64_t limit)
+{
+    if (first >= process->unsettled.limit || limit <= process->unsettled.first) return true;
+    settle_step(process);
+    return false;
+}
 
 enum status request_segment_move(struct pager *pager, const struct request *request, struct answer *answer)
 {
@@ -17,6 +26,7 @@ enum status request_segment_move(struct pager *pager, const struct request *requ
     if (status == STATUS_OK) status = range_check(process, first, request->word[1], &limit);
     if (status == STATUS_OK && segment_find(&process->segments, first)->limit < limit) status = STATUS_BAD_LENGTH;
     if (status == STATUS_OK && segment_find(&process->segments, first)->fill->is_whole) status = STATUS_IMMUTABLE;
+    if (status == STATUS_OK && !range_is_settled(process, first, limit)) status = STATUS_AGAIN;
     if (status == STATUS_OK) status = range_isolate(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
     status = transfer_move(pager, process, segment_find(&process->segments, first), receiver, &answer->word[0]);
@@ -42,6 +52,7 @@ enum status request_segment_share(struct pager *pager, const struct request *req
     if (segment->fill->is_pinned) return STATUS_IMMUTABLE; /* a block of frames goes as a whole (docs/adr/0020) */
     if (limit - first > TRANSFER_SHARED_MOST) return STATUS_LIMIT;
     if (protection & ~(uint32_t)segment->protection) return STATUS_NO_RIGHT;
+    if (!range_is_settled(process, first, limit)) return STATUS_OK; /* at no address yet */
     status = range_isolate(process, first, request->word[1], &limit);
     if (status != STATUS_OK) return status;
     segment = segment_find(&process->segments, first);

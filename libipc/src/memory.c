@@ -5,12 +5,49 @@
 
 #include <quire/pager_call.h>
 
+/* The pager does a part of what takes long, says how much, and is asked again. */
+
+/* Moves brk or autogen in one direction; *done: how far. Delivers the first words that the pager answers in *before and the last in *after. While another
+ * thread is moving either, that one goes first. */
+static enum status end_move(enum protocol request, int64_t delta_bytes, int64_t *done, uint64_t *before, uint64_t *after)
+{
+    bool is_first = true;
+    *done = 0;
+    do {
+        struct message message = { .word = { (uint64_t)(delta_bytes - *done) } };
+        enum status status = pager_call(HANDLE_PAGER, request, 0, &message);
+        if (status == STATUS_AGAIN) {
+            yield();
+            continue;
+        }
+        if (status != STATUS_OK)
+            return status;
+        if (is_first)
+            *before = message.word[0];
+        is_first = false;
+        *after = message.word[0];
+        *done += (int64_t)message.word[1];
+    } while (is_first || *done != delta_bytes);
+    return STATUS_OK;
+}
+
+/* The same, or back to where it was. */
+static enum status end_move_all(enum protocol request, int64_t delta_bytes, uint64_t *before, uint64_t *after)
+{
+    int64_t done, back;
+    uint64_t word;
+    enum status status = end_move(request, delta_bytes, &done, before, after);
+    if (status != STATUS_OK && done != 0)
+        (void)end_move(request, -done, &back, &word, &word);
+    return status;
+}
+
 enum status memory_brk(int64_t delta_bytes, uint64_t *previous)
 {
-    struct message message = { .word = { (uint64_t)delta_bytes } };
-    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_brk, 0, &message);
+    uint64_t before, after;
+    enum status status = end_move_all(PROTOCOL_brk, delta_bytes, &before, &after);
     if (status == STATUS_OK)
-        *previous = message.word[0];
+        *previous = before;
     return status;
 }
 
@@ -99,14 +136,29 @@ enum status memory_map_at(uint64_t address, uint64_t size_bytes, uint32_t protec
 
 enum status memory_map_over(uint64_t address, uint64_t size_bytes, uint32_t protection)
 {
-    struct message message = { .word = { address, size_bytes, protection } };
-    return pager_call(HANDLE_PAGER, PROTOCOL_map_over, 0, &message);
+    uint64_t done = 0, prepared = 0;
+    do {
+        struct message message = { .word = { address + done, size_bytes - done, protection, prepared } };
+        enum status status = pager_call(HANDLE_PAGER, PROTOCOL_map_over, 0, &message);
+        if (status != STATUS_OK)
+            return status;
+        done += message.word[0];
+        prepared = message.word[0] > 0 ? 0 : message.word[1];
+    } while (done < size_bytes);
+    return STATUS_OK;
 }
 
 enum status memory_discard(uint64_t address, uint64_t size_bytes)
 {
-    struct message message = { .word = { address, size_bytes } };
-    return pager_call(HANDLE_PAGER, PROTOCOL_discard, 0, &message);
+    uint64_t done = 0;
+    do {
+        struct message message = { .word = { address + done, size_bytes - done } };
+        enum status status = pager_call(HANDLE_PAGER, PROTOCOL_discard, 0, &message);
+        if (status != STATUS_OK)
+            return status;
+        done += message.word[0];
+    } while (done < size_bytes);
+    return STATUS_OK;
 }
 
 enum status memory_seal(uint64_t address, uint64_t size_bytes)
@@ -117,8 +169,12 @@ enum status memory_seal(uint64_t address, uint64_t size_bytes)
 
 enum status memory_move(uint64_t address, uint64_t size_bytes, uint32_t to, uint64_t *received)
 {
-    struct message message = { .word = { address, size_bytes, to } };
-    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_segment_move, 0, &message);
+    struct message message;
+    enum status status;
+    do {
+        message = (struct message){ .word = { address, size_bytes, to } };
+        status = pager_call(HANDLE_PAGER, PROTOCOL_segment_move, 0, &message);
+    } while (status == STATUS_AGAIN);
     if (status == STATUS_OK)
         *received = message.word[0];
     return status;
@@ -136,6 +192,8 @@ enum status memory_share(uint64_t address, uint64_t size_bytes, uint32_t to, uin
     for (;;) {
         struct message message = { .word = { address, size_bytes, to, protection } };
         enum status status = pager_call(HANDLE_PAGER, PROTOCOL_segment_share, 0, &message);
+        if (status == STATUS_OK && message.word[0] == 0)
+            continue; /* another thread is protecting it */
         if (status == STATUS_OK)
             *received = message.word[0];
         if (status != STATUS_AGAIN)
@@ -156,25 +214,56 @@ enum status memory_resize(uint64_t address, uint64_t size_bytes, uint64_t new_by
     return pager_call(HANDLE_PAGER, PROTOCOL_resize, 0, &message);
 }
 
+/* Goes on until pages have the rights that their memory has; `left`: bytes of them. */
+static enum status settle_rest(uint64_t left)
+{
+    while (left > 0) {
+        struct message message = {};
+        enum status status = pager_call(HANDLE_PAGER, PROTOCOL_settle, 0, &message);
+        if (status != STATUS_OK)
+            return status;
+        left = message.word[0];
+    }
+    return STATUS_OK;
+}
+
 enum status memory_protect(uint64_t address, uint64_t size_bytes, uint32_t protection)
 {
-    struct message message = { .word = { address, size_bytes, protection } };
-    return pager_call(HANDLE_PAGER, PROTOCOL_protect, 0, &message);
+    uint64_t done = 0;
+    do {
+        struct message message = { .word = { address + done, size_bytes - done, protection } };
+        enum status status = pager_call(HANDLE_PAGER, PROTOCOL_protect, 0, &message);
+        if (status == STATUS_OK)
+            status = settle_rest(message.word[1]);
+        if (status != STATUS_OK)
+            return status;
+        done += message.word[0];
+    } while (done < size_bytes);
+    return STATUS_OK;
 }
 
 enum status autogen_move(int64_t delta_bytes, uint64_t *lowest)
 {
-    struct message message = { .word = { (uint64_t)delta_bytes } };
-    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_autogen_move, 0, &message);
+    uint64_t before, after;
+    enum status status = end_move_all(PROTOCOL_autogen_move, delta_bytes, &before, &after);
     if (status == STATUS_OK)
-        *lowest = message.word[0];
+        *lowest = after;
     return status;
 }
 
 enum status autogen_flip(bool executable)
 {
-    struct message message = { .word = { executable } };
-    return pager_call(HANDLE_PAGER, PROTOCOL_autogen_flip, 0, &message);
+    uint64_t is_done;
+    do {
+        struct message message = { .word = { executable } };
+        enum status status = pager_call(HANDLE_PAGER, PROTOCOL_autogen_flip, 0, &message);
+        if (status == STATUS_OK)
+            status = settle_rest(message.word[1]);
+        if (status != STATUS_OK)
+            return status;
+        is_done = message.word[0];
+    } while (is_done == 0);
+    return STATUS_OK;
 }
 
 enum status module_map(const char *name, uint64_t *address, uint64_t *size_bytes)

@@ -73,8 +73,12 @@ enum status process_start(const char *name, uint32_t argument_count, const char 
 
 enum status duplicate_ask(uint64_t instruction, uint64_t stack, uint32_t *process)
 {
-    struct message message = { .word = { instruction, stack } };
-    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_process_duplicate, 0, &message);
+    struct message message;
+    enum status status;
+    do {
+        message = (struct message){ .word = { instruction, stack } };
+        status = pager_call(HANDLE_PAGER, PROTOCOL_process_duplicate, 0, &message);
+    } while (status == STATUS_AGAIN);
     if (status == STATUS_OK)
         *process = (uint32_t)message.word[0];
     return status;

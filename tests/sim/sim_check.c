@@ -12,7 +12,10 @@
 
 constexpr uint64_t WALKED_PAGES = (uint64_t)1 << 15; /* segments up to 128 MiB are walked page by page */
 
-static bool segment_agrees(const struct space *space, const struct segment *segment)
+/* Whether a page may have other rights than its segment for now. */
+static bool is_unsettled(const struct process *process, uint64_t page) { return page >= process->unsettled.first && page < process->unsettled.limit; }
+
+static bool segment_agrees(const struct process *process, const struct space *space, const struct segment *segment)
 {
     if (layout_pages(segment->first, segment->limit) > WALKED_PAGES) return true;
     uint64_t pages = 0, without = 0;
@@ -21,6 +24,7 @@ static bool segment_agrees(const struct space *space, const struct segment *segm
         if (!host_walk(space->root, at, &translation)) continue;
         pages++;
         uint32_t attributes = pte_attributes(translation.entry) & ATTRIBUTES_ALL;
+        if (is_unsettled(process, at)) attributes = segment_rest_attributes(segment); /* it will have them */
         if (attributes != segment->attributes && attributes != segment_rest_attributes(segment)) return false;
         bool is_alone = segment->fill->has_registry || frame_find(translation.frame)->count == 1; /* a device has no row */
         without += !(attributes & ATTRIBUTE_WRITE);
@@ -41,7 +45,7 @@ static const char *process_agrees(const struct process *process)
     uint64_t bound = 0;
     const struct segment_table *table = &process->segments;
     for (const struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit)) {
-        if (!segment_agrees(space, segment)) return "a segment and the page tables";
+        if (!segment_agrees(process, space, segment)) return "a segment and the page tables";
         pages += segment->pages;
         bound += segment_tables(segment->first, segment->limit, segment->pages);
     }

@@ -91,6 +91,32 @@ static inline uint64_t fixture_ok(struct sim_reply reply)
     return reply.word[0];
 }
 
+/* A request and all that is left of it, as libipc asks: the answer is the first one that is not OK, or the last; of brk with the first word of the first. What
+ * brk or autogen had moved by goes back before a refusal is told. */
+static inline struct sim_reply fixture_whole(uint32_t number, enum protocol label, uint64_t word0, uint64_t word1, uint64_t word2)
+{
+    bool is_move = label == PROTOCOL_brk || label == PROTOCOL_autogen_move;
+    uint64_t done = 0, prepared = 0, previous = 0, all = is_move ? word0 : layout_page_up(word1);
+    for (bool is_first = true;; is_first = false) {
+        uint64_t move[MESSAGE_WORDS] = { word0 - done }, range[MESSAGE_WORDS] = { word0 + done, word1 - done, word2, prepared };
+        struct sim_reply reply = sim_call(number, HANDLE_PAGER, tag_make(label, 0), is_move ? move : range, nullptr, 0);
+        bool is_ok = reply.outcome == SIM_GOES_ON && reply.call == STATUS_OK && reply.label == STATUS_OK;
+        if (!is_ok && is_move && done != 0 && reply.outcome == SIM_GOES_ON) fixture_whole(number, label, -done, 0, 0);
+        if (!is_ok) return reply;
+        if (is_first) previous = reply.word[0];
+        done += reply.word[is_move];
+        prepared = reply.word[0] == 0 ? reply.word[1] : 0;
+        while (label == PROTOCOL_protect && reply.word[1] > 0) {
+            struct sim_reply rest = sim_request(number, PROTOCOL_settle, 0, 0, 0);
+            if (rest.outcome != SIM_GOES_ON || rest.label != STATUS_OK) return rest;
+            reply.word[1] = rest.word[0];
+        }
+        if (done != all) continue;
+        reply.word[0] = label == PROTOCOL_brk ? previous : is_move ? reply.word[0] : done;
+        return reply;
+    }
+}
+
 static inline bool fixture_logged(const char *text)
 {
     return strstr(sim_log(), text) != nullptr;

@@ -32,8 +32,8 @@ static uint64_t charged(void) { return sim_process(INIT)->family->pages.charged;
                      (long)(charged() - charged_before), (long)(free_before - sim_free_frames()));                  \
     } while (0)
 
-static void brk_by(int64_t pages) { fixture_ok(sim_request(INIT, PROTOCOL_brk, (uint64_t)(pages * (int64_t)P), 0, 0)); }
-static void autogen_by(int64_t pages) { fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)(pages * (int64_t)P), 0, 0)); }
+static void brk_by(int64_t pages) { fixture_ok(fixture_whole(INIT, PROTOCOL_brk, (uint64_t)(pages * (int64_t)P), 0, 0)); }
+static void autogen_by(int64_t pages) { fixture_ok(fixture_whole(INIT, PROTOCOL_autogen_move, (uint64_t)(pages * (int64_t)P), 0, 0)); }
 
 static void touch(uint64_t first, uint64_t pages)
 {
@@ -139,20 +139,23 @@ static void deed(void)
     uint64_t rest, page = any_page(&rest), count = 1 + draw(draw(4) == 0 ? 700 : 20);
     const struct segment *segment = segment_find(&sim_process(INIT)->segments, page);
     bool is_much = space_of(INIT)->count_mapped > MUCH, are_many = sim_process(INIT)->segments.count > MANY;
-    if (is_much) sim_request(INIT, PROTOCOL_brk, (uint64_t)(-(int64_t)(700 * P)), 0, 0);
+    if (is_much) fixture_whole(INIT, PROTOCOL_brk, (uint64_t)(-(int64_t)(700 * P)), 0, 0);
     switch (is_much || are_many ? draw(6) : draw(20)) {
     case 0: sim_request(INIT, PROTOCOL_unmap, page, count * P, 0); break;
     case 1: if (segment->kind == SEGMENT_MMAP) sim_request(INIT, PROTOCOL_unmap, segment->first, segment->limit - segment->first, 0); break;
-    case 2: sim_request(INIT, PROTOCOL_discard, page, count * P, 0); break;
-    case 3: sim_request(INIT, PROTOCOL_map_over, page, count * P, PROTECTION_WRITE); break;
-    case 4: sim_request(INIT, PROTOCOL_brk, (uint64_t)(-(int64_t)(count * P)), 0, 0); break;
-    case 5: sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)(-(int64_t)(count * P)), 0, 0); break;
-    case 6: sim_request(INIT, PROTOCOL_protect, page, count * P, draw(2)); break;
-    case 7: sim_request(INIT, PROTOCOL_map, count * P, PROTECTION_WRITE, 0); break;
+    case 2: fixture_whole(INIT, PROTOCOL_discard, page, count * P, 0); break;
+    case 3: fixture_whole(INIT, PROTOCOL_map_over, page, count * P, PROTECTION_WRITE); break;
+    case 4: fixture_whole(INIT, PROTOCOL_brk, (uint64_t)(-(int64_t)(count * P)), 0, 0); break;
+    case 5: fixture_whole(INIT, PROTOCOL_autogen_move, (uint64_t)(-(int64_t)(count * P)), 0, 0); break;
+    case 6: fixture_whole(INIT, PROTOCOL_protect, page, count * P, draw(2)); break;
+    case 7:
+        if (draw(4) > 0) sim_request(INIT, PROTOCOL_map, count * P, PROTECTION_WRITE, 0);
+        else sim_request(INIT, PROTOCOL_map, 2 * LAYOUT_TABLE_BYTES, PROTECTION_WRITE, MAPPING_LARGE | MAPPING_POPULATE);
+        break;
     case 8: case 9: sim_request(INIT, PROTOCOL_map_at, count * P, PROTECTION_WRITE, LAYOUT_MMAP_FIRST + draw(1 << 20) * P); break;
-    case 10: sim_request(INIT, PROTOCOL_brk, (count + draw(2) * 1000) * P, 0, 0); break;
-    case 11: sim_request(INIT, PROTOCOL_autogen_move, count * P, 0, 0); break;
-    case 12: sim_request(INIT, PROTOCOL_populate, page, (count < rest ? count : rest) * P, 0); break;
+    case 10: fixture_whole(INIT, PROTOCOL_brk, (count + draw(2) * 1000) * P, 0, 0); break;
+    case 11: fixture_whole(INIT, PROTOCOL_autogen_move, count * P, 0, 0); break;
+    case 12: fixture_whole(INIT, PROTOCOL_populate, page, (count < rest ? count : rest) * P, 0); break;
     default:
         for (uint64_t i = 0; i < count && i < rest; i++) {
             uint64_t access = segment->protection & PROTECTION_WRITE ? FAULT_WRITE : FAULT_READ;

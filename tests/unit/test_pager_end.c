@@ -16,7 +16,7 @@ static void touched(uint32_t number, uint64_t pages)
 static uint64_t filled(uint32_t number, uint64_t pages)
 {
     uint64_t first = fixture_ok(sim_request(number, PROTOCOL_map, pages * PAGE_BYTES, PROTECTION_WRITE, 0));
-    fixture_ok(sim_request(number, PROTOCOL_populate, first, pages * PAGE_BYTES, 0));
+    fixture_ok(fixture_whole(number, PROTOCOL_populate, first, pages * PAGE_BYTES, 0));
     return first;
 }
 
@@ -106,7 +106,7 @@ Test(pager_end, pages_of_modules_count_too)
     sim_start(&(struct sim_options){ 0 }, modules, 3);
     for (unsigned i = 0; i < 3; i++) {
         uint64_t first = fixture_ok(sim_request_text(WX, PROTOCOL_module_map, 0, "large", 5));
-        fixture_ok(sim_request(WX, PROTOCOL_populate, first, sizeof(file), 0));
+        fixture_ok(fixture_whole(WX, PROTOCOL_populate, first, sizeof(file), 0));
     }
     cr_assert_leq(sim_process(WX)->family->pages.charged, STEP_PAGES);
     sim_hold_time(true);

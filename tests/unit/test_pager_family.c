@@ -99,7 +99,7 @@ Test(pager_family, what_is_beyond_the_guarantee_is_refused_when_all_is_taken)
     hog_brk(WX);
     uint64_t lacks = guarantee(INIT) - charged(INIT);
     EXPECT(NO_MEMORY, sim_request(INIT, PROTOCOL_brk, lacks * PAGE_BYTES, 0, 0)); /* with its tables it is more */
-    fixture_ok(sim_request(INIT, PROTOCOL_brk, (lacks - SEGMENT_LEVELS) * PAGE_BYTES, 0, 0));
+    fixture_ok(fixture_whole(INIT, PROTOCOL_brk, (lacks - SEGMENT_LEVELS) * PAGE_BYTES, 0, 0));
     EXPECT(NO_MEMORY, sim_request(INIT, PROTOCOL_brk, PAGE_BYTES, 0, 0));
     EXPECT(NO_MEMORY, sim_request(INIT, PROTOCOL_endpoint_create, 0, 0, 0));
     EXPECT(NO_MEMORY, sim_request_text(INIT, PROTOCOL_process_start, 0, "child", sizeof("child")));

@@ -427,7 +427,7 @@ Test(pager_limits, what_there_is_of_memory)
     cr_assert_eq(info.word[3], 300);
     cr_assert_eq(info.word[4], pool_free(&sim_pager.pages));
     cr_assert_eq(info.word[5], sim_pager.pages.promised);
-    fixture_ok(sim_request(member, PROTOCOL_brk, (info.word[0] - SEGMENT_LEVELS) * PAGE_BYTES, 0, 0));
+    fixture_ok(fixture_whole(member, PROTOCOL_brk, (info.word[0] - SEGMENT_LEVELS) * PAGE_BYTES, 0, 0));
     EXPECT(LIMIT, sim_request(member, PROTOCOL_brk, PAGE_BYTES, 0, 0));
     start_small("");
     info = sim_request(INIT, PROTOCOL_memory_info, 0, 0, 0);

@@ -79,12 +79,12 @@ Test(pager_memory, brk_moves_over_many_tables)
     fixture_start();
     uint64_t free = sim_free_frames();
     uint64_t size = (uint64_t)6 << 20;
-    uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_brk, size, 0, 0));
+    uint64_t first = fixture_ok(fixture_whole(INIT, PROTOCOL_brk, size, 0, 0));
     fixture_check();
-    fixture_ok(sim_request(INIT, PROTOCOL_brk, (uint64_t)-(int64_t)(size / 2), 0, 0));
+    fixture_ok(fixture_whole(INIT, PROTOCOL_brk, (uint64_t)-(int64_t)(size / 2), 0, 0));
     cr_assert_not_null(sim_touch(INIT, first + size / 2 - 1, FAULT_WRITE));
     fixture_check();
-    fixture_ok(sim_request(INIT, PROTOCOL_brk, (uint64_t)-(int64_t)(size / 2), 0, 0));
+    fixture_ok(fixture_whole(INIT, PROTOCOL_brk, (uint64_t)-(int64_t)(size / 2), 0, 0));
     cr_assert_leq(free - sim_free_frames(), 8); /* tables that the image needs stay, those of brk go */
     fixture_check();
 }
@@ -155,9 +155,9 @@ Test(pager_memory, autogen_is_both_only_where_the_program_was_started_so)
 Test(pager_memory, autogen_moves_over_many_tables)
 {
     fixture_start();
-    fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)6 << 20, 0, 0));
+    fixture_ok(fixture_whole(INIT, PROTOCOL_autogen_move, (uint64_t)6 << 20, 0, 0));
     for (unsigned i = 0; i < 5; i++) {
-        fixture_ok(sim_request(INIT, PROTOCOL_autogen_move, (uint64_t)-(int64_t)((1 << 20) + 5 * PAGE_BYTES), 0, 0));
+        fixture_ok(fixture_whole(INIT, PROTOCOL_autogen_move, (uint64_t)-(int64_t)((1 << 20) + 5 * PAGE_BYTES), 0, 0));
         fixture_check();
     }
 }
@@ -380,12 +380,12 @@ Test(pager_memory, giving_back_needs_no_memory)
     constexpr uint64_t less = ((uint64_t)3 << 20) - PAGE_BYTES;
     for (size_t i = 0; i < 2; i++) {
         fixture_start_with(&(struct sim_options){ .memory_bytes = 24 << 20 });
-        fixture_ok(sim_request(INIT, labels[i], size, 0, 0));
+        fixture_ok(fixture_whole(INIT, labels[i], size, 0, 0));
         uint64_t first = fixture_ok(sim_request(INIT, PROTOCOL_map, 64 * PAGE_BYTES, PROTECTION_WRITE, 0));
         for (unsigned page = 0; page < 64; page += 2) cr_assert_not_null(sim_touch(INIT, first + page * PAGE_BYTES, FAULT_WRITE));
         uint64_t pages = pages_of(INIT, kinds[i]);
         unsigned count = take_all(frames, sizeof(frames) / sizeof(frames[0]));
-        EXPECT(OK, sim_request(INIT, labels[i], (uint64_t)-(int64_t)less, 0, 0));
+        EXPECT(OK, fixture_whole(INIT, labels[i], (uint64_t)-(int64_t)less, 0, 0));
         cr_assert_eq(pages_of(INIT, kinds[i]), pages - less / PAGE_BYTES);
         EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, first + 10 * PAGE_BYTES, 20 * PAGE_BYTES, 0));
         sim_enter_pager();
@@ -428,7 +428,7 @@ static void fails_cleanly(enum protocol label, uint64_t word0, uint64_t word1)
 {
     for (uint64_t n = 1;; n++) {
         uint64_t free = sim_free_frames(), charge = process_charge(sim_process(INIT));
-        if (!FAILS_AT(n, sim_request(INIT, label, word0, word1, 0))) return;
+        if (!FAILS_AT(n, label == PROTOCOL_map ? sim_request(INIT, label, word0, word1, 0) : fixture_whole(INIT, label, word0, word1, 0))) return;
         /* A page for more segments may stay: it is charged, and used next time. */
         cr_assert_eq(sim_free_frames() + process_charge(sim_process(INIT)), free + charge, "n=%lu", n);
     }

@@ -51,9 +51,9 @@ Test(pager_policy, touched_is_the_usual_one)
 Test(pager_policy, once_brings_all_of_it_or_leaves_it_to_touches)
 {
     start("fill=once");
-    static const uint64_t sizes[] = { 1, P, P + 1, 20 * P, LARGE, LARGE + 3 * P, POPULATE_BYTES_MOST - P, POPULATE_BYTES_MOST };
+    static const uint64_t sizes[] = { 1, P, P + 1, 20 * P, LARGE, LARGE + 3 * P, MAP_ONCE_BYTES_MOST - P, MAP_ONCE_BYTES_MOST };
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) expect_there(sizes[i], (sizes[i] + P - 1) / P);
-    expect_there(POPULATE_BYTES_MOST + 1, 0);
+    expect_there(MAP_ONCE_BYTES_MOST + 1, 0);
     expect_there(1ull << 32, 0);
     uint64_t first = fixture_ok(map(30 * P));
     uint64_t faults = sim_pager.count_faults;
@@ -125,7 +125,7 @@ Test(pager_policy, large_comes_in_large_pages)
     cr_assert_eq(page_bytes(first), LARGE);
     expect_zero(first, LARGE_PAGES);
     EXPECT(OK, sim_request(INIT, PROTOCOL_discard, first, LARGE, 0));
-    EXPECT(OK, sim_request(INIT, PROTOCOL_map_over, first, LARGE + 3 * P, PROTECTION_WRITE));
+    EXPECT(OK, fixture_whole(INIT, PROTOCOL_map_over, first, LARGE + 3 * P, PROTECTION_WRITE));
     expect_zero(first, LARGE_PAGES + 3);
     cr_assert_eq(page_bytes(first + P), LARGE);
     EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, first + P, P, 0));
@@ -186,7 +186,7 @@ Test(pager_policy, once_at_the_limit_of_a_family)
     cr_assert(more > 60);
     before = look();
     EXPECT_REFUSED(LIMIT, &before, map(16 * P));
-    EXPECT(OK, map(POPULATE_BYTES_MOST + P)); /* a reservation */
+    EXPECT(OK, map(MAP_ONCE_BYTES_MOST + P)); /* a reservation */
     cr_assert_eq(at(kept)->fill, &fill_zero_touched);
 }
 

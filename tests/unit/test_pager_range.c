@@ -200,7 +200,8 @@ static struct cost renew(uint64_t first, uint64_t pages, bool is_old)
 {
     struct cost before = { .entries = counters[COUNTER_ENTRIES], .written = counters[COUNTER_ENTRIES_WRITTEN], .zeroed = counters[COUNTER_FRAMES_ZEROED] };
     uint64_t faults = sim_pager.count_faults, free = frame_count_free();
-    EXPECT(OK, sim_request(INIT, is_old ? PROTOCOL_unmap : PROTOCOL_map_over, first, pages * P, PROTECTION_WRITE));
+    if (is_old) EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, first, pages * P, 0));
+    else EXPECT(OK, fixture_whole(INIT, PROTOCOL_map_over, first, pages * P, PROTECTION_WRITE));
     uint64_t freed = frame_count_free() - free;
     if (is_old) EXPECT(OK, sim_request(INIT, PROTOCOL_map_at, pages * P, PROTECTION_WRITE, first));
     for (uint64_t i = 0; i < pages; i++) {
@@ -219,7 +220,7 @@ Test(pager_range, map_over_beside_unmap_and_map)
     static const struct { uint64_t pages; bool is_old; struct cost cost; } cases[] = {
         { 1, false, { 5, 0, 0, 0, 0, 1 } },        { 1, true, { 7, 8, 4, 4, 1, 1 } },
         { 16, false, { 35, 0, 0, 0, 0, 16 } },     { 16, true, { 13, 38, 19, 19, 4, 16 } },
-        { 512, false, { 1028, 0, 0, 0, 0, 512 } }, { 512, true, { 21, 1030, 515, 515, 8, 512 } },
+        { 512, false, { 1034, 0, 0, 0, 0, 512 } }, { 512, true, { 21, 1030, 515, 515, 8, 512 } },
         { 1024, false, { 0, 2056, 1028, 1028, 12, 1024 } }, { 1024, true, { 0, 2056, 1028, 1028, 12, 1024 } }, /* more than stays in place: alike */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

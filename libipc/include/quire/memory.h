@@ -12,7 +12,8 @@
 #include <pager/protocol.h>
 
 /* Moves the break, the end of the zeroed memory above the program's image, by `delta_bytes` (any number, negative gives back) and delivers where it
- * was: after memory_brk(n) the bytes [previous, previous + n) are the caller's. Whole new pages are mapped at once, zeroed.
+ * was: after memory_brk(n) the bytes [previous, previous + n) are the caller's. Whole new pages are mapped at once, zeroed. What is long is done
+ * in parts, between which other threads go on; one thread at a time moves the break or autogen, so STATUS_AGAIN never comes here.
  * STATUS_NO_MEMORY, STATUS_LIMIT: nothing was changed. STATUS_BAD_ARGUMENT: below the start. STATUS_RANGE_WRAPS. */
 enum status memory_brk(int64_t delta_bytes, uint64_t *previous);
 
@@ -46,7 +47,7 @@ enum status memory_populate(uint64_t address, uint64_t size_bytes);
 /* Says how memory will be used. ADVICE_NORMAL, ADVICE_SEQUENTIAL, ADVICE_RANDOM: how many pages come with a touch, from now on; of the mmap area.
  * ADVICE_WILL_NEED: as memory_populate as far as memory may be had, which is no error. ADVICE_DO_NOT_NEED: memory_discard. STATUS_BAD_ARGUMENT: no such
  * advice. STATUS_NOT_MAPPED, STATUS_IMMUTABLE, STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_LIMIT, STATUS_NO_MEMORY: as for
- * memory_unmap; nothing was changed. */
+ * memory_unmap; as for memory_protect nothing was changed, or a part. */
 enum status memory_advise(uint64_t address, uint64_t size_bytes, enum advice advice);
 
 /* The same as memory_map at `address`, a page in the mmap area. STATUS_EXISTS: something is there, or it is kept for the pager. STATUS_BAD_ADDRESS: outside
@@ -56,11 +57,12 @@ enum status memory_map_at(uint64_t address, uint64_t size_bytes, uint32_t protec
 /* Makes memory of the mmap area as memory_map would: zero, with this protection, whatever was there. Its pages stay where they are (up to 2 MiB), so that
  * this is cheaper than unmapping and mapping, and nobody can take the place meanwhile. STATUS_BAD_ARGUMENT, STATUS_WRITE_EXECUTE: the protection.
  * STATUS_IMMUTABLE: some of it is sealed, or not the mmap area's. STATUS_NOT_MAPPED, STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS,
- * STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_unmap. Nothing was changed. */
+ * STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_unmap. As for memory_protect nothing was changed, or a part. */
 enum status memory_map_over(uint64_t address, uint64_t size_bytes, uint32_t protection);
 
 /* Gives the pages of memory of the mmap area back and keeps the memory: it is zero (a module: as it was) when it is touched again.
- * STATUS_NOT_MAPPED, STATUS_IMMUTABLE, STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS: as for memory_unmap. Nothing was changed. */
+ * STATUS_NOT_MAPPED, STATUS_IMMUTABLE, STATUS_BAD_LENGTH, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS: as for memory_unmap. As for memory_protect nothing was
+ * changed, or a part. */
 enum status memory_discard(uint64_t address, uint64_t size_bytes);
 
 /* Makes memory of the mmap area immutable: unmapping, protecting, replacing and discarding it are STATUS_IMMUTABLE until the process ends.
@@ -71,7 +73,8 @@ enum status memory_seal(uint64_t address, uint64_t size_bytes);
  * without being copied; 2 MiB and more by whole page tables. The caller's family goes on paying for it until it is unmapped there.
  * STATUS_BAD_LENGTH: nothing, or more than one segment. STATUS_BAD_ARGUMENT: `to` leads to the caller. STATUS_BAD_HANDLE, STATUS_STALE, STATUS_BAD_OBJECT,
  * STATUS_NO_RIGHT (it needs RIGHT_CALL): the handle. STATUS_LIMIT: more than 1 GiB, or others have given the receiver 1024 segments or half of its area.
- * STATUS_NOT_MAPPED, STATUS_IMMUTABLE, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_NO_MEMORY: as for memory_unmap. Nothing was changed. */
+ * STATUS_NOT_MAPPED, STATUS_IMMUTABLE, STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_NO_MEMORY: as for memory_unmap. Nothing was changed. Never
+ * STATUS_AGAIN: it waits for another thread that is protecting the memory. */
 enum status memory_move(uint64_t address, uint64_t size_bytes, uint32_t to, uint64_t *received);
 
 /* Lets the process that the handle `to` leads to have memory of the mmap area too, and delivers where it is there: tell it in a message. Both see what
@@ -98,7 +101,8 @@ enum status memory_resize(uint64_t address, uint64_t size_bytes, uint64_t new_by
 
 /* Changes the protection of memory of the mmap area, for pages already touched and for those to come. STATUS_IMMUTABLE: it lies in another segment,
  * or holds a module and would become writable. STATUS_BAD_ARGUMENT, STATUS_WRITE_EXECUTE: the protection. STATUS_NOT_MAPPED, STATUS_BAD_LENGTH,
- * STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_unmap. Nothing was changed. */
+ * STATUS_BAD_ALIGNMENT, STATUS_BAD_ADDRESS, STATUS_LIMIT, STATUS_NO_MEMORY: as for memory_unmap. Nothing was changed, unless the range has more than 64
+ * segments or memory runs out in the middle of a long one: then what lies below is changed already. */
 enum status memory_protect(uint64_t address, uint64_t size_bytes, uint32_t protection);
 
 /* Grows the segment for code made at run time downwards by `delta_bytes`, or shrinks it (negative), and delivers its lowest address. New memory is
