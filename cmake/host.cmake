@@ -102,6 +102,12 @@ target_link_libraries(bitmap_reads PRIVATE quire_host)
 target_include_directories(bitmap_reads PRIVATE microkernel ${CMAKE_SOURCE_DIR})
 target_compile_options(bitmap_reads PRIVATE -fsanitize-coverage=trace-pc-guard,trace-loads)
 target_sources(test_bitmap_reads PRIVATE $<TARGET_OBJECTS:bitmap_reads>)
+# And the pager's lists of free regions.
+add_library(area_reads OBJECT pager/area.c)
+target_link_libraries(area_reads PRIVATE quire_host)
+target_include_directories(area_reads PRIVATE ${pager_folders} microkernel ${CMAKE_SOURCE_DIR})
+target_compile_options(area_reads PRIVATE -fsanitize-coverage=trace-pc-guard,trace-loads)
+target_sources(test_pager_area_reads PRIVATE $<TARGET_OBJECTS:area_reads>)
 # The pager once more, with a call at each block, load and store.
 list(FILTER pager_sources EXCLUDE REGEX "/tests/sim/")
 add_library(pager_growth OBJECT ${pager_sources})

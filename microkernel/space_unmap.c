@@ -48,9 +48,8 @@ static bool remove_alike(const struct visit *visit, unsigned at, unsigned count)
 [[clang::minsize]] static unsigned remove_each(const struct visit *visit, unsigned at, unsigned count, unsigned live)
 {
     pte_t *entries = visit->walk.entry;
-    unsigned present = 0;
-    counter_add(COUNTER_ENTRIES_READ, count);
-    for (unsigned i = at; i < at + count && present < live; i++) {
+    unsigned present = 0, i = at;
+    for (; i < at + count && present < live; i++) {
         pte_t leaf = entries[i];
         if (leaf == 0) {
             i = entries_next(entries, i, at + count) - 1;
@@ -62,6 +61,7 @@ static bool remove_alike(const struct visit *visit, unsigned at, unsigned count)
         block_release(visit, pte_frame(leaf).number, 1);
         present++;
     }
+    counter_add(COUNTER_ENTRIES_READ, i - at);
     return present;
 }
 

@@ -347,5 +347,23 @@ def test_autogen_writable_and_executable_at_once():
     assert fatal.values['reason'] == 'protection' and fatal.values['segment'] == 'autogen' and fatal.values['access'] == 'execute', fatal.raw
 
 
+def test_a_gibibyte_in_large_pages():
+    """A leaf of 2 MiB for each, there at once, and it goes leaf by leaf. Then a small page in each of as many tables: a table goes when its last page has gone,
+    and is not looked through for others."""
+    result = boot(modules=[program_for_tests('subject gibibyte')], memory='1280M', timeout=240)
+    result.ended_well()
+    leaves, tables = 512, 3  # tables above the leaves of one GiB: at most one on each level, the root of the space apart
+    lines = [line for line in result.find('out', name='subject') if '| subject: gibibyte ' in line.raw]
+    large, large_pages, _, large_gone, _, small, small_pages, _, small_gone = lines[1:]
+    assert [line.values['what'] for line in (large, large_gone, small, small_gone)] == ['large', 'gone', 'small', 'gone'], [line.raw for line in lines]
+    assert (large_pages.number('pages'), large_pages.number('faults')) == (leaves * 512, 0), large_pages.raw
+    assert leaves <= large.number('written') <= leaves + tables + 8, large.raw  # and what the pager notes of the area
+    assert leaves <= large_gone.number('written') <= leaves + tables and large_gone.number('read') <= leaves * 4 + 16, large_gone.raw
+    assert (small_pages.number('pages'), small_pages.number('faults')) == (leaves, leaves), small_pages.raw
+    assert leaves <= small_gone.number('freed') <= leaves + tables and small_gone.number('written') <= 2 * leaves + tables, small_gone.raw
+    assert small_gone.number('read') <= leaves * 8, f'tables were looked through: {small_gone.raw}'
+    assert large_gone.number('flushes') <= 1 and small_gone.number('flushes') <= leaves, [line.raw for line in lines]
+
+
 def test_kinds_in_little_memory():
     run_groups('kinds', memory='32M')

@@ -296,6 +296,27 @@ Test(pager_options, without_large_blocks)
     fixture_check();
 }
 
+/* Large pages are the process's own zeroes as small ones are: they are made so again in place, whole or in parts. */
+Test(pager_options, map_over_clears_large_pages_in_place)
+{
+    fixture_start();
+    uint64_t first = fixture_ok(map(LARGE, MAPPING_LARGE_ONLY | MAPPING_POPULATE, 0)), frame, same;
+    uint32_t attributes;
+    write_marks(first, LARGE / P);
+    cr_assert(sim_page(INIT, first, &frame, &attributes));
+    uint64_t free = sim_free_frames();
+    EXPECT(OK, sim_request(INIT, PROTOCOL_map_over, first, LARGE, PROTECTION_WRITE));
+    cr_assert(page_bytes(first) == LARGE && sim_free_frames() == free && at(first)->pages == LARGE / P);
+    cr_assert(sim_page(INIT, first, &same, &attributes) && same == frame);
+    for (uint64_t i = 0; i < LARGE / P; i++) cr_assert_eq(*(char *)sim_touch(INIT, first + i * P + i, FAULT_READ), 0);
+    write_marks(first, LARGE / P);
+    EXPECT(OK, sim_request(INIT, PROTOCOL_map_over, first + 3 * P, 2 * P, PROTECTION_WRITE));
+    expect_marks(first, 0, 3);
+    expect_marks(first, 5, LARGE / P - 5);
+    cr_assert_eq(*(char *)sim_touch(INIT, first + 4 * P, FAULT_READ), 0);
+    fixture_check();
+}
+
 Test(pager_options, every_allocation_fails_once)
 {
     for (uint64_t options = 0; options < 3; options++) {

@@ -1,6 +1,9 @@
 /* Memory as a program asks for it: aligned, at once, in large pages, with advice. */
 #include "subject.h"
 
+#include <quire/kernel_calls.h>
+#include <stdio.h>
+
 static void write_marks(uint64_t address, uint64_t pages)
 {
     for (uint64_t page = 0; page < pages; page++) *byte_at(address + page * PAGE_BYTES + page % PAGE_BYTES) = (uint8_t)(page * 5 + 1);
@@ -96,6 +99,45 @@ void case_mmap_resized(void)
     expect_status(memory_resize(address, 100 * PAGE_BYTES, 101 * PAGE_BYTES), STATUS_IMMUTABLE);
     expect_status(memory_map(PAGE_BYTES, PROTECTION_WRITE, &behind), STATUS_OK);
     expect_marks(address, 0, 100);
+}
+
+/* What the kernel has counted since the line before. */
+static void tell_counts(const char *what)
+{
+    static const enum counter counted[] = { COUNTER_ENTRIES_WRITTEN, COUNTER_ENTRIES_READ, COUNTER_TABLES_FREED, COUNTER_FLUSHES };
+    constexpr size_t COUNTED = sizeof counted / sizeof counted[0];
+    static uint64_t before[COUNTED];
+    uint64_t since[COUNTED];
+    for (size_t i = 0; i < COUNTED; i++) {
+        uint64_t now;
+        expect_status(kernel_test_counter(counted[i], &now), STATUS_OK);
+        since[i] = now - before[i];
+    }
+    printf("subject: gibibyte what=%s written=%lu read=%lu freed=%lu flushes=%lu\n", what, since[0], since[1], since[2], since[3]);
+    for (size_t i = 0; i < COUNTED; i++) expect_status(kernel_test_counter(counted[i], &before[i]), STATUS_OK);
+}
+
+/* A GiB at an address that is a multiple of one: in large pages that are there at once; then a small page in each of its page tables. */
+void case_gibibyte(void)
+{
+    constexpr uint64_t BYTES = (uint64_t)1 << 30;
+    static const struct { const char *name; enum memory_pages pages; } turns[] = { { "large", MEMORY_PAGES_LARGE_ONLY }, { "small", MEMORY_PAGES_USUAL } };
+    for (size_t turn = 0; turn < sizeof turns / sizeof turns[0]; turn++) {
+        struct memory_options options = { .alignment_bytes = BYTES, .pages = turns[turn].pages };
+        uint64_t address = 0;
+        tell_counts("begins");
+        uint64_t faults = system_now().faults;
+        expect_status(memory_map_with(BYTES, PROTECTION_WRITE, &options, &address), STATUS_OK);
+        expect(address % BYTES == 0);
+        for (uint64_t at = turn; at < BYTES; at += LARGE_PAGE_BYTES) *byte_at(address + at) = (uint8_t)(at / LARGE_PAGE_BYTES + 1);
+        tell_counts(turns[turn].name);
+        printf("subject: gibibyte faults=%lu pages=%lu\n", system_now().faults - faults, segment_at(address).mapped_pages);
+        for (uint64_t at = turn; at < BYTES; at += LARGE_PAGE_BYTES) expect(*byte_at(address + at) == (uint8_t)(at / LARGE_PAGE_BYTES + 1));
+        tell_counts("seen");
+        expect_status(memory_unmap(address, BYTES), STATUS_OK);
+        tell_counts("gone");
+        expect(segment_at(address).limit == 0);
+    }
 }
 
 void case_mmap_advice(void)
