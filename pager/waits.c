@@ -150,7 +150,8 @@ static uint32_t waits_tell_process(const struct pager *pager, const struct proce
 struct waits waits_report(const struct pager *pager, const struct group_set *groups)
 {
     struct waits waits = { 0 };
-        count_known = 0;
+    count_known = 0;
+    for (uint32_t i = 0; i < pager->slot_limit; i++) asking[i] = nullptr; /* those of the last report may have ended */
     for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
         waits_for[i] = seen_in[i] = 0;

@@ -71,6 +71,24 @@ Test(pager_waits, chains_are_no_deadlock)
     cr_assert_not(fixture_logged("deadlock"));
 }
 
+/* What was true at one look is nothing at the next: who waited for one that goes on waits in a circle now, and who waited has ended. */
+Test(pager_waits, each_look_is_a_new_one)
+{
+    begin();
+    calls(0, 1);
+    calls(3, 1);
+    expect_report(2, 0);
+    struct pager_message message;
+    cr_assert_eq(sim_receive(number[1], endpoint[1], &message), STATUS_OK);
+    sim_reply_to(number[1], endpoint[1], &message);
+    sim_end(number[3]);
+    calls(0, 2);
+    receives(2);
+    calls(2, 0);
+    expect_report(2, 1);
+    expect_report(2, 1);
+}
+
 Test(pager_waits, circles_are_named)
 {
     begin();
