@@ -29,12 +29,16 @@ static const struct process *owner_of_space(const struct pager *pager, uint64_t 
     return nullptr;
 }
 
+/* All processes are gone through for each thread that waits: a report comes when it is asked for, or after seconds, and not with any other request. */
 static const struct process *owner_of_endpoint(const struct pager *pager, uint64_t endpoint)
 {
     for (uint32_t i = 0; i < pager->slot_limit; i++) {
         const struct process *process = pager->process[i];
-        for (uint32_t slot = 0; process != nullptr && process->services.count > 0 && slot < SERVICE_LIMIT; slot++)
+        uint32_t left = process != nullptr ? process->services.count : 0;
+        for (uint32_t slot = 0; left > 0; slot++) {
             if (process->services.rows[slot].endpoint.number == endpoint) return process;
+            left -= process->services.rows[slot].endpoint.number != 0;
+        }
     }
     return nullptr;
 }
