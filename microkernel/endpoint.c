@@ -4,6 +4,7 @@
 #include "endpoint.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "frame.h"
 #include "interrupt.h"
@@ -58,7 +59,8 @@ enum status endpoint_create(struct endpoint **endpoint)
     pool->used |= 1u << slot;
     if (pool->used == POOL_FULL) pool_unlink(pool);
     struct endpoint *made = (struct endpoint *)pool + slot;
-    *made = (struct endpoint){ .is_used = true };
+    memset(made, 0, sizeof *made);
+    made->is_used = true;
     *endpoint = made;
     return STATUS_OK;
 }

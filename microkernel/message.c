@@ -67,7 +67,10 @@ static void deliver_bits(struct thread *receiver, struct endpoint *endpoint)
 {
     struct call_registers *call = &receiver->context.call;
     thread_work_alone(receiver);
-    *call = (struct call_registers){ STATUS_OK, { 0, TAG_NOTIFICATION | receiver->space->incarnation_tag, endpoint->bits } };
+    memset(call, 0, sizeof *call);
+    call->number = STATUS_OK;
+    call->argument[ARGUMENT_TAG] = TAG_NOTIFICATION | receiver->space->incarnation_tag;
+    call->argument[ARGUMENT_WORDS] = endpoint->bits;
     endpoint->bits = 0;
 }
 

@@ -78,7 +78,7 @@ uint64_t arch_cycles_to_nanoseconds(uint64_t cycles)
     return (uint64_t)((unsigned __int128)(cycles - cycles_first) * nanoseconds_per_cycle >> FRACTION);
 }
 
-uint64_t arch_nanoseconds_to_cycles(uint64_t nanoseconds)
+[[gnu::noinline]] uint64_t arch_nanoseconds_to_cycles(uint64_t nanoseconds)
 {
     return (uint64_t)((unsigned __int128)nanoseconds * cycles_per_nanosecond >> FRACTION);
 }
