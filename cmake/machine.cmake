@@ -30,7 +30,7 @@ function(quire_kernel name)
         -mstack-alignment=8 -mskip-rax-setup # no vector register is ever on the stack or an argument
         -mtune=znver3) # an address of three parts is one instruction
     target_compile_definitions(${name} PRIVATE QUIRE_KERNEL=1 ${ARGN})
-    target_link_options(${name} PRIVATE -T${kernel_script})
+    target_link_options(${name} PRIVATE -T${kernel_script} "SHELL:-mllvm -align-loops=1")
     set_target_properties(${name} PROPERTIES LINK_DEPENDS ${kernel_script})
 endfunction()
 

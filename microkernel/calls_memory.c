@@ -114,9 +114,10 @@ enum status sys_space_destroy(struct space *space, [[maybe_unused]] uint64_t arg
     if (space == processor.current->space || space->count_threads != 0) return STATUS_BAD_STATE;
     enum status status = message_end_callers(space);
     if (status != STATUS_OK) return status;
-#pragma clang loop unroll_count(4)
-    for (struct handle_row *row = space->rows; row != space->rows + HANDLE_ROWS; row++)
-        if (row->endpoint != nullptr) handle_empty(row);
-    handle_empty(&space->pager);
+    if (space->count_mapped == 0) { /* the last step */
+        for (struct handle_row *row = space->rows; row != space->rows + HANDLE_ROWS; row++)
+            if (row->endpoint != nullptr) handle_empty(row);
+        handle_empty(&space->pager);
+    }
     return space_destroy(space);
 }

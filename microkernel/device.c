@@ -66,11 +66,10 @@ static bool frames_are_free(uint64_t first, uint64_t count)
 /* The leaves of the first step: the largest that fit, as far as both tables reach. */
 static void run_measure(struct run *run, struct user_span span, uint64_t first)
 {
-    uint64_t address = span.first.address, left = span.count_pages, rows = first < frame_limit ? ROWS_LIMIT : UINT64_MAX;
-    unsigned level = level_fit(address >> PAGE_SHIFT | first, least(left, rows), arch_leaf_levels() - 1);
+    uint64_t address = span.first.address, left = first < frame_limit ? least(span.count_pages, ROWS_LIMIT) : span.count_pages;
     run->first = first;
-    run->level = level;
-    run->count = entries_within(address, first << PAGE_SHIFT, level, least(left, rows));
+    run->level = level_fit(address >> PAGE_SHIFT | first, left, arch_leaf_levels() - 1);
+    run->count = entries_within(address, first << PAGE_SHIFT, run->level, left);
 }
 
 /* The places in the space are free, and the registry has nothing against it. */
@@ -95,14 +94,17 @@ static enum status run_check(struct run *run, struct space *space, uint64_t addr
 static void run_map(struct run *run, const struct space *owner, uint32_t attributes)
 {
     unsigned level = run->level, added = 0;
+    walk_grow(&run->walk, level);
+    walk_grow(&run->known, level);
     pte_t leaf = pte_make_device((frame_t){ (uint32_t)run->first }, attributes, level);
     for (unsigned i = 0; i < run->count; i++, leaf = pte_next(leaf, level)) {
+        pte_t *known = &run->known.entry[i];
         run->walk.entry[i] = leaf;
-        if (!pte_is_present(run->known.entry[i])) {
-            run->known.entry[i] = pte_make_leaf(owner->frame, ATTRIBUTE_READ, level);
+        if (!pte_is_present(*known)) {
+            *known = pte_make_leaf(owner->frame, ATTRIBUTE_READ, level);
             added++;
         }
-        run->known.entry[i] += DEVICE_SHARE;
+        *known += DEVICE_SHARE;
     }
     walk_add(&run->walk, run->count);
     walk_add(&run->known, added);
@@ -145,8 +147,6 @@ enum status device_map(struct space *owner, struct space *space, struct user_spa
     }
 
     // Commit: nothing below may fail.
-    walk_grow(&run.walk, run.level);
-    walk_grow(&run.known, run.level);
     run_map(&run, owner, attributes);
     *done = pages;
     return pages == span.count_pages ? STATUS_OK : STATUS_AGAIN;
@@ -154,56 +154,45 @@ enum status device_map(struct space *owner, struct space *space, struct user_spa
 
 /* --- Unmapping --- */
 
-/* One leaf goes: the registry's entry too when it was the only one. True when it was. */
-static bool leaf_forget(pte_t *leaf, pte_t *known)
+/* Removes one leaf: the registry's entry too when it was the only one. */
+[[gnu::noinline]] enum status part_device(struct visit *visit)
 {
-    assert((*known & DEVICE_SHARES) != 0);
-    *leaf = 0;
-    *known -= DEVICE_SHARE;
-    if (*known & DEVICE_SHARES) return false;
-    *known = 0;
-    return true;
-}
-
-/* Unmaps leaves from the start of the span on as far as one table reaches. */
-enum status device_unmap(const struct space *owner, struct space *space, struct user_span span, uint64_t *done)
-{
-    struct run run;
-    uint64_t address = span.first.address;
-    walk_begin(&run.walk, space, address);
-    unsigned level = run.level = run.walk.level;
-    if (!pte_is_device(*run.walk.entry)) return STATUS_NOT_MAPPED;
+    struct walk *walk = &visit->walk, known;
+    unsigned level = walk->level;
+    pte_t leaf = *walk->entry;
+    if (!pte_is_device(leaf)) return STATUS_NOT_MAPPED;
     uint64_t pages = walk_pages_of(level);
-    if (walk_pages_left(address, level) != pages || span.count_pages < pages) return STATUS_BAD_ALIGNMENT;
-    run.first = pte_leaf_frame(*run.walk.entry, level).number;
-    walk_begin(&run.known, &device_registry, run.first << PAGE_SHIFT);
-    assert(run.known.level == level && pte_is_present(*run.known.entry));
-    if (owner != nullptr && pte_frame(*run.known.entry).number != owner->frame.number) return STATUS_NO_RIGHT;
+    if (walk_pages_left(walk->address, level) != pages || visit->span.count_pages - visit->done < pages) return STATUS_BAD_ALIGNMENT;
+    walk_begin(&known, &device_registry, (uint64_t)pte_leaf_frame(leaf, level).number << PAGE_SHIFT);
+    assert(known.level == level && pte_is_present(*known.entry) && (*known.entry & DEVICE_SHARES) != 0);
+    if (visit->owner != nullptr && pte_frame(*known.entry).number != visit->owner->frame.number) return STATUS_NO_RIGHT;
 
     // Commit: nothing below may fail.
-    unsigned limit = entries_within(address, run.first << PAGE_SHIFT, level, span.count_pages);
-    gather_begin();
-    bool is_cached = false;
-    unsigned count = 0, gone = 0;
-    for (; count < limit; count++) {
-        pte_t *leaf = &run.walk.entry[count], *known = &run.known.entry[count];
-        if (!pte_is_device(*leaf) || pte_leaf_frame(*leaf, level).number != run.first + count * pages) break;
-        if (owner != nullptr && pte_frame(*known).number != owner->frame.number) break;
-        is_cached |= (pte_cache(*leaf, level) & ATTRIBUTE_UNCACHED) == 0; /* write-combining has that bit too */
-        gather_page(address + ((uint64_t)count << pte_shift(level)));
-        gone += leaf_forget(leaf, known);
-    }
-    space->count_devices -= count;
-    walk_count_pages(&run.walk, -(count * pages));
-    walk_count_pages(&run.known, -(gone * pages));
-    counter_add(COUNTER_ENTRIES_WRITTEN, count + gone);
-    walk_release(&run.walk, count);
-    walk_release(&run.known, gone);
-    gather_end(space);
-    if (is_cached) arch_cache_write_back();
+    visit->count_pages = pages;
+    visit->cost = 1;
+    if ((pte_cache(leaf, level) & ATTRIBUTE_UNCACHED) == 0) visit->is_cached = true; /* write-combining has that bit too */
+    *walk->entry = 0;
+    gather_page(walk->address);
+    walk->space->count_devices--;
+    walk_remove(walk, 1);
+    *known.entry -= DEVICE_SHARE;
+    if (*known.entry & DEVICE_SHARES) return STATUS_OK;
+    *known.entry = 0;
+    walk_remove(&known, 1);
+    return STATUS_OK;
+}
+
+enum status device_unmap(const struct space *owner, struct space *space, struct user_span span, uint64_t *done)
+{
+    struct visit visit;
+    uint64_t changed;
+    visit.deed = DEVICE;
+    visit.owner = owner;
+    visit.is_cached = false;
+    enum status status = visit_all(&visit, space, span, done, &changed);
+    if (visit.is_cached) arch_cache_write_back();
     registry_end();
-    *done = count * pages;
-    return *done == span.count_pages ? STATUS_OK : STATUS_AGAIN;
+    return status;
 }
 
 #ifdef QUIRE_TEST

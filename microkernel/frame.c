@@ -129,12 +129,13 @@ enum status frame_allocate_object(unsigned order, enum frame_kind kind, frame_t 
 
 enum status frame_allocate_unzeroed_table(frame_t *table)
 {
-    uint32_t first;
-    if (bitmap_take(0, arch_direct_frames(), &first) != BITMAP_FOUND) return frame_allocate_object(0, FRAME_KIND_TABLE, table);
-    counter_add(COUNTER_FRAME_REQUESTS, 1);
-    frame_table[first] = (struct frame_info){ .kind = FRAME_KIND_TABLE };
-    *table = (frame_t){ first };
-    return STATUS_OK;
+    if (frame_allocate_dirty(table) != STATUS_OK) return STATUS_NO_MEMORY;
+    if (table->number < arch_direct_frames()) {
+        frame_table[table->number] = (struct frame_info){ .kind = FRAME_KIND_TABLE };
+        return STATUS_OK;
+    }
+    frame_release(*table, 0, FRAME_KIND_USER);
+    return frame_allocate_object(0, FRAME_KIND_TABLE, table);
 }
 
 enum status frame_allocate_batch(frame_t *base, uint64_t *mask)
@@ -144,31 +145,6 @@ enum status frame_allocate_batch(frame_t *base, uint64_t *mask)
     while ((count = bitmap_take_word(&frame_state.bitmap, &base->number, mask)) == 0)
         if (!word_prepare()) return frames_are_out();
     frame_state.count_unwritten += count;
-    return STATUS_OK;
-}
-
-enum status frame_allocate_chain(unsigned count, uint32_t *first)
-{
-    uint32_t *link = first;
-    for (unsigned i = 0; i < count; i++) {
-        frame_t frame;
-        bool is_at_hand = frame_state.stock_count != 0 || frame_state.count_spares[0] != 0;
-        if (!is_at_hand && bitmap_take_frame(&frame_state.bitmap, &frame.number)) {
-            counter_add(COUNTER_FRAME_REQUESTS, 1);
-            frame_table[frame.number] = (struct frame_info){ .kind = FRAME_KIND_USER, .flags = FRAME_DIRTY };
-        } else if (frame_allocate_user(0, &frame) != STATUS_OK) {
-            *link = FRAME_CHAIN_END;
-            for (uint32_t number = *first, next; number != FRAME_CHAIN_END; number = next) {
-                next = frame_table[number].cookie;
-                [[maybe_unused]] enum status status = frame_free_user((frame_t){ number }, 0);
-                assert(status == STATUS_OK);
-            }
-            return STATUS_NO_MEMORY;
-        }
-        *link = frame.number;
-        link = &frame_table[frame.number].cookie;
-    }
-    *link = FRAME_CHAIN_END;
     return STATUS_OK;
 }
 

@@ -99,10 +99,8 @@ enum status frame_allocate_dirty(frame_t *frame);
 /* Takes up to 64 single dirty USER frames at once: base + i for each set bit i of the mask, which is not 0. No row is written (block.h). NO_MEMORY. */
 enum status frame_allocate_batch(frame_t *base, uint64_t *mask);
 
-constexpr uint32_t FRAME_CHAIN_END = UINT32_MAX;
-/* Takes `count` single USER frames at once, for who maps them: *first, and from each row's cookie to the next; FRAME_CHAIN_END behind the last. NO_MEMORY: none
- * is taken. */
-enum status frame_allocate_chain(unsigned count, uint32_t *first);
+/* So many single USER frames can be taken: frame_allocate_user(0, ...) will not fail that often, if nothing else is taken meanwhile. NO_MEMORY. */
+enum status frame_require(unsigned count);
 
 /* The two halves of frame_allocate. */
 enum status frame_allocate_user(unsigned order, frame_t *block);

@@ -243,6 +243,11 @@ uint64_t frame_count_free(void)
     return count;
 }
 
+enum status frame_require(unsigned count)
+{
+    return frame_state.bitmap.count_free >= count || frame_count_free() >= count ? STATUS_OK : frames_are_out();
+}
+
 uint64_t frame_count_total(void)
 {
     return frame_state.count_total;

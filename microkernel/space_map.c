@@ -108,10 +108,9 @@ static enum status step_map(struct space *space, struct user_span span, uint64_t
 {
     assert(attributes_check(attributes) == STATUS_OK);
     struct plan plan;
-    uint32_t fresh = FRAME_CHAIN_END;
     enum status status = plan_make(&plan, space, span, first);
     if (status == STATUS_OK) status = plan.is_whole ? reserve_unzeroed() : reserve_fill(plan.count_tables);
-    if (status == STATUS_OK && first == FRESH) status = frame_allocate_chain((unsigned)plan.count_pages, &fresh);
+    if (status == STATUS_OK && first == FRESH) status = frame_require((unsigned)plan.count_pages);
     if (status != STATUS_OK) {
         for (unsigned i = 0; i < plan.count_parts; i++) hold_drop(&parts[i].hold);
         reserve_empty();
@@ -126,12 +125,12 @@ static enum status step_map(struct space *space, struct user_span span, uint64_t
         if (i > 0) walk_begin(walk, space, walk->address); /* the part before may have added tables */
         if (!plan.is_whole) walk_grow(walk, part->level);
         pte_t *entries = plan.is_whole ? reserve_entries() : walk->entry;
-        if (first == FRESH) entries_fill_fresh(entries, part->count, attributes, &fresh);
+        if (first == FRESH) entries_fill_fresh(entries, part->count, attributes);
         else entries_fill(entries, part->count, pte_make_leaf(part->hold.first, attributes, part->level), pte_next(0, part->level));
         walk_grow(walk, part->level);
         walk_add(walk, part->count);
     }
-    assert(fresh == FRAME_CHAIN_END && plan.count_pages > 0);
+    assert(plan.count_pages > 0);
     *done = plan.count_pages;
     return STATUS_OK;
 }

@@ -24,18 +24,16 @@ enum status space_fill_page(struct space *space, user_page_t page, uint32_t attr
     assert(attributes_check(attributes) == STATUS_OK);
     frame_t fresh;
     if (frame_allocate_user(0, &fresh) == STATUS_OK) {
-        struct lowest lowest;
-        pte_t *entry;
-        do entry = lowest_look(&lowest, space, page.address);
-        while (entry == nullptr && tables_add(space, page));
-        if (entry != nullptr && !pte_is_present(*entry)) {
+        struct walk walk;
+        walk_begin(&walk, space, page.address);
+        if (!pte_is_present(*walk.entry) && (walk.level == 0 || reserve_fill(walk.level) == STATUS_OK)) {
             // Commit: nothing below may fail.
+            walk_grow(&walk, 0);
             struct frame_info *info = &frame_table[fresh.number];
             if (info->flags & FRAME_DIRTY) single_zero(fresh.number);
             *info = (struct frame_info){ .kind = FRAME_KIND_USER, .count = 1 };
-            *entry = pte_make_leaf(fresh, attributes, 0);
-            lowest_count(&lowest, space, 1);
-            counter_add(COUNTER_ENTRIES_WRITTEN, 1);
+            *walk.entry = pte_make_leaf(fresh, attributes, 0);
+            walk_add(&walk, 1);
             return STATUS_OK;
         }
         frame_release(fresh, 0, FRAME_KIND_USER);
@@ -44,17 +42,21 @@ enum status space_fill_page(struct space *space, user_page_t page, uint32_t attr
     return space_fill(space, (struct user_span){ page, 1 }, attributes, &done);
 }
 
-void entries_fill_fresh(pte_t *entries, unsigned count, uint32_t attributes, uint32_t *chain)
+void entries_fill_fresh(pte_t *entries, unsigned count, uint32_t attributes)
 {
     pte_t none = pte_make_leaf((frame_t){ 0 }, attributes, 0), step = pte_next(0, 0);
-    uint32_t number = *chain;
     for (unsigned i = 0; i < count; i++) {
-        struct frame_info *info = &frame_table[number];
-        uint32_t next = info->cookie;
-        if (info->flags & FRAME_DIRTY) single_zero(number);
-        *info = (struct frame_info){ .kind = FRAME_KIND_USER, .count = 1 };
-        entries[i] = none + number * step;
-        number = next;
+        frame_t fresh;
+        bool is_dirty = true, is_at_hand = frame_state.stock_count != 0 || frame_state.count_spares[0] != 0;
+        if (!is_at_hand && bitmap_take_frame(&frame_state.bitmap, &fresh.number)) { /* what else frame_allocate_user() would do for it comes below */
+            counter_add(COUNTER_FRAME_REQUESTS, 1);
+        } else {
+            [[maybe_unused]] enum status status = frame_allocate_user(0, &fresh);
+            assert(status == STATUS_OK);
+            is_dirty = (frame_table[fresh.number].flags & FRAME_DIRTY) != 0;
+        }
+        if (is_dirty) single_zero(fresh.number);
+        frame_table[fresh.number] = (struct frame_info){ .kind = FRAME_KIND_USER, .count = 1 };
+        entries[i] = none + fresh.number * step;
     }
-    *chain = number;
 }

@@ -44,11 +44,6 @@ void walk_begin(struct walk *walk, struct space *space, uint64_t address)
     return level;
 }
 
-[[gnu::noinline]] pte_t *lowest_look(struct lowest *lowest, const struct space *space, uint64_t address)
-{
-    return lowest_find(lowest, space, address);
-}
-
 /* --- Tables in reserve --- */
 
 static struct {
@@ -114,15 +109,6 @@ static struct frame_info *walk_descend(struct walk *walk)
         table_row(walk->tables[walk->level])->count++;
         walk_descend(walk);
     }
-}
-
-[[gnu::noinline, clang::minsize]] bool tables_add(struct space *space, user_page_t page)
-{
-    struct walk walk;
-    walk_begin(&walk, space, page.address);
-    if (walk.level == 0 || pte_is_present(*walk.entry) || reserve_fill(walk.level) != STATUS_OK) return false;
-    walk_grow(&walk, 0);
-    return true;
 }
 
 [[clang::minsize]] bool walk_can_split(const struct walk *walk, unsigned level, unsigned also)
@@ -215,6 +201,7 @@ static bool visit_next(struct visit *visit)
     case HARVEST: return part_harvest(visit);
     case SHARE: return part_share(visit);
     case MOVE: return part_move(visit);
+    case DEVICE: return part_device(visit);
     }
     unreachable();
 }
@@ -256,10 +243,10 @@ static struct {
     user_page_t pages[INVALIDATE_LIMIT];
 } gather;
 
-void gather_begin(void)
+[[gnu::noinline]] void gather_begin(void)
 {
     gather.count_pages = 0;
-    gather.frames = gather.tables = FRAME_CHAIN_END;
+    gather.frames = gather.tables = CHAIN_END;
 }
 
 void gather_page(uint64_t address)
@@ -297,6 +284,13 @@ void gather_block(uint32_t head)
     }
 }
 
+[[gnu::noinline, clang::minsize]] void walk_remove(const struct walk *walk, unsigned count)
+{
+    walk_count_pages(walk, -(count * walk_pages_of(walk->level)));
+    counter_add(COUNTER_ENTRIES_WRITTEN, count);
+    walk_release(walk, count);
+}
+
 static void translations_forget(const struct space *space)
 {
     if (gather.count_pages == 0 || !arch_root_is_active(space->root)) return;
@@ -312,10 +306,10 @@ static void translations_forget(const struct space *space)
 
 [[clang::minsize]] uint64_t gather_end(const struct space *space)
 {
-    assert(gather.count_pages != 0 || (gather.frames == FRAME_CHAIN_END && gather.tables == FRAME_CHAIN_END));
+    assert(gather.count_pages != 0 || (gather.frames == CHAIN_END && gather.tables == CHAIN_END));
     translations_forget(space);
     uint64_t freed = 0;
-    while (gather.frames != FRAME_CHAIN_END) {
+    while (gather.frames != CHAIN_END) {
         frame_t frame = { gather.frames };
         struct frame_info *info = &frame_table[frame.number];
         unsigned order = frame_order(info);
@@ -323,7 +317,7 @@ static void translations_forget(const struct space *space)
         frame_release(frame, order, FRAME_KIND_USER);
         freed += (uint64_t)1 << order;
     }
-    while (gather.tables != FRAME_CHAIN_END) {
+    while (gather.tables != CHAIN_END) {
         frame_t table = { gather.tables };
         struct frame_info *row = table_row(table);
         gather.tables = row->cookie;

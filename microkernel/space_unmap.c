@@ -118,9 +118,7 @@ static bool split_within(struct visit *visit)
     uint64_t pages = removed * walk_pages_of(visit->level);
     assert(visit->walk.space->count_mapped >= pages);
     visit->changed += pages;
-    walk_count_pages(&visit->walk, -pages);
-    counter_add(COUNTER_ENTRIES_WRITTEN, removed);
-    walk_release(&visit->walk, removed);
+    walk_remove(&visit->walk, removed);
     return STATUS_OK;
 }
 

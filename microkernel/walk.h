@@ -94,8 +94,8 @@ void entries_clear(pte_t *entries, unsigned count);
 unsigned entries_next(const pte_t *entries, unsigned from, unsigned count);
 /* The first becomes `leaf`, each further one `step` more. */
 void entries_fill(pte_t *entries, unsigned count, pte_t leaf, pte_t step);
-/* Each names the next frame of a chain (frame_allocate_chain), zeroed and counted. */
-void entries_fill_fresh(pte_t *entries, unsigned count, uint32_t attributes, uint32_t *chain);
+/* Each names a fresh frame, zeroed and counted: they are there (frame_require). */
+void entries_fill_fresh(pte_t *entries, unsigned count, uint32_t attributes);
 
 /* --- What a table's row says --- */
 
@@ -126,6 +126,8 @@ void walk_count_pages(const struct walk *walk, uint64_t change);
 void walk_add(const struct walk *walk, unsigned count);
 /* `count` entries of the table where the walk stands are gone: gathers it when it is empty, and so on upwards. */
 void walk_release(const struct walk *walk, unsigned count);
+/* The same of `count` leaves, whose pages are counted. */
+void walk_remove(const struct walk *walk, unsigned count);
 
 /* New entries of a level can stand where the walk ended, if they are absent: no larger leaf is in the way, and no table, which is never empty. */
 static inline bool walk_is_open(const struct walk *walk, unsigned level)
@@ -160,9 +162,6 @@ static inline pte_t *lowest_find(struct lowest *lowest, const struct space *spac
     return walk_table_entry(table, address, 0);
 }
 
-/* The same, for who is in less of a hurry: a call. */
-pte_t *lowest_look(struct lowest *lowest, const struct space *space, uint64_t address);
-
 /* One page more (1) or less (-1) is mapped there. */
 static inline void lowest_count(const struct lowest *lowest, struct space *space, int change)
 {
@@ -193,9 +192,6 @@ bool walk_can_split(const struct walk *walk, unsigned level, unsigned also);
 /* Replaces the large leaf where the walk stands by a table of smaller leaves of the same meaning, down to `level`. */
 void walk_split(struct walk *walk, unsigned level);
 
-/* Adds the tables that a page lacks; the caller has an entry to write there. False: none is lacking, a large leaf is in the way, or memory is out. */
-bool tables_add(struct space *space, user_page_t page);
-
 /* Maps one leaf of a level; frame and address are aligned to it, and the frame's block is that long. As space_map. */
 enum status space_map_leaf(struct space *space, user_page_t page, frame_t frame, uint32_t attributes, unsigned level);
 
@@ -204,7 +200,7 @@ enum status space_map_leaf(struct space *space, user_page_t page, frame_t frame,
 constexpr unsigned HOLE_COST = 16; /* a walk that finds nothing or a large leaf, in entries of a step's budget */
 
 /* What a step does to each part of its span: by the functions part_unmap() and so on, each in the file of its name. */
-enum deed : uint8_t { UNMAP, PROTECT, COUNT, HARVEST, SHARE, MOVE };
+enum deed : uint8_t { UNMAP, PROTECT, COUNT, HARVEST, SHARE, MOVE, DEVICE };
 
 /* A step over a span, and its part in hand: a hole, some entries of one lowest table, or a part of a large leaf. */
 struct visit {
@@ -226,6 +222,8 @@ struct visit {
     uint32_t attributes; /* what the deed is told: attributes, or flags */
     struct space *to;    /* SHARE, MOVE: of the span's first page there */
     uint64_t to_address;
+    const struct space *owner; /* DEVICE: nullptr for anybody */
+    bool is_cached;            /* DEVICE: a leaf that is gone went through the caches */
     uint64_t accessed; /* HARVEST: as space_harvest */
     uint64_t dirty;
 };
@@ -240,6 +238,7 @@ enum status part_count(struct visit *visit);
 enum status part_harvest(struct visit *visit);
 enum status part_share(struct visit *visit);
 enum status part_move(struct visit *visit);
+enum status part_device(struct visit *visit); /* device.c */
 
 /* Makes the part in hand one of up to `count_pages`: a leaf of the highest level that fits a place, or some of 4 KiB in its lowest table. */
 void visit_fit(struct visit *visit, uint64_t place, uint64_t count_pages, unsigned highest);
@@ -254,6 +253,8 @@ static inline enum status visit_split(struct visit *visit)
 /* --- What waits for the end of a step --- */
 
 constexpr unsigned INVALIDATE_LIMIT = 32; /* more changed entries than this: one flush */
+
+constexpr uint32_t CHAIN_END = UINT32_MAX;
 
 void gather_begin(void);
 /* An entry that was present has changed. One address of a large leaf is enough. */

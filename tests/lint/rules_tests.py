@@ -46,7 +46,7 @@ REACHED = {
     'microkernel/counter.h': {'counter_add': 'counters'},
     'microkernel/endpoint.h': {'endpoint_drop_client': 'thread_stop'},
     'microkernel/frame.h': {
-        'frame_allocate_chain': 'space_fill', 'frame_allocate_tables': 'space_map',
+        'frame_require': 'space_fill', 'frame_allocate_tables': 'space_map',
         'frame_allocate_unzeroed_table': 'space_map', 'frame_allocate_user': 'frame_allocate',
         'frame_allocate_object': 'frame_allocate', 'frame_free_user': 'frame_free', 'frame_free_object': 'frame_free',
         'frame_release': 'frame_free', 'frame_is_object': 'space_destroy', 'frame_object': 'space_destroy',
