@@ -18,7 +18,8 @@ constexpr uint32_t HANDLE_FREE = 8;
 
 /* Addresses that never belong to a user page, whatever is mapped. */
 constexpr uint64_t ADDRESS_NOT_CANONICAL = 0x0000800000000000;
-constexpr uint64_t ADDRESS_KERNEL = 0xfffff80000000000;
+constexpr uint64_t ADDRESS_KERNEL = 0xffff800000000000; /* its half */
+constexpr uint64_t ADDRESS_DIRECT_MAP = 0xfffff80000000000;
 
 #define expect(condition) case_expect((condition), #condition, __FILE_NAME__, __LINE__)
 #define expect_equal(found, wanted) case_expect_equal((found), (wanted), #found, __FILE_NAME__, __LINE__)

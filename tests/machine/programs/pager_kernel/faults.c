@@ -79,15 +79,15 @@ void case_faults_rights(void)
 void case_faults_kernel_addresses(void)
 {
     struct worker worker = worker_make(BADGE, PRIORITY_FIRST, THREAD_PLAIN);
-    /* The direct map (a page of it, the first, far in it), the image's text, the device window, the last page. */
-    static const uint64_t addresses[] = { ADDRESS_KERNEL, ADDRESS_KERNEL + 0x400000, ADDRESS_KERNEL + 0x40000000000, 0xffffffff80200000, 0xffffffff80000000,
-                                          0xffffffffc0000000, 0xfffffffffffff000, ~(uint64_t)0 };
+    /* The half's first page, the direct map (a page of it, the first, far in it), the image's text, the device window, the last page. */
+    static const uint64_t addresses[] = { ADDRESS_KERNEL, ADDRESS_DIRECT_MAP, ADDRESS_DIRECT_MAP + 0x400000, ADDRESS_DIRECT_MAP + 0x3ffffffe000,
+                                          0xffffffff80200000, 0xffffffff80000000, 0xffffffffc0000000, 0xfffffffffffff000, ~(uint64_t)0 };
     for (unsigned i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
         expect_fault(&worker, read_at, addresses[i], FAULT_READ);
         expect_fault(&worker, write_at, addresses[i], FAULT_WRITE);
         expect_fault(&worker, execute_at, addresses[i], FAULT_EXECUTE);
     }
-    uint64_t root_load[] = { ADDRESS_KERNEL + kit_info->space * PAGE_BYTES, ADDRESS_KERNEL + kit_info->thread * PAGE_BYTES };
+    uint64_t root_load[] = { ADDRESS_DIRECT_MAP + kit_info->space * PAGE_BYTES, ADDRESS_DIRECT_MAP + kit_info->thread * PAGE_BYTES };
     expect_fault(&worker, write_at, root_load[0], FAULT_WRITE);
     expect_fault(&worker, write_at, root_load[1], FAULT_WRITE);
     worker_end(&worker);
