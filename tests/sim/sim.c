@@ -20,6 +20,7 @@
 #include "microkernel/handle.h"
 #include "microkernel/kernel.h"
 #include "microkernel/log.h"
+#include "sim_contents.h"
 #include "sim_machine.h"
 
 constexpr uint64_t MEMORY_BYTES = (uint64_t)64 << 20;
@@ -362,6 +363,7 @@ void sim_stop(void)
 enum status sim_boot(const struct sim_options *options, const struct sim_module *modules, size_t count_modules, void (*damage)(struct boot_info *))
 {
     if (sim_thread != nullptr) sim_stop();
+    sim_contents_end();
     host_initialise_frames(options->memory_bytes != 0 ? options->memory_bytes : MEMORY_BYTES, RESERVED_FRAMES);
     make_window();
     sim_audits = options->audits;

@@ -8,6 +8,7 @@
 #include "host.h"
 #include "microkernel/calls.h"
 #include "microkernel/check.h"
+#include "sim_contents.h"
 #include "sim_machine.h"
 
 constexpr uint64_t WALKED_PAGES = (uint64_t)1 << 15; /* segments up to 128 MiB are walked page by page */
@@ -66,6 +67,8 @@ const char *sim_check(void)
     }
     if (sim_free_frames() < pool_free(&sim_pager.pages)) return "frames that nobody is charged for";
     if (host_tlb_stale() != nullptr) return "a stale translation";
+    failed = sim_contents_check();
+    if (failed != nullptr) return failed;
     uint32_t invariant = check_run();
     if (invariant == 0) return nullptr;
     snprintf(text, sizeof(text), "kernel invariant %u", invariant);

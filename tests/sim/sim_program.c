@@ -6,6 +6,7 @@
 
 #include "host.h"
 #include "microkernel/kernel.h"
+#include "sim_contents.h"
 #include "sim_machine.h"
 
 struct segment *sim_segment(const struct process *process, uint32_t index)
@@ -104,7 +105,9 @@ struct sim_reply sim_call(uint32_t number, uint32_t handle, uint64_t tag, const 
     uint64_t argument[CALL_ARGUMENTS] = { handle, tag };
     memcpy(&argument[2], word, MESSAGE_WORDS * sizeof(word[0]));
     program_enter(number, thread, CALL_call, argument);
-    return program_reply(number);
+    struct sim_reply reply = program_reply(number);
+    if (handle == HANDLE_PAGER) sim_contents_asked(number, tag, word, &reply);
+    return reply;
 }
 
 struct sim_reply sim_request(uint32_t number, enum protocol label, uint64_t word0, uint64_t word1, uint64_t word2)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sim.h"
+#include "sim_contents.h"
 #include "sim_image.h"
 
 struct script {
@@ -192,7 +193,9 @@ static void do_touch(struct script *script, const struct process *process)
     uint64_t page = ((uint64_t)take(script) << 8 | take(script)) % layout_pages(segment->first, segment->limit);
     if (segment->is_going && process->number <= SIM_SCRIPT_STAY) return; /* it would end */
     uint64_t access = segment->protection & PROTECTION_WRITE ? FAULT_WRITE : segment->protection & PROTECTION_EXECUTE ? FAULT_EXECUTE : FAULT_READ;
-    sim_touch(script->program, segment->first + page * PAGE_BYTES, access);
+    uint64_t address = segment->first + page * PAGE_BYTES;
+    if (access == FAULT_WRITE) sim_contents_write(script->program, address);
+    else sim_touch(script->program, address, access);
 }
 
 static void do_wild_touch(struct script *script, const struct process *process)
@@ -318,7 +321,24 @@ static void do_long(struct script *script, const struct process *process)
     }
     struct sim_reply reply = sim_request(script->program, PROTOCOL_map, (STEP_PAGES + 1 + choice) * PAGE_BYTES, PROTECTION_WRITE, 0);
     bool is_there = reply.outcome == SIM_GOES_ON && reply.call == STATUS_OK && reply.label == STATUS_OK;
-    for (unsigned i = 0; is_there && i < 3; i++) sim_touch(script->program, reply.word[0] + take(script) * PAGE_BYTES, FAULT_WRITE);
+    for (unsigned i = 0; is_there && i < 3; i++) sim_contents_write(script->program, reply.word[0] + take(script) * PAGE_BYTES);
+}
+
+/* Pages of memory that is there are written, and some of them are given back, made as new, brought, protected. */
+static void do_part(struct script *script, const struct process *process)
+{
+    static const enum protocol parts[] = { PROTOCOL_discard, PROTOCOL_map_over, PROTOCOL_populate, PROTOCOL_protect, PROTOCOL_unmap };
+    const struct segment *segment = segment_above(&process->segments, LAYOUT_MMAP_FIRST);
+    for (uint32_t skip = take(script) % 4; segment != nullptr && skip > 0; skip--) segment = segment_above(&process->segments, segment->limit);
+    if (segment == nullptr || segment->limit > LAYOUT_MMAP_LIMIT || segment->is_going) return;
+    uint64_t pages = layout_pages(segment->first, segment->limit), first = segment->first + take(script) % pages * PAGE_BYTES;
+    uint64_t count = 1 + take(script) % 16, written = take(script) % 4;
+    bool is_writable = segment->protection & PROTECTION_WRITE;
+    if (count > layout_pages(first, segment->limit)) count = layout_pages(first, segment->limit);
+    for (uint64_t i = 0; is_writable && i < written && i < count; i++)
+        if (!sim_contents_write(script->program, first + i * PAGE_BYTES)) return;
+    enum protocol label = parts[take(script) % (sizeof(parts) / sizeof(parts[0]))];
+    sim_request(script->program, label, first, count * PAGE_BYTES, label == PROTOCOL_populate ? 0 : PROTECTION_WRITE);
 }
 
 static uint64_t count_between;
@@ -344,6 +364,7 @@ static void do_one(struct script *script, const struct process *process)
     case 22: case 23: case 24: sim_pause(); break;
     case 25: do_thread(script, process); break;
     case 26: case 27: do_long(script, process); break;
+    case 28: case 29: case 30: do_part(script, process); break;
     default: do_request(script, process); break;
     }
 }
@@ -389,4 +410,5 @@ void sim_script_start(uint64_t memory_bytes)
     };
     sim_step_pages(0);
     sim_start(&(struct sim_options){ .memory_bytes = memory_bytes }, modules, sizeof(modules) / sizeof(modules[0]));
+    sim_contents_begin();
 }
