@@ -93,7 +93,7 @@ void case_mmap_resized(void)
     expect_marks(address, 0, PAGES);
     uint64_t free = system_now().free_frames;
     expect_status(memory_resize(address, PAGES * PAGE_BYTES, 100 * PAGE_BYTES), STATUS_OK); /* in steps: all is free when the answer comes */
-    expect(system_now().free_frames >= free + PAGES - 100);
+    expect(system_now().free_frames + 4 >= free + PAGES - 100); /* where a large page was cut, its rest needs a table */
     expect_marks(address, 0, 100);
     expect_status(memory_seal(address, 100 * PAGE_BYTES), STATUS_OK);
     expect_status(memory_resize(address, 100 * PAGE_BYTES, 101 * PAGE_BYTES), STATUS_IMMUTABLE);
