@@ -11,14 +11,12 @@
 /* In place of a status: the caller has its status already, or gets it later; its registers are not touched. */
 constexpr enum status STATUS_LATER = (enum status)UINT32_MAX;
 
-/* The dispatcher saves what it needs, once, in place of each handler. */
-#define HANDLER [[clang::preserve_none]]
-#define HANDLER_RETURNS(name) HANDLER enum status sys_##name(struct thread *caller, uint64_t argument[CALL_ARGUMENTS]);
-#define HANDLER_THREADS(name) HANDLER enum status sys_##name(struct thread *thread, uint64_t argument[CALL_ARGUMENTS]);
-#define HANDLER_SPACES(name) HANDLER enum status sys_##name(struct space *space, uint64_t argument[CALL_ARGUMENTS]);
-#define HANDLER_ENDPOINTS(name) HANDLER enum status sys_##name(struct endpoint *endpoint, uint64_t argument[CALL_ARGUMENTS]);
+#define HANDLER_RETURNS(name) ARCH_HANDLER enum status sys_##name(struct thread *caller, uint64_t argument[CALL_ARGUMENTS]);
+#define HANDLER_THREADS(name) ARCH_HANDLER enum status sys_##name(struct thread *thread, uint64_t argument[CALL_ARGUMENTS]);
+#define HANDLER_SPACES(name) ARCH_HANDLER enum status sys_##name(struct space *space, uint64_t argument[CALL_ARGUMENTS]);
+#define HANDLER_ENDPOINTS(name) ARCH_HANDLER enum status sys_##name(struct endpoint *endpoint, uint64_t argument[CALL_ARGUMENTS]);
 #define HANDLER_SWITCHES(name) HANDLER_RETURNS(name)
-#define HANDLER_CALLS(name) HANDLER enum status sys_##name(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row);
+#define HANDLER_CALLS(name) ARCH_HANDLER enum status sys_##name(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row);
 #define HANDLER_RECEIVES(name) HANDLER_CALLS(name)
 #define HANDLER_NOTIFIES(name) HANDLER_CALLS(name)
 #define SYSCALL(number, name, who, how, in, out, text) HANDLER_##how(name)

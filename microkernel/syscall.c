@@ -23,11 +23,11 @@ enum how : uint8_t { RETURNS, SWITCHES, THREADS, SPACES, ENDPOINTS, CALLS, RECEI
 struct call_row {
     union {
         enum status (*is_there)(void); /* never called */
-        enum status (*caller)(struct thread *caller, uint64_t argument[CALL_ARGUMENTS]) HANDLER;
-        enum status (*thread)(struct thread *thread, uint64_t argument[CALL_ARGUMENTS]) HANDLER;
-        enum status (*space)(struct space *space, uint64_t argument[CALL_ARGUMENTS]) HANDLER;
-        enum status (*endpoint)(struct endpoint *endpoint, uint64_t argument[CALL_ARGUMENTS]) HANDLER;
-        enum status (*row)(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row) HANDLER;
+        enum status (*caller)(struct thread *caller, uint64_t argument[CALL_ARGUMENTS]) ARCH_HANDLER;
+        enum status (*thread)(struct thread *thread, uint64_t argument[CALL_ARGUMENTS]) ARCH_HANDLER;
+        enum status (*space)(struct space *space, uint64_t argument[CALL_ARGUMENTS]) ARCH_HANDLER;
+        enum status (*endpoint)(struct endpoint *endpoint, uint64_t argument[CALL_ARGUMENTS]) ARCH_HANDLER;
+        enum status (*row)(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row) ARCH_HANDLER;
     };
     enum who who;
     enum how how;

@@ -2,6 +2,8 @@
 #ifndef QUIRE_ARCH_TYPES_H
 #define QUIRE_ARCH_TYPES_H
 
+#define ARCH_HANDLER /* as any function: the compiler knows no other way for sanitizers */
+
 struct arch_context {
     struct call_registers call;
     uint64_t instruction;

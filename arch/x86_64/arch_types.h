@@ -4,6 +4,9 @@
 
 #include "layout.h"
 
+/* Handlers save no registers: the dispatcher has hardly anything to keep. */
+#define ARCH_HANDLER [[clang::preserve_none]]
+
 struct arch_context {
     struct call_registers call; /* rax, rdi, rsi, rdx, r14, r8, r9, r12, r13, r15 */
     uint64_t r10, rbx, rbp, rcx, r11;

@@ -89,7 +89,7 @@ static enum status populate(void)
     uint64_t charge = segment_charge_more(segment, PAGES), done = 0;
     enum status status = quota_take(&process->family->pages, charge);
     if (status == STATUS_OK) status = seam_space_fill(process->space, area, PAGES, segment->attributes, &done);
-    if (status == STATUS_OK) segment->pages = PAGES;
+    if (status == STATUS_OK) segment_set_pages(segment, PAGES);
     else quota_remove(&process->family->pages, charge);
     commit();
     return status;
