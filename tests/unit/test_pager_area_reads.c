@@ -57,6 +57,22 @@ Test(pager_area_reads, a_run_is_found_where_the_first_free_one_is)
     cr_assert_leq(reads, 1 + changes_of(3 * REGION_PAGES), "%u", reads);
 }
 
+/* What is asked for beyond all that may be taken is refused by one number. */
+Test(pager_area_reads, a_full_area_is_refused_without_a_look)
+{
+    begin();
+    constexpr uint64_t most = LAYOUT_MMAP_MOST / PAGE_BYTES;
+    uint64_t address;
+    unsigned reads = reads_of(most - area_pages(directory), 1, &address);
+    cr_assert(address == directory_address(1) && reads <= AREA_WORDS + changes_of(most), "%lx %u", address, reads);
+    cr_assert_eq(area_pages(directory), most);
+    static const struct { uint64_t count, align; } wishes[] = { { 4, 1 }, { REGION_PAGES, 1 }, { 100 * REGION_PAGES, 1 }, { REGION_PAGES, 4 * REGION_PAGES } };
+    for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+        reads = reads_of(wishes[i].count, wishes[i].align, &address);
+        cr_assert(address == 0 && reads == 0, "%zu: %lx %u", i, address, reads);
+    }
+}
+
 /* Every second region taken, up to the end: no run is longer than one region, so each word is looked at, once. */
 Test(pager_area_reads, each_word_is_read_once)
 {
