@@ -46,7 +46,7 @@ static void deed_map_over_long(void)
     uint64_t first = fixture_ok(of_child(PROTOCOL_map, pages * P, PROTECTION_WRITE, 0));
     memory_write(child_number, first, 1);
     memory_write(child_number, first + (pages - 1) * P, 2);
-    EXPECT(OK, of_child(PROTOCOL_map_over, first, pages * P, PROTECTION_WRITE));
+    EXPECT(OK, fixture_whole(child_number, PROTOCOL_map_over, first, pages * P, PROTECTION_WRITE));
     memory_expect(child_number, first, 0);
     memory_expect(child_number, first + (pages - 1) * P, 0);
 }
@@ -289,9 +289,9 @@ Test(pager_ledger_deeds, a_journal_that_is_full_loses_nothing)
 Test(pager_ledger_deeds, a_range_of_more_segments_than_the_journal_holds)
 {
     constexpr uint64_t count = JOURNAL_WORDS / (1 + SEGMENT_KEPT_BYTES / sizeof(uint64_t)) + 20, place = LAYOUT_MMAP_FIRST + P;
-    static const struct { enum protocol label; uint64_t word2; uint32_t segments; } requests[] = {
-        { PROTOCOL_advise, ADVICE_RANDOM, count }, { PROTOCOL_seal, 0, count }, { PROTOCOL_protect, PROTECTION_READ, 1 },
-        { PROTOCOL_map_over, PROTECTION_WRITE, 1 }, { PROTOCOL_unmap, 0, 0 },
+    static const struct { enum protocol label; uint64_t word2; uint32_t segments; bool is_in_parts; } requests[] = {
+        { PROTOCOL_advise, ADVICE_RANDOM, count, true }, { PROTOCOL_seal, 0, count, false }, { PROTOCOL_protect, PROTECTION_READ, 1, true },
+        { PROTOCOL_map_over, PROTECTION_WRITE, 1, true }, { PROTOCOL_unmap, 0, 0, false },
     };
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
         uint64_t points = 1;
@@ -302,7 +302,8 @@ Test(pager_ledger_deeds, a_range_of_more_segments_than_the_journal_holds)
                 EXPECT(OK, ask(INIT, PROTOCOL_map_at, P, page % 2 == 0 ? PROTECTION_READ : PROTECTION_WRITE, place + page * P, 0));
             for (uint64_t page = 1; page < count; page += 2 * (count / 8)) memory_write(INIT, place + page * P, page);
             sim_lose(point, 0, nullptr);
-            EXPECT(OK, ask(INIT, requests[i].label, place, count * P, requests[i].word2, 0));
+            if (requests[i].is_in_parts) EXPECT(OK, fixture_whole(INIT, requests[i].label, place, count * P, requests[i].word2));
+            else EXPECT(OK, ask(INIT, requests[i].label, place, count * P, requests[i].word2, 0));
             if (point == 0) points = sim_count_points();
             sim_lose(0, 0, nullptr);
             const char *failed = sim_check();

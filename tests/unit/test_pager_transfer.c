@@ -327,8 +327,8 @@ static uint32_t draw_process(void)
 static uint32_t draw_handle(uint32_t number)
 {
     const struct holding_table *table = &sim_process(number)->holdings;
-    if (table->capacity == 0) return 0;
-    uint32_t slot = (uint32_t)draw(table->capacity < 12 ? table->capacity : 12);
+    if (table->used <= HOLDING_FIRST) return 0;
+    uint32_t slot = HOLDING_FIRST + (uint32_t)draw(table->used - HOLDING_FIRST);
     return slot | table->rows[slot].generation << HOLDING_SLOT_BITS;
 }
 
