@@ -17,7 +17,7 @@ from build import build
 
 def add(parser):
     parser.add_argument('--seed', metavar='N', default='1', help='of everything that is drawn; default: %(default)s')
-    parser.add_argument('--steps', metavar='M', default='1000000', help='deeds; default: %(default)s, about a minute')
+    parser.add_argument('--steps', metavar='M', default='1000000', help='deeds; default: %(default)s, some minutes')
     parser.add_argument('--processes', metavar='P', default='1000', help='most processes at a time; default: %(default)s')
     parser.add_argument('--memory', metavar='MIB', default='512', help='of the machine; default: %(default)s')
     parser.add_argument('--check-every', metavar='K', default='10000', help='steps from check to check; default: %(default)s')

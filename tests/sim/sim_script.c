@@ -400,10 +400,10 @@ void sim_script_start(uint64_t memory_bytes)
     static const struct sim_image_shape shape = { .code_bytes = 10, .data_file_bytes = 10, .data_memory_bytes = PAGE_BYTES + 1, .rodata_bytes = 10 };
     sim_image_make(&image, &shape);
     struct sim_module modules[] = {
-        { "init", image.bytes, image.size_bytes },
-        { "driver:second", image.bytes, image.size_bytes },
-        { "third", image.bytes, image.size_bytes },
-        { "fourth", image.bytes, image.size_bytes },
+        { "program,processes=2000:init", image.bytes, image.size_bytes },
+        { "driver,processes=2000:second", image.bytes, image.size_bytes },
+        { "program,processes=2000:third", image.bytes, image.size_bytes },
+        { "program,processes=2000:fourth", image.bytes, image.size_bytes },
         { "image:child", image.bytes, image.size_bytes },
         { "program+wx:wx", image.bytes, image.size_bytes },
         { "data:file", file, sizeof(file) },
