@@ -1,4 +1,4 @@
-"""The script ./quire itself: what it installs, when, and what it says where it may not. A copy of it runs with stand-ins for apt-get, sudo and id."""
+"""The script ./quire itself: what it installs, when, and what it says where it may not (a copy of it, with stand-ins for apt-get, sudo and id); benches."""
 import os
 import shutil
 import subprocess
@@ -83,3 +83,9 @@ def test_every_verb_explains_itself():
         result = subprocess.run([str(TOP / 'quire'), verb, '--help'], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert result.returncode == 0 and f'quire {verb}' in result.stdout, result
         assert f'  {verb} ' in subprocess.run([str(TOP / 'quire')], text=True, stdout=subprocess.PIPE).stdout, f'{verb} is not in the overview'
+
+
+def test_the_benches_of_the_host_build():
+    """No other test builds them, and they have covers of their own over the kernel's headers."""
+    result = subprocess.run([str(TOP / 'quire'), 'build', 'host-bench'], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert result.returncode == 0, result.stdout
