@@ -169,7 +169,6 @@ enum status request_discard([[maybe_unused]] struct pager *pager, const struct r
     return STATUS_OK;
 }
 
-
 enum status request_segment_info([[maybe_unused]] struct pager *pager, const struct request *request, struct answer *answer)
 {
     const struct segment_table *table = &request->caller->segments;

@@ -75,17 +75,24 @@ static enum status options_encode(const struct memory_options *options, uint64_t
     return STATUS_OK;
 }
 
-/* Goes on as long as the pager says that it did a part. */
-static enum status populate_rest(uint64_t address, uint64_t size_bytes, uint64_t done, uint64_t option)
+/* Asks until all of a range is done, a part at a time, as the pager says. */
+static enum status ask_in_parts(enum protocol label, uint64_t address, uint64_t size_bytes, uint64_t how)
 {
-    while (done < size_bytes) {
-        struct message message = { .word = { address + done, size_bytes - done, option } };
-        enum status status = pager_call(HANDLE_PAGER, PROTOCOL_populate, 0, &message);
+    uint64_t done = 0;
+    do {
+        struct message message = { .word = { address + done, size_bytes - done, how } };
+        enum status status = pager_call(HANDLE_PAGER, label, 0, &message);
         if (status != STATUS_OK)
             return status;
         done += message.word[0];
-    }
+    } while (done < size_bytes);
     return STATUS_OK;
+}
+
+/* What the request that mapped it has not brought. */
+static enum status populate_rest(uint64_t address, uint64_t size_bytes, uint64_t done, uint64_t option)
+{
+    return done < size_bytes ? ask_in_parts(PROTOCOL_populate, address + done, size_bytes - done, option) : STATUS_OK;
 }
 
 enum status memory_map_with(uint64_t size_bytes, uint32_t protection, const struct memory_options *options, uint64_t *address)
@@ -110,22 +117,12 @@ enum status memory_map_with(uint64_t size_bytes, uint32_t protection, const stru
 
 enum status memory_populate(uint64_t address, uint64_t size_bytes)
 {
-    struct message message = { .word = { address, size_bytes } };
-    enum status status = pager_call(HANDLE_PAGER, PROTOCOL_populate, 0, &message);
-    return status == STATUS_OK ? populate_rest(address, size_bytes, message.word[0], 0) : status;
+    return ask_in_parts(PROTOCOL_populate, address, size_bytes, 0);
 }
 
 enum status memory_advise(uint64_t address, uint64_t size_bytes, enum advice advice)
 {
-    uint64_t done = 0;
-    do {
-        struct message message = { .word = { address + done, size_bytes - done, advice } };
-        enum status status = pager_call(HANDLE_PAGER, PROTOCOL_advise, 0, &message);
-        if (status != STATUS_OK)
-            return status;
-        done += message.word[0];
-    } while (done < size_bytes);
-    return STATUS_OK;
+    return ask_in_parts(PROTOCOL_advise, address, size_bytes, advice);
 }
 
 enum status memory_map_at(uint64_t address, uint64_t size_bytes, uint32_t protection)
@@ -150,15 +147,7 @@ enum status memory_map_over(uint64_t address, uint64_t size_bytes, uint32_t prot
 
 enum status memory_discard(uint64_t address, uint64_t size_bytes)
 {
-    uint64_t done = 0;
-    do {
-        struct message message = { .word = { address + done, size_bytes - done } };
-        enum status status = pager_call(HANDLE_PAGER, PROTOCOL_discard, 0, &message);
-        if (status != STATUS_OK)
-            return status;
-        done += message.word[0];
-    } while (done < size_bytes);
-    return STATUS_OK;
+    return ask_in_parts(PROTOCOL_discard, address, size_bytes, 0);
 }
 
 enum status memory_seal(uint64_t address, uint64_t size_bytes)

@@ -13,7 +13,7 @@
 
 constexpr uint64_t WALKED_PAGES = (uint64_t)1 << 15; /* segments up to 128 MiB are walked page by page */
 
-/* Whether a page may have other rights than its segment for now. */
+/* Whether a page may have other rights than its segment: it lies in a range that is not settled (settle.h). */
 static bool is_unsettled(const struct process *process, uint64_t page) { return page >= process->unsettled.first && page < process->unsettled.limit; }
 
 static bool segment_agrees(const struct process *process, const struct space *space, const struct segment *segment)

@@ -117,6 +117,16 @@ static inline struct sim_reply fixture_whole(uint32_t number, enum protocol labe
     }
 }
 
+/* Bytes of the page of init that holds an address; 0: there is none. */
+static inline uint64_t fixture_page_bytes(uint64_t address)
+{
+    uint64_t bytes = 0;
+    sim_enter_pager();
+    enum status status = seam_space_page_bytes(sim_process(INIT)->space, address, &bytes);
+    sim_leave_pager();
+    return status == STATUS_OK ? bytes : 0;
+}
+
 static inline bool fixture_logged(const char *text)
 {
     return strstr(sim_log(), text) != nullptr;

@@ -26,15 +26,6 @@ static void expect_marks(uint64_t first, uint64_t from, uint64_t pages)
         cr_assert_eq(*(char *)sim_touch(INIT, first + i * P, FAULT_READ), (char)(i * 3 + i / 256 + 1), "page %lu", i);
 }
 
-static uint64_t page_bytes(uint64_t address)
-{
-    uint64_t bytes = 0;
-    sim_enter_pager();
-    enum status status = seam_space_page_bytes(sim_process(INIT)->space, address, &bytes);
-    sim_leave_pager();
-    return status == STATUS_OK ? bytes : 0;
-}
-
 Test(pager_options, every_alignment_is_kept)
 {
     fixture_start();
@@ -181,11 +172,11 @@ Test(pager_options, large_pages_come_with_one_touch)
     *(char *)sim_touch(INIT, first + LARGE + 77 * P, FAULT_WRITE) = 1;
     cr_assert_eq(at(first)->pages, 512);
     cr_assert_leq(counters[COUNTER_ENTRIES_WRITTEN] - written, 4);
-    cr_assert_eq(page_bytes(first + LARGE), LARGE);
+    cr_assert_eq(fixture_page_bytes(first + LARGE), LARGE);
     write_marks(first + LARGE, 512);
     cr_assert_eq(sim_pager.count_faults, faults + 1);
     sim_touch(INIT, first + 3 * LARGE + 2 * P, FAULT_WRITE); /* behind the last whole one */
-    cr_assert_eq(page_bytes(first + 3 * LARGE + 2 * P), P);
+    cr_assert_eq(fixture_page_bytes(first + 3 * LARGE + 2 * P), P);
     cr_assert_eq(at(first)->pages, 513);
     expect_marks(first + LARGE, 0, 512);
     fixture_check();
@@ -196,7 +187,7 @@ static void play_part(unsigned deed, uint64_t fail)
 {
     fixture_start();
     uint64_t first = fixture_ok(map(2 * LARGE, MAPPING_LARGE | MAPPING_POPULATE, 0));
-    cr_assert_eq(page_bytes(first), LARGE);
+    cr_assert_eq(fixture_page_bytes(first), LARGE);
     write_marks(first, 1024);
     static const struct { enum protocol label; uint64_t word2; } deeds[] = {
         { PROTOCOL_unmap, 0 }, { PROTOCOL_protect, PROTECTION_READ }, { PROTOCOL_discard, 0 }, { PROTOCOL_map_over, PROTECTION_WRITE },
@@ -247,7 +238,7 @@ Test(pager_options, map_over_a_large_page_zeroes_it)
 {
     fixture_start();
     uint64_t first = fixture_ok(map(LARGE, MAPPING_LARGE | MAPPING_POPULATE | 21, 0));
-    cr_assert_eq(page_bytes(first), LARGE);
+    cr_assert_eq(fixture_page_bytes(first), LARGE);
     write_marks(first, 512);
     EXPECT(OK, sim_request(INIT, PROTOCOL_map_over, first, LARGE, PROTECTION_WRITE));
     for (uint64_t i = 0; i < 512; i++) cr_assert_eq(*(char *)sim_touch(INIT, first + i * P, FAULT_READ), 0);
@@ -275,7 +266,7 @@ Test(pager_options, without_large_blocks)
     uint64_t first = fixture_ok(map(LARGE, MAPPING_LARGE, 0));
     write_marks(first, 512);
     expect_marks(first, 0, 512);
-    cr_assert_eq(page_bytes(first), P);
+    cr_assert_eq(fixture_page_bytes(first), P);
     cr_assert_eq(at(first)->pages, 512);
     cr_assert_eq(sim_pager.count_faults, faults + 1);
     fixture_check();
@@ -288,7 +279,7 @@ Test(pager_options, without_large_blocks)
     first = fixture_ok(reply);
     cr_assert_eq(reply.word[1], LARGE); /* one with each message */
     fixture_ok(sim_request(INIT, PROTOCOL_populate, first + LARGE, LARGE, POPULATE_LARGE_ONLY));
-    cr_assert(page_bytes(first) == LARGE && page_bytes(first + LARGE) == LARGE);
+    cr_assert(fixture_page_bytes(first) == LARGE && fixture_page_bytes(first + LARGE) == LARGE);
     EXPECT(OK, sim_request(INIT, PROTOCOL_populate, first, 2 * LARGE, POPULATE_LARGE_ONLY)); /* they are there */
     EXPECT(OK, sim_request(INIT, PROTOCOL_protect, first + P, P, PROTECTION_READ));
     EXPECT(ALREADY_MAPPED, sim_request(INIT, PROTOCOL_populate, first, LARGE, POPULATE_LARGE_ONLY));
@@ -306,7 +297,7 @@ Test(pager_options, map_over_clears_large_pages_in_place)
     cr_assert(sim_page(INIT, first, &frame, &attributes));
     uint64_t free = sim_free_frames();
     EXPECT(OK, sim_request(INIT, PROTOCOL_map_over, first, LARGE, PROTECTION_WRITE));
-    cr_assert(page_bytes(first) == LARGE && sim_free_frames() == free && at(first)->pages == LARGE / P);
+    cr_assert(fixture_page_bytes(first) == LARGE && sim_free_frames() == free && at(first)->pages == LARGE / P);
     cr_assert(sim_page(INIT, first, &same, &attributes) && same == frame);
     for (uint64_t i = 0; i < LARGE / P; i++) cr_assert_eq(*(char *)sim_touch(INIT, first + i * P + i, FAULT_READ), 0);
     write_marks(first, LARGE / P);

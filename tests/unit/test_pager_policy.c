@@ -100,15 +100,6 @@ Test(pager_policy, others_are_as_usual)
     }
 }
 
-static uint64_t page_bytes(uint64_t address)
-{
-    uint64_t bytes = 0;
-    sim_enter_pager();
-    enum status status = seam_space_page_bytes(sim_process(INIT)->space, address, &bytes);
-    sim_leave_pager();
-    return status == STATUS_OK ? bytes : 0;
-}
-
 Test(pager_policy, large_comes_in_large_pages)
 {
     start("fill=large");
@@ -117,17 +108,17 @@ Test(pager_policy, large_comes_in_large_pages)
     cr_assert_eq(first % LARGE, 0);
     uint64_t faults = sim_pager.count_faults;
     write_marks(first, LARGE_PAGES + 2);
-    cr_assert_eq(page_bytes(first + 77 * P), LARGE);
-    cr_assert_eq(page_bytes(first + LARGE), P);
+    cr_assert_eq(fixture_page_bytes(first + 77 * P), LARGE);
+    cr_assert_eq(fixture_page_bytes(first + LARGE), P);
     cr_assert_eq(sim_pager.count_faults, faults + 3); /* the large page with one, the two behind it each by its own */
     /* As new in place, and given back: large again. */
     EXPECT(OK, sim_request(INIT, PROTOCOL_map_over, first, LARGE, PROTECTION_WRITE));
-    cr_assert_eq(page_bytes(first), LARGE);
+    cr_assert_eq(fixture_page_bytes(first), LARGE);
     expect_zero(first, LARGE_PAGES);
     EXPECT(OK, sim_request(INIT, PROTOCOL_discard, first, LARGE, 0));
     EXPECT(OK, fixture_whole(INIT, PROTOCOL_map_over, first, LARGE + 3 * P, PROTECTION_WRITE));
     expect_zero(first, LARGE_PAGES + 3);
-    cr_assert_eq(page_bytes(first + P), LARGE);
+    cr_assert_eq(fixture_page_bytes(first + P), LARGE);
     EXPECT(OK, sim_request(INIT, PROTOCOL_unmap, first + P, P, 0));
     expect_zero(first + 2 * P, LARGE_PAGES);
     fixture_check();
@@ -135,7 +126,7 @@ Test(pager_policy, large_comes_in_large_pages)
     uint64_t place = LAYOUT_MMAP_FIRST + (1ull << 32);
     for (uint64_t i = 0; i < LARGE; i += LARGE / 4) EXPECT(OK, map_at(LARGE / 4, place + i));
     write_marks(place + LARGE / 4, 1);
-    cr_assert_eq(page_bytes(place), LARGE);
+    cr_assert_eq(fixture_page_bytes(place), LARGE);
     fixture_check();
 }
 
