@@ -18,7 +18,7 @@ def exists(name):
     if parts[0] == 'subject':
         return parts[1] in [case for _, case, _ in CASES]
     if parts[0] == 'pager_kernel':
-        return f'CASE({parts[1]},' in (TOP / 'tests/machine/programs/pager_kernel/cases.def').read_text()
+        return f'({parts[1]},' in (TOP / 'tests/machine/programs/pager_kernel/cases.def').read_text()
     file, pattern = {
         'unit': (f'tests/unit/{parts[1]}.c', rf'(Test\({parts[1].removeprefix("test_")}, |TEST_OF_BOTH\(){parts[-1]}\b'),
         'machine': (f'tests/machine/{parts[1]}.py', rf'def {parts[-1]}\('),

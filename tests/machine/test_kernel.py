@@ -5,10 +5,10 @@ from pathlib import Path
 from harness import boot, cases
 
 CASES_FILE = Path(__file__).parent / 'programs' / 'pager_kernel' / 'cases.def'
-CASES = re.findall(r'^CASE\((\w+), "', CASES_FILE.read_text(), re.M)
+CASES = re.findall(r'^(?:CASE|COUNTED)\((\w+), "', CASES_FILE.read_text(), re.M)
 
 # Those that need a clock that counts instructions.
-TIMED = [name for name in CASES if name.startswith('times_')]
+COUNTED = re.findall(r'^COUNTED\((\w+), "', CASES_FILE.read_text(), re.M)
 
 # What the cases modules_... expect.
 MODULES = [(bytes(i % 251 for i in range(5000)), 'data:pattern'), (b'', 'data:nothing with arguments')]
@@ -19,8 +19,8 @@ def run_cases(**arguments):
     failed = [f'{line.values["name"]}: {line.values["detail"]}' for line in result.find('test', 'case', result='failed')]
     assert not failed, 'cases failed:\n' + '\n'.join(failed)
     for name in CASES:
-        result.expect('test', 'case', name=name, result='left-out' if name in TIMED else 'ok', count=1)
-    result.expect('test', 'done', cases=len(CASES) - len(TIMED), failed=0)
+        result.expect('test', 'case', name=name, result='left-out' if name in COUNTED else 'ok', count=1)
+    result.expect('test', 'done', cases=len(CASES) - len(COUNTED), failed=0)
     result.expect_none('panic')
     result.expect_none('check')
     # unprivileged_log: a program's control characters and line ends do not reach the log.
@@ -49,10 +49,12 @@ def test_kernel_without_fast_paths():
 @cases(fast=['on', 'off'], deadline=[0, 1])
 def test_times_counted(fast, deadline):
     """Time as the machine's instructions count it: nothing that the host does shows."""
-    result = boot(pager='tests/pager_kernel', icount=True, append=f'test=time counted fault_deadline={deadline}' + (' fast=off' if fast == 'off' else ''))
+    append = f'test=time,threads counted fault_deadline={deadline}' + (' fast=off' if fast == 'off' else '')
+    result = boot(pager='tests/pager_kernel', icount=True, append=append)
     failed = [f'{line.values["name"]}: {line.values["detail"]}' for line in result.find('test', 'case', result='failed')]
     assert not failed, 'cases failed:\n' + '\n'.join(failed)
-    names = [name for name in CASES if name.startswith('time')]
+    names = [name for name in CASES if name.startswith(('time', 'threads'))]
+    assert set(COUNTED) <= set(names)
     for name in names:
         result.expect('test', 'case', name=name, result='ok', count=1)
     result.expect('test', 'done', cases=len(names), failed=0)

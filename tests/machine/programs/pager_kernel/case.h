@@ -8,7 +8,9 @@
 #include "kit.h"
 
 #define CASE(name, text) void case_##name(void);
+#define COUNTED CASE
 #include "cases.def"
+#undef COUNTED
 #undef CASE
 
 /* The pager's handle for its own endpoint beside HANDLE_PAGER; see worker_answer(). */
