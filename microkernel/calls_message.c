@@ -125,7 +125,7 @@ enum status resolve_page(struct space *space, user_page_t page, uint64_t frame, 
     struct user_span span;
     enum status status = user_span_check(argument[1] & ~(PAGE_BYTES - 1), argument[3], &span);
     if (status != STATUS_OK) return status;
-    if (span.count_pages > STEP_PAGES) return STATUS_BAD_LENGTH;
+    if (span.count_pages > space_step_pages(span.first)) return STATUS_BAD_LENGTH;
     status = attributes_check(attributes);
     if (status != STATUS_OK) return status;
     if (argument[2] > UINT32_MAX) return STATUS_BAD_FRAME;

@@ -26,14 +26,8 @@ static unsigned count_forbidden;
 /* Rows of the frame table that a step looks at: what lies below the end of memory goes in leaves no larger than this. */
 constexpr uint64_t ROWS_LIMIT = 4096;
 
-/* Leaves of one level in one table of the space and one of the registry. */
-struct run {
-    struct walk walk;  /* in the space */
-    struct walk known; /* in the registry */
-    uint64_t first;    /* frame */
-    unsigned level;
-    unsigned count;
-};
+/* Where the run in hand stands in the registry. */
+static struct walk known;
 
 BOOT_ONLY void device_initialise(void)
 {
@@ -63,54 +57,6 @@ static bool frames_are_free(uint64_t first, uint64_t count)
     return true;
 }
 
-/* The leaves of the first step: the largest that fit, as far as both tables reach. */
-static void run_measure(struct run *run, struct user_span span, uint64_t first)
-{
-    uint64_t address = span.first.address, left = first < frame_limit ? least(span.count_pages, ROWS_LIMIT) : span.count_pages;
-    run->first = first;
-    run->level = level_fit(address >> PAGE_SHIFT | first, left, arch_leaf_levels() - 1);
-    run->count = entries_within(address, first << PAGE_SHIFT, run->level, left);
-}
-
-/* The places in the space are free, and the registry has nothing against it. */
-static enum status run_check(struct run *run, struct space *space, uint64_t address, const struct space *owner, bool is_shared)
-{
-    unsigned level = run->level;
-    if (!walk_to_room(&run->walk, space, address, level, run->count)) return STATUS_ALREADY_MAPPED;
-    walk_begin(&run->known, &device_registry, run->first << PAGE_SHIFT);
-    if (!walk_is_open(&run->known, level)) return STATUS_EXISTS;
-    if (run->known.level > level) return STATUS_OK;
-    for (unsigned i = 0; i < run->count; i++) {
-        pte_t entry = run->known.entry[i];
-        if (!pte_is_present(entry)) continue;
-        bool is_leaf = level == 0 || pte_is_large(entry, level);
-        if (!is_leaf || !is_shared || pte_frame(entry).number != owner->frame.number) return STATUS_EXISTS;
-        if ((entry & DEVICE_SHARES) == DEVICE_SHARES) return STATUS_TOO_MANY_MAPPINGS;
-    }
-    counter_add(COUNTER_ENTRIES_READ, run->count);
-    return STATUS_OK;
-}
-
-static void run_map(struct run *run, const struct space *owner, uint32_t attributes)
-{
-    unsigned level = run->level, added = 0;
-    walk_grow(&run->walk, level);
-    walk_grow(&run->known, level);
-    pte_t leaf = pte_make_device((frame_t){ (uint32_t)run->first }, attributes, level);
-    for (unsigned i = 0; i < run->count; i++, leaf = pte_next(leaf, level)) {
-        pte_t *known = &run->known.entry[i];
-        run->walk.entry[i] = leaf;
-        if (!pte_is_present(*known)) {
-            *known = pte_make_leaf(owner->frame, ATTRIBUTE_READ, level);
-            added++;
-        }
-        *known += DEVICE_SHARE;
-    }
-    walk_add(&run->walk, run->count);
-    walk_add(&run->known, added);
-    run->walk.space->count_devices += run->count;
-}
-
 /* Invariant 2. */
 static enum status registry_begin(void)
 {
@@ -127,29 +73,61 @@ static void registry_end(void)
     device_registry.root.number = 0;
 }
 
+enum status device_may_map(const struct run *run, unsigned *count_tables)
+{
+    unsigned level = run->level;
+    walk_begin(&known, &device_registry, run->first << PAGE_SHIFT);
+    if (!walk_is_open(&known, level)) return STATUS_EXISTS;
+    *count_tables += known.level - level;
+    if (known.level > level) return STATUS_OK;
+    for (unsigned i = 0; i < run->count; i++) {
+        pte_t entry = known.entry[i];
+        if (!pte_is_present(entry)) continue;
+        bool is_leaf = level == 0 || pte_is_large(entry, level);
+        if (!is_leaf || !run->is_shared || pte_frame(entry).number != run->owner->frame.number) return STATUS_EXISTS;
+        if ((entry & DEVICE_SHARES) == DEVICE_SHARES) return STATUS_TOO_MANY_MAPPINGS;
+    }
+    counter_add(COUNTER_ENTRIES_READ, run->count);
+    return STATUS_OK;
+}
+
+void device_register(const struct run *run)
+{
+    unsigned added = 0;
+    walk_grow(&known, run->level);
+    for (unsigned i = 0; i < run->count; i++) {
+        pte_t *entry = &known.entry[i];
+        if (!pte_is_present(*entry)) {
+            *entry = pte_make_leaf(run->owner->frame, ATTRIBUTE_READ, run->level);
+            added++;
+        }
+        *entry += DEVICE_SHARE;
+    }
+    walk_add(&known, added);
+    run->walk.space->count_devices += run->count;
+}
+
+/* The leaves are the largest that fit, as far as both tables reach. */
 enum status device_map(struct space *owner, struct space *space, struct user_span span, uint64_t first, uint32_t attributes, bool is_shared, uint64_t *done)
 {
     assert(device_attributes_check(attributes) == STATUS_OK);
+    uint64_t address = span.first.address, count = span.count_pages, limit = frames_limit();
+    if (first > limit || count > limit - first) return STATUS_BAD_FRAME;
     struct run run;
-    run_measure(&run, span, first);
-    uint64_t pages = run.count * walk_pages_of(run.level);
-    uint64_t limit = frames_limit();
-    if (first > limit || span.count_pages > limit - first || !frames_are_free(first, pages)) return STATUS_BAD_FRAME;
+    run.owner = owner;
+    run.is_shared = is_shared;
+    run.first = first;
+    if (first < frame_limit) count = least(count, ROWS_LIMIT);
+    run.level = level_fit(address >> PAGE_SHIFT | first, count, arch_leaf_levels() - 1);
+    run.count = entries_within(address, first << PAGE_SHIFT, run.level, count);
+    if (!frames_are_free(first, run.count * walk_pages_of(run.level))) return STATUS_BAD_FRAME;
     bool is_combining = (attributes & ATTRIBUTE_CACHE) == ATTRIBUTE_WRITE_COMBINING;
     if (is_combining && !arch_has_write_combining()) attributes ^= ATTRIBUTE_WRITE_COMBINING ^ ATTRIBUTE_UNCACHED;
+    run.leaf = pte_make_device((frame_t){ (uint32_t)first }, attributes, run.level);
     enum status status = registry_begin();
-    if (status != STATUS_OK) return status;
-    status = run_check(&run, space, span.first.address, owner, is_shared);
-    if (status == STATUS_OK) status = reserve_fill(run.walk.level - run.level + run.known.level - run.level);
-    if (status != STATUS_OK) {
-        registry_end();
-        return status;
-    }
-
-    // Commit: nothing below may fail.
-    run_map(&run, owner, attributes);
-    *done = pages;
-    return pages == span.count_pages ? STATUS_OK : STATUS_AGAIN;
+    if (status == STATUS_OK) status = run_map(&run, space, span, done);
+    registry_end();
+    return status;
 }
 
 /* --- Unmapping --- */
@@ -157,7 +135,7 @@ enum status device_map(struct space *owner, struct space *space, struct user_spa
 /* Removes one leaf: the registry's entry too when it was the only one. */
 [[gnu::noinline]] enum status part_device(struct visit *visit)
 {
-    struct walk *walk = &visit->walk, known;
+    struct walk *walk = &visit->walk;
     unsigned level = walk->level;
     pte_t leaf = *walk->entry;
     if (!pte_is_device(leaf)) return STATUS_NOT_MAPPED;

@@ -62,6 +62,9 @@ enum status space_create(struct space **space);
  * unmaps first. The caller has made sure that no thread is left, that its handle rows are empty, and that it is not active. */
 enum status space_destroy(struct space *space);
 
+/* From a page on, as many as a step of the two below handles at least: what its lowest table has, at most STEP_PAGES. */
+uint64_t space_step_pages(user_page_t page);
+
 /* Maps consecutive USER frames. ALREADY_MAPPED, BAD_FRAME (a frame of another kind, or beyond memory), TOO_MANY_MAPPINGS, NO_MEMORY (tables), AGAIN. */
 enum status space_map(struct space *space, struct user_span span, frame_t first, uint32_t attributes, uint64_t *done);
 

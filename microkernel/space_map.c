@@ -1,138 +1,82 @@
 /* Mapping: entries that were absent become present.
  *
- * A step is at most two parts: runs of entries of one table each, at the highest level that addresses, frames and length allow. It is planned first: each
- * table is walked once, its entries are checked, the blocks are held (hold.h), and the tables that are missing are counted and taken. Then the plan's
- * walks go on from where they ended. Fresh frames go the same way, but that they are taken in place of being held.
+ * A step is one run: leaves of one table, at the highest level that addresses, frames and length allow. Its entries are checked, then the blocks of its frames,
+ * then the tables that are missing are taken; only then something changes. Fresh frames go the same way, but that they are taken in place of being counted; so
+ * do devices (device.c), whose registry counts in place of a block.
  * No translation has to be forgotten: a processor remembers no absent entry (AMD64 manual vol. 2, 5.5.2).
  *
- * 1. Every entry is checked absent and every block is held before the first entry is written; a failure lets go of what was held.
+ * 1. Every entry is checked absent and every block is checked before the first change.
  * 2. A dirty block is cleaned before its first entry is written.
  * 3. A large leaf lies within one block. */
 #include "space.h"
 
 #include <assert.h>
 
+#include "block.h"
 #include "counter.h"
-#include "hold.h"
+#include "device.h"
 #include "walk.h"
 
-/* Entries of a step that lie in one table. */
-struct part {
-    struct walk walk;
-    unsigned count; /* entries */
-    unsigned level;
-    struct hold hold; /* of no frame, when they are fresh */
-};
-
-struct plan {
-    unsigned count_parts;
-    unsigned count_entries;
-    unsigned count_tables; /* to be added */
-    bool is_whole;         /* the table to be added gets all its entries: it is filled before it is put in place, and needs no zeroing */
-    uint64_t count_pages;
-    struct cleaning cleaning;
-};
-
-/* Beside the stack, where its addresses would make every other one there four bytes long. */
-static struct part parts[STEP_PARTS];
-
-/* The frame of what gets fresh ones. */
-constexpr uint64_t FRESH = UINT64_MAX;
-
-/* The highest level at which two addresses part: they share its table and all above. */
-static unsigned level_shared(uint64_t one, uint64_t other)
+/* Looks at the blocks of a run's frames, one behind the other: whether they can be mapped. The run becomes shorter where the next leaf is larger than its
+ * block, or where more would have to be zeroed than a step may. BAD_FRAME, BAD_STATE (unmappable), TOO_MANY_MAPPINGS.
+ * Or (`is_checked`) counts the leaves there will be and zeroes what is dirty. */
+static enum status run_blocks(struct run *run, bool is_checked)
 {
-    unsigned level = PTE_LEVELS - 1;
-    while (level > 0 && pte_index(one, level) == pte_index(other, level))
-        level--;
-    return level;
-}
-
-/* The level of the leaf that fits: addresses and frames aligned, the block and what is left of the span large enough. */
-static unsigned leaf_level(uint64_t address, uint64_t count_pages, uint64_t frame)
-{
-    if (frame >= frame_limit) return 0;
-    uint64_t inside = (uint64_t)1 << frame_order(frame_find((frame_t){ (uint32_t)frame }));
-    return level_fit(address >> PAGE_SHIFT | frame, least(count_pages, inside), arch_leaf_levels() - 1);
-}
-
-/* Plans where the entries of the next part go: walks, checks them absent, counts missing tables. ALREADY_MAPPED. */
-static enum status part_place(struct plan *plan, struct part *part, struct space *space, uint64_t address)
-{
-    unsigned level = part->level;
-    if (!walk_to_room(&part->walk, space, address, level, part->count)) return STATUS_ALREADY_MAPPED;
-    unsigned from = part->walk.level;
-    if (plan->count_parts > 0) { /* what an earlier part adds is there already */
-        unsigned above = level_shared(part[-1].walk.address, address);
-        if (from > above) from = above;
-    }
-    plan->count_tables += from - level;
-    return STATUS_OK;
-}
-
-/* Plans the first step of a span and holds its frames. On failure those of the parts planned are still held. */
-static enum status plan_make(struct plan *plan, struct space *space, struct user_span span, uint64_t first)
-{
-    plan->count_parts = plan->count_entries = plan->count_tables = 0; /* its parts are written when they are made */
-    plan->count_pages = 0;
-    plan->cleaning = (struct cleaning){ 0 };
-    while (plan->count_pages < span.count_pages && plan->count_entries < STEP_PAGES && plan->count_parts < STEP_PARTS) {
-        struct part *part = &parts[plan->count_parts];
-        uint64_t address = span.first.address + (plan->count_pages << PAGE_SHIFT), left = span.count_pages - plan->count_pages;
-        uint64_t frame = first == FRESH ? FRESH : first + plan->count_pages;
-        unsigned level = part->level = leaf_level(address, left, frame), count_tables = plan->count_tables;
-        unsigned count = entries_within(address, address, level, left);
-        part->count = (unsigned)least(count, STEP_PAGES - plan->count_entries);
-        enum status status = part_place(plan, part, space, address);
-        if (status != STATUS_OK) return status;
-        unsigned wanted = part->count;
-        status = hold_take(&part->hold, frame, frame == FRESH ? 0 : wanted, level, &plan->cleaning);
-        if (status != STATUS_OK) return status;
-        if (frame != FRESH) part->count = part->hold.count;
-        if (part->count == 0) {
-            plan->count_tables = count_tables;
-            break;
+    unsigned shift = pte_shift(run->level) - PAGE_SHIFT;
+    uint32_t dirty = 0;
+    for (uint32_t at = 0, count; at < run->count; at += count) {
+        uint64_t number = run->first + ((uint64_t)at << shift);
+        if (number >= frame_limit) return STATUS_BAD_FRAME;
+        uint32_t head = block_head((uint32_t)number);
+        struct frame_info *info = &frame_table[head];
+        uint32_t frames = 1u << frame_order(info), inside = (head + frames - (uint32_t)number) >> shift;
+        count = run->count - at;
+        if (count > inside) count = inside;
+        if (is_checked) {
+            info->count = (uint16_t)(info->count + count);
+            frame_clean((frame_t){ (uint32_t)number }, info);
+            continue;
         }
-        plan->count_parts++;
-        plan->count_entries += part->count;
-        plan->count_pages += part->count * walk_pages_of(level);
-        if (part->count != wanted) break;
+        if (info->kind != FRAME_KIND_USER) return STATUS_BAD_FRAME;
+        if (frame_is_unmappable(info)) return STATUS_BAD_STATE;
+        if (count > (uint32_t)FRAME_COUNT_LIMIT - info->count) return STATUS_TOO_MANY_MAPPINGS;
+        if (info->flags & FRAME_DIRTY) dirty += frames;
+        if (count == 0 || dirty > FRAME_CLEAN_STEP) run->count = at; /* never of the first block */
     }
-    const struct part *only = &parts[0];
-    plan->is_whole = first != FRESH && plan->count_tables == 1 && only->level == 0 && only->count == pte_entries(0);
     return STATUS_OK;
 }
 
-/* Maps the first step of a span: of consecutive frames, or fresh ones. On failure nothing has changed. */
-static enum status step_map(struct space *space, struct user_span span, uint64_t first, uint32_t attributes, uint64_t *done)
+/* A whole new table of small leaves of named frames: it is filled before it is put in place, and needs no zeroing. */
+static bool run_is_whole(const struct run *run)
 {
-    assert(attributes_check(attributes) == STATUS_OK);
-    struct plan plan;
-    enum status status = plan_make(&plan, space, span, first);
-    if (status == STATUS_OK) status = plan.is_whole ? reserve_unzeroed() : reserve_fill(plan.count_tables);
-    if (status == STATUS_OK && first == FRESH) status = frame_require((unsigned)plan.count_pages);
-    if (status != STATUS_OK) {
-        for (unsigned i = 0; i < plan.count_parts; i++) hold_drop(&parts[i].hold);
-        reserve_empty();
-        return status;
-    }
+    return run->walk.level == 1 && run->level == 0 && run->count == pte_entries(0) && run->first != FRESH && run->owner == nullptr;
+}
+
+[[gnu::noinline]] enum status run_map(struct run *run, struct space *space, struct user_span span, uint64_t *done)
+{
+    struct walk *walk = &run->walk;
+    unsigned level = run->level;
+    bool is_fresh = run->first == FRESH, is_device = run->owner != nullptr;
+    if (!walk_to_room(walk, space, span.first.address, level, run->count)) return STATUS_ALREADY_MAPPED;
+    unsigned count_tables = walk->level - level;
+    enum status status;
+    if (is_device) status = device_may_map(run, &count_tables);
+    else status = is_fresh ? frame_require(run->count + count_tables) : run_blocks(run, false);
+    bool is_whole = run_is_whole(run);
+    if (status == STATUS_OK) status = is_whole ? reserve_unzeroed() : reserve_fill(count_tables);
+    if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
-    for (unsigned i = 0; i < plan.count_parts; i++) {
-        struct part *part = &parts[i];
-        struct walk *walk = &part->walk;
-        hold_clean(&part->hold);
-        if (i > 0) walk_begin(walk, space, walk->address); /* the part before may have added tables */
-        if (!plan.is_whole) walk_grow(walk, part->level);
-        pte_t *entries = plan.is_whole ? reserve_entries() : walk->entry;
-        if (first == FRESH) entries_fill_fresh(entries, part->count, attributes);
-        else entries_fill(entries, part->count, pte_make_leaf(part->hold.first, attributes, part->level), pte_next(0, part->level));
-        walk_grow(walk, part->level);
-        walk_add(walk, part->count);
-    }
-    assert(plan.count_pages > 0);
-    *done = plan.count_pages;
-    return STATUS_OK;
+    if (is_device) device_register(run);
+    else if (!is_fresh) (void)run_blocks(run, true);
+    if (!is_whole) walk_grow(walk, level);
+    pte_t *entries = is_whole ? reserve_entries() : walk->entry;
+    if (is_fresh) entries_fill_fresh(entries, run->count, run->leaf);
+    else entries_fill(entries, run->count, run->leaf, pte_next(0, level));
+    walk_grow(walk, level);
+    walk_add(walk, run->count);
+    *done = run->count * walk_pages_of(level);
+    return *done == span.count_pages ? STATUS_OK : STATUS_AGAIN;
 }
 
 [[gnu::noinline]] enum status space_map_leaf(struct space *space, user_page_t page, frame_t frame, uint32_t attributes, unsigned level)
@@ -154,42 +98,52 @@ static enum status step_map(struct space *space, struct user_span span, uint64_t
     return STATUS_OK;
 }
 
-enum status space_map(struct space *space, struct user_span span, frame_t first, uint32_t attributes, uint64_t *done)
+/* Consecutive frames, or fresh ones: the leaf that fits is the largest that addresses, frames, the block and what is left of the span allow. */
+static enum status map(struct space *space, struct user_span span, uint64_t first, uint32_t attributes, uint64_t *done)
 {
-    bool is_aligned = (first.number & (span.count_pages - 1)) == 0; /* else there is no need to look for one leaf that fits */
-    unsigned level = is_aligned ? leaf_level(span.first.address, span.count_pages, first.number) : 0;
-    enum status status;
-    if (span.count_pages == walk_pages_of(level)) {
-        status = space_map_leaf(space, span.first, first, attributes, level);
+    assert(attributes_check(attributes) == STATUS_OK);
+    uint64_t address = span.first.address;
+    struct run run;
+    run.owner = nullptr;
+    run.first = first;
+    run.level = 0;
+    if (first < frame_limit) {
+        uint64_t inside = (uint64_t)1 << frame_order(block_row((uint32_t)first));
+        run.level = level_fit(address >> PAGE_SHIFT | first, least(span.count_pages, inside), arch_leaf_levels() - 1);
+    }
+    if (span.count_pages == walk_pages_of(run.level) && first != FRESH) {
+                enum status status = space_map_leaf(space, span.first, (frame_t){ (uint32_t)first }, attributes, run.level);
         if (status == STATUS_OK) *done = span.count_pages;
         return status;
     }
-    status = step_map(space, span, first.number, attributes, done);
-    return status == STATUS_OK && *done != span.count_pages ? STATUS_AGAIN : status;
+    run.count = entries_within(address, address, run.level, span.count_pages);
+    run.leaf = pte_make_leaf((frame_t){ first == FRESH ? 0 : (uint32_t)first }, attributes, run.level);
+    return run_map(&run, space, span, done);
 }
 
-/* Maps one fresh block as a large leaf. NO_MEMORY when there is no such block, or no table for it: then small pages may still do. */
-static enum status fill_large(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done)
+uint64_t space_step_pages(user_page_t page)
 {
-    constexpr unsigned order = FRAME_CLEAN_ORDER;
-    frame_t block;
-    if (frame_allocate(order, FRAME_KIND_USER, &block) != STATUS_OK) return STATUS_NO_MEMORY;
-    enum status status = step_map(space, (struct user_span){ span.first, (uint64_t)1 << order }, block.number, attributes, done);
-    if (status == STATUS_OK) frame_find(block)->flags |= FRAME_FILLED;
-    else frame_release(block, order, FRAME_KIND_USER);
-    return status;
+    return least(STEP_PAGES, walk_pages_left(page.address, 1));
 }
 
-/* With large leaves of level 1 where they are there, and can be zeroed in one go; a step with small ones ends where a large one may follow. */
+enum status space_map(struct space *space, struct user_span span, frame_t first, uint32_t attributes, uint64_t *done)
+{
+    return map(space, span, first.number, attributes, done);
+}
+
+/* With a large leaf of level 1 where there is one, and its block can be zeroed in one go. */
 enum status space_fill(struct space *space, struct user_span span, uint32_t attributes, uint64_t *done)
 {
-    constexpr uint64_t large = (uint64_t)1 << FRAME_CLEAN_ORDER;
-    bool has_large = arch_leaf_levels() > 1 && walk_pages_of(1) == large && span.count_pages >= large;
-    uint64_t left = walk_pages_left(span.first.address, 1);
-    struct user_span step = span;
-    if (has_large && span.count_pages >= left + large) step.count_pages = left;
-    enum status status = STATUS_NO_MEMORY;
-    if (has_large && left == large) status = fill_large(space, span, attributes, done);
-    if (status != STATUS_OK) status = step_map(space, step, FRESH, attributes, done);
-    return status == STATUS_OK && *done != span.count_pages ? STATUS_AGAIN : status;
+    constexpr unsigned order = FRAME_CLEAN_ORDER;
+    constexpr uint64_t large = (uint64_t)1 << order;
+    bool is_large = arch_leaf_levels() > 1 && span.count_pages >= large && walk_pages_left(span.first.address, 1) == large && walk_pages_of(1) == large;
+    frame_t block;
+    if (is_large && frame_allocate(order, FRAME_KIND_USER, &block) == STATUS_OK) {
+        if (map(space, (struct user_span){ span.first, large }, block.number, attributes, done) == STATUS_OK) {
+            frame_find(block)->flags |= FRAME_FILLED;
+            return span.count_pages == large ? STATUS_OK : STATUS_AGAIN;
+        }
+        frame_release(block, order, FRAME_KIND_USER);
+    }
+    return map(space, span, FRESH, attributes, done);
 }

@@ -42,9 +42,9 @@ enum status space_fill_page(struct space *space, user_page_t page, uint32_t attr
     return space_fill(space, (struct user_span){ page, 1 }, attributes, &done);
 }
 
-void entries_fill_fresh(pte_t *entries, unsigned count, uint32_t attributes)
+void entries_fill_fresh(pte_t *entries, unsigned count, pte_t none)
 {
-    pte_t none = pte_make_leaf((frame_t){ 0 }, attributes, 0), step = pte_next(0, 0);
+    pte_t step = pte_next(0, 0);
     for (unsigned i = 0; i < count; i++) {
         frame_t fresh;
         bool is_dirty = true, is_at_hand = frame_state.stock_count != 0 || frame_state.count_spares[0] != 0;

@@ -94,8 +94,8 @@ void entries_clear(pte_t *entries, unsigned count);
 unsigned entries_next(const pte_t *entries, unsigned from, unsigned count);
 /* The first becomes `leaf`, each further one `step` more. */
 void entries_fill(pte_t *entries, unsigned count, pte_t leaf, pte_t step);
-/* Each names a fresh frame, zeroed and counted: they are there (frame_require). */
-void entries_fill_fresh(pte_t *entries, unsigned count, uint32_t attributes);
+/* Each becomes `none` with the number of a fresh frame, zeroed and counted: they are there (frame_require). */
+void entries_fill_fresh(pte_t *entries, unsigned count, pte_t none);
 
 /* --- What a table's row says --- */
 
@@ -172,8 +172,7 @@ static inline void lowest_count(const struct lowest *lowest, struct space *space
 
 /* --- Tables in reserve --- */
 
-constexpr unsigned STEP_PARTS = 2; /* runs of entries that a step of space_map writes */
-constexpr unsigned RESERVE_LIMIT = STEP_PARTS * (PTE_LEVELS - 1);
+constexpr unsigned RESERVE_LIMIT = 2 * (PTE_LEVELS - 1); /* for two walks: a place here and one there */
 
 /* Takes `count` zeroed tables. NO_MEMORY: none is taken. */
 enum status reserve_fill(unsigned count);
@@ -192,8 +191,31 @@ bool walk_can_split(const struct walk *walk, unsigned level, unsigned also);
 /* Replaces the large leaf where the walk stands by a table of smaller leaves of the same meaning, down to `level`. */
 void walk_split(struct walk *walk, unsigned level);
 
-/* Maps one leaf of a level; frame and address are aligned to it, and the frame's block is that long. As space_map. */
+/* --- A run of new leaves, of one level and in one table (space_map.c) --- */
+
+constexpr uint64_t FRESH = UINT64_MAX; /* the frame of what gets fresh ones */
+
+struct run {
+    struct walk walk;
+    unsigned level;
+    unsigned count;            /* leaves */
+    uint64_t first;            /* frame */
+    pte_t leaf;                /* the first one; with the number 0 of fresh frames */
+    const struct space *owner; /* of a device; nullptr: memory */
+    bool is_shared;            /* DEVICE_SHARED */
+};
+
+/* Maps a run at the beginning of a span: what is asked for is made, but for `walk`. The count is made less where not all of the frames can be mapped in one
+ * step. As space_map; as device_map, when there is an owner. */
+enum status run_map(struct run *run, struct space *space, struct user_span span, uint64_t *done);
+
+/* Maps one leaf of a level with fewer instructions; frame and address are aligned to it, and the frame's block is that long. As space_map. */
 enum status space_map_leaf(struct space *space, user_page_t page, frame_t frame, uint32_t attributes, unsigned level);
+
+/* The registry has nothing against a run (device.c); it needs so many tables more. EXISTS, TOO_MANY_MAPPINGS. */
+enum status device_may_map(const struct run *run, unsigned *count_tables);
+/* The registry counts the run's leaves. */
+void device_register(const struct run *run);
 
 /* --- Going over a span --- */
 

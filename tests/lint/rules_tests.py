@@ -21,7 +21,6 @@ INTERNAL = {
     'microkernel/bitmap_tiers.h': 'bitmap_allocate bitmap_free bitmap_check',
     'microkernel/block.h': 'frame_split frame_free frame_allocate_batch',
     'microkernel/check_parts.h': 'check_run',
-    'microkernel/hold.h': 'space_map',
     'microkernel/page.h': 'space_map_page space_unmap resolve',
     'microkernel/walk.h': 'space_map space_fill space_unmap space_protect space_move',
     'microkernel/window_spans.h': 'window_allocate window_free window_find',

@@ -52,9 +52,21 @@ static inline uint64_t count_of(enum counter counter) { return counters[counter]
 
 static inline void map(uint64_t address, uint64_t count_pages, frame_t frame, uint32_t attributes)
 {
-    uint64_t done = 0;
-    cr_assert_eq(space_map(space, span_of(address, count_pages), frame, attributes, &done), STATUS_OK);
-    cr_assert_eq(done, count_pages);
+    for (uint64_t total = 0, done; total < count_pages; total += done) {
+        done = 0;
+        struct user_span span = span_of(address + total * PAGE_BYTES, count_pages - total);
+        enum status status = space_map(space, span, (frame_t){ frame.number + (uint32_t)total }, attributes, &done);
+        cr_assert_eq(status, done == count_pages - total ? STATUS_OK : STATUS_AGAIN, "map: %s", status_name(status));
+    }
+}
+
+static inline void fill_all(struct space *of, uint64_t address, uint64_t count_pages)
+{
+    for (uint64_t total = 0, done; total < count_pages; total += done) {
+        done = 0;
+        enum status status = space_fill(of, span_of(address + total * PAGE_BYTES, count_pages - total), ATTRIBUTE_WRITE, &done);
+        cr_assert_eq(status, done == count_pages - total ? STATUS_OK : STATUS_AGAIN, "fill: %s", status_name(status));
+    }
 }
 
 static inline void map_large(uint64_t address, frame_t block, uint32_t attributes)

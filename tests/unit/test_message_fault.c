@@ -209,7 +209,7 @@ Test(message_fault, resolved_by_a_frame)
 Test(message_fault, resolved_by_many_pages)
 {
     static const uint64_t counts[] = { 2, 3, 64, 128 };
-    uint64_t page = PAGE - 40 * PAGE_BYTES; /* over the end of a table */
+    uint64_t page = PAGE - 2 * PAGE_BYTES; /* up to the end of a table, and behind it */
     for (unsigned i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         world_let(client);
         world_fault(client, page);
@@ -226,15 +226,20 @@ Test(message_fault, resolved_by_many_pages)
 
 Test(message_fault, resolved_by_a_full_step)
 {
-    /* 512 pages across two tables are one step: resolve cannot come half-way. */
+    /* All pages of a lowest table are one step, and no more are: resolve cannot come half-way. */
     world_end_all();
     world_begin_bytes((uint64_t)8 << 20);
     struct space *space = world_space(CLIENT_BADGE);
     struct thread *thread = world_thread(space, PRIORITY_PROGRAM, false);
     world_start(thread);
-    uint64_t page = PAGE - 5 * PAGE_BYTES;
+    uint64_t page = PAGE - STEP_PAGES * PAGE_BYTES;
     world_fault(thread, page);
     cr_assert_eq(play(world.pager, resolve, HANDLE_PAGER, page, FRAME_FRESH, STEP_PAGES + 1, 0, 0, 0, 0, thread->token), STATUS_BAD_LENGTH);
+    for (uint64_t at = 1; at < 6; at++) {
+        uint64_t last = PAGE - at * PAGE_BYTES;
+        cr_assert_eq(play(world.pager, resolve, HANDLE_PAGER, last, FRAME_FRESH, at + 1, 0, 0, 0, 0, thread->token), STATUS_BAD_LENGTH, "%lu", at);
+        cr_assert_eq(space->count_mapped, 0);
+    }
     (void)play(world.pager, resolve, HANDLE_PAGER, page, FRAME_FRESH, STEP_PAGES, 0, 0, 0, 0, thread->token);
     cr_assert_eq(processor.current, thread);
     cr_assert_eq(space->count_mapped, STEP_PAGES);

@@ -193,8 +193,7 @@ Test(space, mapping_writes_each_entry_once_and_forgets_nothing)
     map(MIDDLE + PAGE_BYTES, 300, block, ATTRIBUTE_WRITE);
     cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), BELOW_ROOT);
     cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 300 + BELOW_ROOT);
-    uint64_t done;
-    cr_assert_eq(space_fill(space, span_of(MIDDLE + FORMAT_TABLE_BYTES - 112 * PAGE_BYTES, 200), ATTRIBUTE_WRITE, &done), STATUS_OK);
+    fill_all(space, MIDDLE + FORMAT_TABLE_BYTES - 112 * PAGE_BYTES, 200);
     cr_assert_eq(count_of(COUNTER_TABLES_ALLOCATED), BELOW_ROOT + 1, "200 pages over the end of a table need one more");
     cr_assert_eq(count_of(COUNTER_ENTRIES_WRITTEN), 500 + BELOW_ROOT + 1);
     cr_assert_eq(count_of(COUNTER_FLUSHES) + count_of(COUNTER_INVALIDATIONS), 0);
@@ -283,6 +282,18 @@ Test(space, long_ranges_go_in_steps)
     }
     cr_assert(total == 2000 && steps == 4);
     cr_assert_eq(space->count_mapped, 2000);
+}
+
+/* What resolve counts on: so many pages, and not one more over the edge of a table, are a step. */
+Test(space, a_step_handles_what_its_table_has)
+{
+    for (uint64_t at = 0; at < FORMAT_TABLE_PAGES; at += FORMAT_TABLE_PAGES / 8 - 1) {
+        uint64_t address = MIDDLE + at * PAGE_BYTES, count = space_step_pages(page_of(address)), left = FORMAT_TABLE_PAGES - at, done = 0;
+        cr_assert_eq(count, left < STEP_PAGES ? left : STEP_PAGES);
+        cr_assert_eq(space_fill(space, span_of(address, count + 1), ATTRIBUTE_WRITE, &done), STATUS_AGAIN);
+        cr_assert_eq(done, count);
+        unmap(address, count, UNMAP_FREE);
+    }
 }
 
 /* --- Rights, content, counts --- */
@@ -394,7 +405,7 @@ Test(space, destroy_gives_everything_back)
     uint64_t done;
     static const uint64_t places[] = { USER_FIRST, MIDDLE, FORMAT_EDGE, USER_LIMIT - 700 * PAGE_BYTES };
     for (unsigned i = 0; i < 4; i++)
-        cr_assert_eq(space_fill(other, span_of(places[i], 400), ATTRIBUTE_WRITE, &done), STATUS_OK);
+        fill_all(other, places[i], 400);
     frame_t block = take(9), kept = { block.number + 9 };
     cr_assert_eq(space_map(other, span_of(MIDDLE + FORMAT_TABLE_BYTES, 512), block, ATTRIBUTE_WRITE, &done), STATUS_OK);
     map(MIDDLE, 1, kept, ATTRIBUTE_READ); /* another space has it too */

@@ -103,14 +103,6 @@ Test(space_large, leaf_of_a_gigabyte)
 
 /* --- Large leaves of a fill --- */
 
-static void fill_all(uint64_t address, uint64_t count_pages)
-{
-    for (uint64_t total = 0, done; total < count_pages; total += done) {
-        enum status status = space_fill(space, span_of(address + (total << PAGE_SHIFT), count_pages - total), ATTRIBUTE_WRITE, &done);
-        cr_assert_eq(status, total + done == count_pages ? STATUS_OK : STATUS_AGAIN);
-    }
-}
-
 static uint64_t page_bytes_at(uint64_t address)
 {
     struct translation translation;
@@ -123,7 +115,7 @@ Test(space_large, fill_uses_large_leaves_where_they_fit)
     if (!FORMAT_FILL_MAKES_LARGE) cr_skip_test("a large leaf of this format is too long to be zeroed in one go");
     constexpr uint64_t large = (uint64_t)2 << 20;
     uint64_t free = frame_count_free();
-    fill_all(MIDDLE - 100 * PAGE_BYTES, 100 + 2 * 512 + 7);
+    fill_all(space, MIDDLE - 100 * PAGE_BYTES, 100 + 2 * 512 + 7);
     cr_assert_eq(page_bytes_at(MIDDLE - PAGE_BYTES), PAGE_BYTES);
     cr_assert(page_bytes_at(MIDDLE) == large && page_bytes_at(MIDDLE + large) == large);
     cr_assert_eq(page_bytes_at(MIDDLE + 2 * large), PAGE_BYTES);
@@ -139,7 +131,7 @@ Test(space_large, fill_uses_large_leaves_where_they_fit)
 Test(space_large, fill_falls_back_to_small_leaves)
 {
     host_set_leaf_levels(1);
-    fill_all(MIDDLE, 512);
+    fill_all(space, MIDDLE, 512);
     cr_assert_eq(page_bytes_at(MIDDLE), PAGE_BYTES, "the processor has no others");
     host_set_leaf_levels(2);
     while (true) { /* no block of 2 MiB is left, many frames are */
@@ -148,7 +140,7 @@ Test(space_large, fill_falls_back_to_small_leaves)
         cr_assert_eq(frame_free((frame_t){ block.number + 5 }, 0, FRAME_KIND_USER), STATUS_OK);
         for (uint32_t i = 100; i < 512; i++) cr_assert_eq(frame_free((frame_t){ block.number + i }, 0, FRAME_KIND_USER), STATUS_OK);
     }
-    fill_all(MIDDLE + ((uint64_t)2 << 20), 512);
+    fill_all(space, MIDDLE + ((uint64_t)2 << 20), 512);
     cr_assert_eq(page_bytes_at(MIDDLE + ((uint64_t)2 << 20)), PAGE_BYTES, "memory is in pieces");
 }
 
@@ -225,8 +217,8 @@ Test(space_large, a_large_dirty_block_waits_for_its_cleaning)
 Test(space_large, harvest_reads_and_clears)
 {
     host_activate(space->root);
-    uint64_t done, accessed = 1, dirty = 1;
-    cr_assert_eq(space_fill(space, span_of(MIDDLE - 8 * PAGE_BYTES, 40), ATTRIBUTE_WRITE, &done), STATUS_OK);
+    uint64_t accessed = 1, dirty = 1;
+    fill_all(space, MIDDLE - 8 * PAGE_BYTES, 40);
     unmap(MIDDLE + 3 * PAGE_BYTES, 1, UNMAP_FREE);
     const unsigned read[] = { 0, 7, 8, 20 };
     for (unsigned i = 0; i < 4; i++) cr_assert_not_null(host_load(MIDDLE - 8 * PAGE_BYTES + read[i] * PAGE_BYTES));
