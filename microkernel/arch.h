@@ -24,12 +24,13 @@ struct thread;
 
 /* --- Memory --- */
 
-/* The frame in the kernel's address space. Valid for every frame below arch_direct_frames(). */
+/* The direct map has the frames below a limit: kernel objects and page tables come from there. UINT32_MAX: all that there are. */
+static inline uint32_t arch_direct_frames(void);
+static inline bool arch_frame_is_direct(frame_t frame);
+/* A frame of the direct map in the kernel's address space. */
 static inline void *arch_frame_pointer(frame_t frame);
 /* Fills a page with zeroes. */
 static inline void arch_page_zero(void *page);
-/* First frame number beyond the direct map: kernel objects and page tables come from below it. */
-uint32_t arch_direct_frames(void);
 /* A window to any frame, direct-mapped or not. At most two are open at a time; each open is closed, in reverse order. */
 void *arch_window_open(frame_t frame);
 void arch_window_close(void *window);

@@ -93,7 +93,7 @@ void block_zero(uint32_t first, uint32_t count);
 /* Zeroes one that most likely is direct-mapped. */
 static inline void single_zero(uint32_t number)
 {
-    if (__builtin_expect(number >= arch_direct_frames(), false)) {
+    if (__builtin_expect(!arch_frame_is_direct((frame_t){ number }), false)) {
         block_zero(number, 1);
         return;
     }

@@ -75,7 +75,7 @@ static void leaf_check(struct pass *pass, pte_t leaf, unsigned level, uint64_t a
 static bool table_enter(const struct pass *pass, frame_t table)
 {
     struct frame_info *info = frame_find(table);
-    if (info == nullptr || info->kind != FRAME_KIND_TABLE || table.number >= arch_direct_frames()) {
+    if (info == nullptr || info->kind != FRAME_KIND_TABLE || !arch_frame_is_direct(table)) {
         pass_fail(pass, INVARIANT_ENTRIES, "frame of a table", pass->space->frame.number, table.number, FRAME_KIND_TABLE);
         return false;
     }

@@ -50,7 +50,7 @@ void block_zero(uint32_t first, uint32_t count)
 {
     counter_add(COUNTER_FRAMES_ZEROED, count);
     for (uint32_t i = first; i < first + count; i++) {
-        if (i < arch_direct_frames()) {
+        if (arch_frame_is_direct((frame_t){ i })) {
             arch_page_zero(arch_frame_pointer((frame_t){ i }));
             continue;
         }
@@ -130,7 +130,7 @@ enum status frame_allocate_object(unsigned order, enum frame_kind kind, frame_t 
 enum status frame_allocate_unzeroed_table(frame_t *table)
 {
     if (frame_allocate_dirty(table) != STATUS_OK) return STATUS_NO_MEMORY;
-    if (table->number < arch_direct_frames()) {
+    if (arch_frame_is_direct(*table)) {
         frame_table[table->number] = (struct frame_info){ .kind = FRAME_KIND_TABLE };
         return STATUS_OK;
     }

@@ -77,7 +77,7 @@ uint64_t frame_storage_bytes(uint32_t count_frames);
  * FREE, except those touched by a reserved range. The caller passes its own storage, image and modules as reserved ranges. */
 void frame_initialise(void *storage, uint32_t count_frames, const struct memory_range *ranges, size_t count_ranges);
 
-/* Takes an aligned block of 2^order frames. USER blocks arrive dirty or zeroed, as their row says, and from above arch_direct_frames() if there is memory;
+/* Takes an aligned block of 2^order frames. USER blocks arrive dirty or zeroed, as their row says, and from beyond the direct map if there is memory;
  * every other kind arrives zeroed and from below.
  * NO_MEMORY, BAD_ARGUMENT (order, kind). AGAIN: the search was long (bitmap.h); the same request goes on; never for orders 0, 9, 18.
  * Commits nothing on failure. At most 256 rows are written, whatever the order; a miss gives back what is spare first (up to 3,600 rows). */

@@ -25,7 +25,7 @@ static uint32_t spares_check(void)
     if (count > STOCK_LIMIT) return UINT32_MAX;
     for (uint32_t i = 0; i < frame_state.stock_count; i++) {
         frame_t frame = frame_state.stock[i];
-        if (!spare_is_right(frame.number, 0, 0) || frame.number >= arch_direct_frames() || !frame_is_zero(frame)) return UINT32_MAX;
+        if (!spare_is_right(frame.number, 0, 0) || !arch_frame_is_direct(frame) || !frame_is_zero(frame)) return UINT32_MAX;
         for (uint32_t j = 0; j < i; j++)
             if (frame_state.stock[j].number == frame.number) return UINT32_MAX;
     }

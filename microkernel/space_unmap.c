@@ -92,7 +92,7 @@ static bool split_within(struct visit *visit)
     frame_t first = pte_frame(*walk->entry), table = { first.number + pte_index(walk->address, 0) };
     const struct frame_info *info = &frame_table[first.number];
     bool is_ours = (info->flags & FRAME_FILLED) && info->count == 1 && walk_pages_of(1) == (uint64_t)1 << frame_order(info);
-    if (!is_ours || table.number >= arch_direct_frames()) return false;
+    if (!is_ours || !arch_frame_is_direct(table)) return false;
 
     // Commit: nothing below may fail.
     reserve_page(table);

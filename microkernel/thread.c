@@ -37,7 +37,7 @@ static uint64_t tokens_used;
 /* Holds a message buffer like a mapping does: it cannot be freed while the thread lives. */
 static enum status buffer_hold(frame_t buffer)
 {
-    if (!frame_is(buffer, FRAME_KIND_USER) || buffer.number >= arch_direct_frames()) return STATUS_BAD_FRAME;
+    if (!frame_is(buffer, FRAME_KIND_USER) || !arch_frame_is_direct(buffer)) return STATUS_BAD_FRAME;
     struct frame_info *info = frame_find(buffer);
     if (info->count == FRAME_COUNT_LIMIT) return STATUS_TOO_MANY_MAPPINGS;
     if (frame_is_unmappable(info)) return STATUS_BAD_STATE;

@@ -51,7 +51,6 @@ class World:
         self.kind = {name: number for number, name in self.kind_names.items()}
         self.limit = image.variable('frame_limit')
         self.rows = image.physical_of(image.variable('frame_table'))
-        self.direct_frames = image.variable('kernel_map', 'direct_frames')
         row_bytes = self.layout.size('frame_info')
         content = bytes(image.at(self.rows, self.limit * row_bytes))
         self.kinds, self.flags, self.counts, self.cookies = (self.column(content, row_bytes, name) for name in ('kind', 'flags', 'count', 'cookie'))

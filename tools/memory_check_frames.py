@@ -45,7 +45,7 @@ def check_spares(world, free):
     stock, spares = stock_of(world), spares_of(world)
     for frame in stock:
         check_spare(world, frame, 0, 0, 'stock', free)
-        if frame >= world.direct_frames or frame < world.limit and not is_zero(world, frame):
+        if frame < world.limit and not is_zero(world, frame):
             world.fail(3, f'{world.name(frame)} is in the stock and not zero')
     for order, frame in spares:
         check_spare(world, frame, order, world.layout.constant('FRAME_DIRTY'), 'spares', free)

@@ -98,7 +98,7 @@ class Walk:
     def enter(self, table, address):
         """True when the walk may go down: it is a table, and was not seen in another place."""
         world = self.world
-        if table >= world.limit or world.kinds[table] != self.table or world.head[table] != table or table >= world.direct_frames:
+        if table >= world.limit or world.kinds[table] != self.table or world.head[table] != table:
             self.fail(1, f'an entry names {world.name(table)} as a table', address)
             return False
         if table in self.seen:

@@ -5,6 +5,10 @@
 #include <string.h>
 
 extern unsigned char *host_arena;
+extern uint32_t host_direct_frames; /* host_set_direct_frames() */
+
+static inline uint32_t arch_direct_frames(void) { return host_direct_frames; }
+static inline bool arch_frame_is_direct(frame_t frame) { return frame.number < host_direct_frames; }
 
 static inline void *arch_frame_pointer(frame_t frame)
 {

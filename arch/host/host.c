@@ -17,7 +17,7 @@
 unsigned char *host_arena;
 
 static uint64_t arena_bytes;
-static uint32_t direct_frames;
+uint32_t host_direct_frames;
 static unsigned leaf_levels;
 static bool has_write_combining;
 static uint64_t events[HOST_EVENTS];
@@ -67,7 +67,7 @@ void host_initialise(uint64_t bytes)
     host_arena = host_map(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, arena_file, 0);
     if (window_slots == nullptr) window_slots = host_map(nullptr, WINDOWS * PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     arena_bytes = bytes;
-    direct_frames = (uint32_t)(bytes >> PAGE_SHIFT);
+    host_direct_frames = (uint32_t)(bytes >> PAGE_SHIFT);
     leaf_levels = PTE_LEAF_LEVELS;
     has_write_combining = true;
     count_windows = 0;
@@ -100,7 +100,7 @@ void host_initialise_frames(uint64_t bytes, uint32_t reserved_frames)
 void host_set_direct_frames(uint32_t count_frames)
 {
     assert(count_frames <= arena_bytes >> PAGE_SHIFT);
-    direct_frames = count_frames;
+    host_direct_frames = count_frames;
 }
 
 void host_set_leaf_levels(unsigned levels)
@@ -170,11 +170,6 @@ enum host_end host_run(void (*body)(void *), void *argument, uint32_t *code)
 
 /* --- The contract: memory --- */
 
-uint32_t arch_direct_frames(void)
-{
-    return direct_frames;
-}
-
 unsigned arch_leaf_levels(void)
 {
     return leaf_levels;
@@ -186,7 +181,7 @@ void *arch_window_open(frame_t frame)
     assert(frame.number < arena_bytes >> PAGE_SHIFT);
     host_event_add(HOST_WINDOWS);
     void *window = arch_frame_pointer(frame);
-    if (frame.number >= direct_frames) {
+    if (!arch_frame_is_direct(frame)) {
         window = window_slots + count_windows * PAGE_BYTES;
         (void)host_map(window, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, arena_file, (off_t)frame.number << PAGE_SHIFT);
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arch.h"
+#include "bitmap.h"
 #include "boot.h"
 #include "cpu.h"
 #include "frame.h"
@@ -62,11 +63,6 @@ void kernel_map_release_boot(void)
     }
 }
 
-uint32_t arch_direct_frames(void)
-{
-    return kernel_map.direct_frames;
-}
-
 unsigned arch_leaf_levels(void)
 {
     return cpu_features.has_gigabyte_pages ? PTE_LEAF_LEVELS : PTE_LEAF_LEVELS - 1;
@@ -88,6 +84,7 @@ void arch_cache_write_back(void)
     __asm__ volatile("wbinvd" ::: "memory");
 }
 
+static_assert((uint64_t)BITMAP_FRAMES_LIMIT << PAGE_SHIFT <= DIRECT_MAP_LIMIT); /* arch_frame_is_direct() */
 static_assert(DIRECT_MAP_ENTRY == (DIRECT_MAP >> 39 & 511) && DIRECT_MAP_LIMIT <= KERNEL_BASE - DIRECT_MAP);
 
 void arch_root_initialise(frame_t root)

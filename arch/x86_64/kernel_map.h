@@ -7,7 +7,6 @@
 struct kernel_map {
     uint64_t root_physical;
     unsigned direct_entries; /* root entries that the direct map uses */
-    uint32_t direct_frames;  /* frames below this are in it, where there is memory */
 };
 extern struct kernel_map kernel_map; /* filled by paging.c */
 

@@ -204,7 +204,6 @@ void paging_initialise(struct boot_source *source, uint64_t apic_physical)
     map_section(rodata_first, rodata_limit, bits | PTE_NO_EXECUTE);
     map_section(data_first, data_limit, bits | PTE_WRITE | PTE_NO_EXECUTE);
     map_registers(apic_physical, DEVICE_WINDOW, bits & PTE_GLOBAL);
-    kernel_map.direct_frames = paging_count_frames(source);
-    kernel_map.direct_entries = (kernel_map.direct_frames >> 27) + 1; /* 2^27 frames, 512 GiB, to an entry */
+    kernel_map.direct_entries = (paging_count_frames(source) >> 27) + 1; /* 2^27 frames, 512 GiB, to an entry */
     cpu_write_cr3(kernel_map.root_physical);
 }
