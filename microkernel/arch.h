@@ -21,6 +21,7 @@ struct call_registers {
 #include "pte.h"
 
 struct thread;
+struct frame_info;
 
 /* --- Memory --- */
 
@@ -29,8 +30,11 @@ static inline uint32_t arch_direct_frames(void);
 static inline bool arch_frame_is_direct(frame_t frame);
 /* A frame of the direct map in the kernel's address space. */
 static inline void *arch_frame_pointer(frame_t frame);
-/* Fills a page with zeroes. */
-static inline void arch_page_zero(void *page);
+/* Where the frame table is. The port maps storage for it there; frame_initialise() says where it found that. */
+static inline struct frame_info *arch_frame_table(void);
+static inline void arch_frame_table_place(void *storage);
+/* Writes a word `count` times. */
+static inline void arch_words_fill(void *words, uint64_t word, uint64_t count);
 /* A window to any frame, direct-mapped or not. At most two are open at a time; each open is closed, in reverse order. */
 void *arch_window_open(frame_t frame);
 void arch_window_close(void *window);
@@ -90,5 +94,11 @@ void arch_log_write(const char *text, size_t length_bytes);
 [[noreturn]] void arch_panic(void);                /* registers and backtrace to the log, then the end */
 
 #include "arch_inline.h"
+
+/* Fills a page with zeroes. */
+static inline void arch_page_zero(void *page)
+{
+    arch_words_fill(page, 0, PAGE_BYTES / 8);
+}
 
 #endif

@@ -18,28 +18,29 @@
 
 /* --- Taking --- */
 
-/* In the line of the open one, in its gigabyte, or where the search finds it. */
+/* In the open line, in its gigabyte, or where the search finds one. */
 [[gnu::noinline]] bool bitmap_open(struct bitmap *bitmap, uint32_t low)
 {
-    uint32_t word = bitmap->open_word, line = word / 8 * 8, first;
-    if (word * 64 >= low) {
-        while (++word % 8 != 0) {
-            if (bitmap->words[word] == 0) continue;
-            bitmap->open_word = word;
-            return true;
+    uint32_t first = bitmap->open_word * 64;
+    for (;;) {
+        const uint64_t *units = node_units(bitmap, 0, first);
+        if (!node_is_empty(units)) {
+            first = first / NODE_UNITS * NODE_UNITS + unit_next(units, 0);
+            if (first >= low) goto found;
+            break;
         }
+        uint64_t *lines = line_dismiss(bitmap, first); /* away from this line (invariant 3) */
+        unsigned line = unit_next(lines, 0);
+        if (line == NODE_UNITS) {
+            unit_clear(bitmap->top[0], first >> GIGABYTE_ORDER);
+            break;
+        }
+        first = (first >> GIGABYTE_ORDER << NODE_ORDER | line) << NODE_ORDER;
     }
-    /* Away from this line (invariant 3); words in front of the open one may have got frames back. */
-    if (node_is_empty(bitmap->words + line)) line_dismiss(bitmap, line * 64);
-    uint32_t base = line * 64 >> GIGABYTE_ORDER << GIGABYTE_ORDER;
-    unsigned next = unit_next(bitmap->gigabytes[base >> GIGABYTE_ORDER].masks[0], 0);
-    if (next < NODE_UNITS && base + next * NODE_UNITS >= low) {
-        first = base + next * NODE_UNITS;
-        first += unit_next(node_units(bitmap, 0, first), 0);
-    } else {
-        bool is_found = low != 0 && bitmap_find_block(bitmap, 0, low, BITMAP_FRAMES_LIMIT, &first) == BITMAP_FOUND;
-        if (!is_found && bitmap_find_block(bitmap, 0, 0, BITMAP_FRAMES_LIMIT, &first) != BITMAP_FOUND) return false;
-    }
+    if ((low == 0 || bitmap_find_block(bitmap, 0, low, BITMAP_FRAMES_LIMIT, &first) != BITMAP_FOUND)
+        && bitmap_find_block(bitmap, 0, 0, BITMAP_FRAMES_LIMIT, &first) != BITMAP_FOUND)
+        return false;
+found:
     bitmap->open_word = first / 64;
     return true;
 }
@@ -54,36 +55,18 @@ enum bitmap_answer bitmap_allocate(struct bitmap *bitmap, unsigned order, uint32
 
 /* --- Giving back --- */
 
-/* run_tell() for a single frame whose buddy was free; its word is `word` now. Most often the line has that hint. */
-[[gnu::noinline]] static void word_tell(struct bitmap *bitmap, uint32_t frame, uint64_t word)
+void bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order)
 {
-    unsigned order = 1;
-    while (order < 6 && (~word & run_bits(order + 1) << (frame & 63 & ~((2u << order) - 1))) == 0) order++;
-    if (order == 6) run_tell(bitmap, frame / 64 * 64, 6);
-    else if (!unit_is_set(bitmap->gigabytes[frame >> GIGABYTE_ORDER].masks[order], node_place(1, frame))) hints_set(bitmap, frame, order);
-}
-
-/* Nothing of the frame's word is free, or all of its line. */
-[[gnu::noinline]] static bool word_free_first(struct bitmap *bitmap, uint32_t frame)
-{
-    if (unit_is_whole(bitmap, frame)) return false;
-    bitmap->words[frame / 64] = (uint64_t)1 << frame % 64;
-    bitmap->count_free++;
-    hints_set(bitmap, frame, 0);
-    return true;
-}
-
-bool bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order)
-{
-    if (order != 0 || first >= bitmap->count) return bitmap_free_block(bitmap, first, order);
-    uint64_t *word = &bitmap->words[first / 64];
-    uint64_t before = *word, bit = (uint64_t)1 << first % 64;
-    if (before == 0) return word_free_first(bitmap, first);
-    if ((before & bit) != 0) return false;
-    *word = before | bit;
-    bitmap->count_free++;
-    if ((before >> (first ^ 1) % 64 & 1) != 0) word_tell(bitmap, first, before | bit); /* else its buddy is used: no larger run */
-    return true;
+    assert(bitmap_can_free(bitmap, first, order));
+    bitmap->count_free += 1u << order;
+    if (order == 0) {
+        uint64_t *word = &bitmap->words[first / 64], before = *word;
+        *word = before | (uint64_t)1 << first % 64;
+        if (before != 0 && (before >> (first ^ 1) % 64 & 1) == 0) return; /* the line has a frame, and with its buddy used this one is no larger run */
+    } else {
+        block_flip(bitmap, first, order);
+    }
+    run_tell(bitmap, first, order);
 }
 
 /* --- Looking --- */

@@ -18,7 +18,7 @@
  * Above the top stands one word with a bit for each order that the top has: most refusals look at nothing else.
  *
  * A search goes from broken memory to whole units, and each time to the lowest address: large blocks survive, and high lines become whole. Single frames
- * come from one word until it is used up, then from the same line, then from the same gigabyte.
+ * come from one word until it is used up, then from the same line while it has any, then from the same gigabyte.
  *
  * Orders run from 0 (one frame) to 18; a block of order k is aligned to 2^k frames. */
 #ifndef QUIRE_BITMAP_H
@@ -56,7 +56,7 @@ uint64_t bitmap_storage_bytes(uint32_t count);
 void bitmap_initialise(struct bitmap *bitmap, void *storage, uint32_t count);
 
 /* Makes the used frames of [first, limit) free, in steps that do not depend on its length. False: the range is not within the bitmap (nothing
- * changed), or some of it was free already (what lies before that is free now). An empty range is fine. */
+ * changed). An empty range is fine. */
 bool bitmap_insert_range(struct bitmap *bitmap, uint32_t first, uint32_t limit);
 
 /* False: certainly there is no such block. True: there may be one. `order` below BITMAP_ORDERS. */
@@ -100,8 +100,10 @@ static inline uint32_t bitmap_take_word(struct bitmap *bitmap, uint32_t *base, u
     return count;
 }
 
-/* Makes a block of used frames free. False: a frame of it is free already, it is misaligned or not within the bitmap; nothing has changed. */
-bool bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order);
+/* Makes a block of used frames free: bitmap_can_free(). */
+void bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order);
+/* The block is aligned, within the bitmap, and no frame of it is free. One step for each 64 frames: for asserts and tests (bitmap_check.c). */
+bool bitmap_can_free(const struct bitmap *bitmap, uint32_t first, unsigned order);
 
 /* The free frames of one word, whatever tier knows it: bit i is frame 64 * word + i. The word is within the bitmap. */
 uint64_t bitmap_word(const struct bitmap *bitmap, uint32_t word);

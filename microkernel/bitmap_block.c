@@ -18,6 +18,17 @@
     return at * 64 + (unsigned)__builtin_ctzll(word);
 }
 
+[[gnu::noinline]] void block_flip(struct bitmap *bitmap, uint32_t frame, unsigned order)
+{
+    unsigned tier = order_tier(order);
+    run_flip(node_units(bitmap, tier, frame), node_place(tier, frame), order_run(order));
+}
+
+[[gnu::noinline]] void unit_clear(uint64_t *units, unsigned place)
+{
+    units[place / 64] &= ~((uint64_t)1 << place % 64);
+}
+
 /* The first run of an order that is set at or behind a place, or NODE_UNITS. */
 [[gnu::noinline]] static unsigned run_next(const uint64_t *units, unsigned order, unsigned from)
 {
@@ -112,7 +123,7 @@ static void hints_clear(uint64_t (*masks)[BITMAP_NODE_WORDS], unsigned child, un
 /* A unit of a tier becomes a node of the tier below with all its units. */
 static void unit_break(struct bitmap *bitmap, unsigned tier, uint32_t frame)
 {
-    unit_flip(bitmap, tier, frame, 0);
+    block_flip(bitmap, frame, tier * NODE_ORDER);
     node_fill(node_units(bitmap, tier - 1, frame), ALL);
     hints_set(bitmap, frame, tier * NODE_ORDER - 1);
 }
@@ -142,7 +153,7 @@ static void unit_break(struct bitmap *bitmap, unsigned tier, uint32_t frame)
     uint32_t found;
     enum bitmap_answer answer = bitmap_find_block(bitmap, order, (low + (NODE_UNITS - 1)) & ~(NODE_UNITS - 1), limit - (1u << order), &found);
     if (answer != BITMAP_FOUND) return answer;
-    unit_flip(bitmap, order_tier(order), found, order_run(order));
+    block_flip(bitmap, found, order);
     bitmap->count_free -= 1u << order;
     if (order < NODE_ORDER && node_is_empty(node_units(bitmap, 0, found))) line_dismiss(bitmap, found); /* invariant 3 */
     *first = found;
@@ -164,31 +175,7 @@ static void unit_break(struct bitmap *bitmap, unsigned tier, uint32_t frame)
         node_fill(units, 0);
         if (tier == 0) line_dismiss(bitmap, first); /* invariant 3 */
         order = (tier + 1) * NODE_ORDER;
-        unit_flip(bitmap, tier + 1, first, 0);
+        block_flip(bitmap, first, order);
     }
     bitmap->orders |= 1u << GIGABYTE_ORDER;
-}
-
-/* No frame of some lines of one gigabyte is free: they are looked at where they may have any. */
-static bool lines_are_used(const struct bitmap *bitmap, uint32_t first, unsigned order)
-{
-    const struct bitmap_gigabyte *gigabyte = &bitmap->gigabytes[first >> GIGABYTE_ORDER];
-    unsigned line = node_place(1, first), limit = line + (1u << order);
-    if (!run_is_clear(gigabyte->masks[NODE_ORDER], line, order)) return false;
-    for (uint32_t base = first >> GIGABYTE_ORDER << NODE_ORDER; (line = unit_next(gigabyte->masks[0], line)) < limit; line++)
-        if (!node_is_empty(bitmap->words + (size_t)(base + line) * BITMAP_NODE_WORDS)) return false;
-    return true;
-}
-
-[[gnu::noinline]] bool bitmap_free_block(struct bitmap *bitmap, uint32_t first, unsigned order)
-{
-    if (order >= BITMAP_ORDERS || first >= bitmap->count) return false;
-    uint32_t size = 1u << order;
-    if ((first & (size - 1)) != 0 || size > bitmap->count - first || unit_is_whole(bitmap, first)) return false;
-    if (order >= NODE_ORDER ? !lines_are_used(bitmap, first, order - NODE_ORDER) : !run_is_clear(node_units(bitmap, 0, first), node_place(0, first), order))
-        return false;
-    unit_flip(bitmap, order_tier(order), first, order_run(order));
-    bitmap->count_free += size;
-    run_tell(bitmap, first, order);
-    return true;
 }

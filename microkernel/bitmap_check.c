@@ -85,6 +85,16 @@ static bool gigabyte_check(const struct bitmap *bitmap, uint32_t gigabyte, bool 
     return true;
 }
 
+bool bitmap_can_free(const struct bitmap *bitmap, uint32_t first, unsigned order)
+{
+    if (order >= BITMAP_ORDERS || first >= bitmap->count) return false;
+    uint32_t size = 1u << order;
+    if (first % size != 0 || size > bitmap->count - first) return false;
+    for (uint32_t word = first / 64; word <= (first + (size - 1)) / 64; word++)
+        if ((bitmap_word(bitmap, word) & run_bits(order) << first % 64) != 0) return false;
+    return true;
+}
+
 bool bitmap_check(const struct bitmap *bitmap)
 {
     uint64_t count_free = 0;

@@ -32,7 +32,7 @@ bool bitmap_insert_range(struct bitmap *bitmap, uint32_t first, uint32_t limit)
         unsigned alignment = first == 0 ? BITMAP_ORDERS - 1 : (unsigned)__builtin_ctz(first);
         if (order > alignment) order = alignment;
         if (order > BITMAP_ORDERS - 1) order = BITMAP_ORDERS - 1;
-        if (!bitmap_free(bitmap, first, order)) return false;
+        bitmap_free(bitmap, first, order);
         first += 1u << order;
     }
     return true;

@@ -48,18 +48,14 @@ static inline unsigned run_words(unsigned order)
     return order < 6 ? 1 : 1u << (order - 6);
 }
 
-/* No unit of the run at `at` is set, when those of `flip` are turned over. */
-static inline bool run_is_none(const uint64_t *units, unsigned at, unsigned order, uint64_t flip)
+/* All units of the run at `at` are set. */
+static inline bool run_is_set(const uint64_t *units, unsigned at, unsigned order)
 {
-    uint64_t bits = run_bits(order) << at % 64, any = units[at / 64] ^ flip;
+    uint64_t bits = run_bits(order) << at % 64, all = bits;
 #pragma clang loop unroll(disable)
-    for (unsigned i = 1; i < run_words(order); i++) any |= units[at / 64 + i] ^ flip;
-    return (any & bits) == 0;
+    for (unsigned i = 0; i < run_words(order); i++) all &= units[at / 64 + i];
+    return all == bits;
 }
-
-/* All of them are set; are clear. */
-static inline bool run_is_set(const uint64_t *units, unsigned at, unsigned order) { return run_is_none(units, at, order, ALL); }
-static inline bool run_is_clear(const uint64_t *units, unsigned at, unsigned order) { return run_is_none(units, at, order, 0); }
 
 /* Turns the units of a run over: they are all set, or all clear. */
 static inline void run_flip(uint64_t *units, unsigned at, unsigned order)
@@ -89,24 +85,12 @@ static inline bool unit_is_set(const uint64_t *units, unsigned place)
     return (units[place / 64] >> place % 64 & 1) != 0;
 }
 
-/* Turns over a run of a tier's units, from the one on that holds a frame. */
-static inline void unit_flip(struct bitmap *bitmap, unsigned tier, uint32_t frame, unsigned run)
-{
-    run_flip(node_units(bitmap, tier, frame), node_place(tier, frame), run);
-}
-
 static inline bool node_is_empty(const uint64_t *units)
 {
     uint64_t seen = 0;
 #pragma clang loop unroll(full)
     for (unsigned i = 0; i < BITMAP_NODE_WORDS; i++) seen |= units[i];
     return seen == 0;
-}
-
-/* A line has no free frame, or is wholly free. */
-static inline void line_dismiss(struct bitmap *bitmap, uint32_t frame)
-{
-    bitmap->gigabytes[frame >> GIGABYTE_ORDER].masks[0][frame >> 15 & 7] &= ~((uint64_t)1 << frame / NODE_UNITS % 64);
 }
 
 /* A frame lies in a line or gigabyte that is wholly free. */
@@ -126,7 +110,17 @@ enum bitmap_answer bitmap_find_block(struct bitmap *bitmap, unsigned order, uint
 void hints_set(struct bitmap *bitmap, uint32_t frame, unsigned order);
 /* A run has become free: what it makes together with its neighbours, its parents must know. A node that is wholly free becomes a unit, and so on. */
 void run_tell(struct bitmap *bitmap, uint32_t first, unsigned order);
-/* bitmap_free() of any block. */
-bool bitmap_free_block(struct bitmap *bitmap, uint32_t first, unsigned order);
+/* Turns a block's bits over in its tier. */
+void block_flip(struct bitmap *bitmap, uint32_t frame, unsigned order);
+/* Clears a bit of a node or mask. */
+void unit_clear(uint64_t *units, unsigned place);
+
+/* A line has no free frame, or is wholly free. The mask that said that it has. */
+static inline uint64_t *line_dismiss(struct bitmap *bitmap, uint32_t frame)
+{
+    uint64_t *lines = bitmap->gigabytes[frame >> GIGABYTE_ORDER].masks[0];
+    unit_clear(lines, node_place(1, frame));
+    return lines;
+}
 
 #endif

@@ -17,6 +17,8 @@
 #ifndef QUIRE_BLOCK_H
 #define QUIRE_BLOCK_H
 
+#include <string.h>
+
 #include "arch.h"
 #include "bitmap.h"
 #include "counter.h"
@@ -41,7 +43,7 @@ struct frame_state {
 };
 extern struct frame_state frame_state;
 
-extern struct frame_info *frame_table;
+#define frame_table (arch_frame_table())
 extern uint32_t frame_limit; /* rows */
 
 static inline uint32_t block_start(uint32_t number, unsigned order)
@@ -82,11 +84,15 @@ static inline bool stock_take(enum frame_kind kind, frame_t *frame)
 }
 
 /* Fills rows of the table. */
-void block_rows_fill(uint32_t first, uint32_t count, struct frame_info info);
+static inline void block_rows_fill(uint32_t first, uint32_t count, struct frame_info info)
+{
+    uint64_t row;
+    memcpy(&row, &info, sizeof row);
+    arch_words_fill(&frame_table[first], row, count);
+}
+
 /* Writes the rows of a block: kind and order, and `flags` in the head. */
 void block_write(uint32_t first, unsigned order, enum frame_kind kind, uint8_t flags);
-/* Makes the rows of a block FREE. */
-void block_erase(uint32_t first, unsigned order);
 /* Zeroes frames. */
 void block_zero(uint32_t first, uint32_t count);
 
@@ -126,7 +132,7 @@ enum status block_allocate(unsigned order, enum frame_kind kind, uint32_t limit,
 /* The rows and the bits of a block that is nobody's any more. */
 void block_give_back(uint32_t first, unsigned order);
 /* The open word has a free frame now, one beyond the direct map if possible; false: none is free anywhere. */
-bool word_prepare(void);
+[[clang::preserve_most]] bool word_prepare(void);
 /* Not one frame is there for a request that sets no limit. */
 enum status frames_are_out(void);
 

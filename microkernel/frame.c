@@ -28,7 +28,6 @@
 static_assert(FRAME_ORDERS == BITMAP_ORDERS);
 
 struct frame_state frame_state;
-struct frame_info *frame_table;
 uint32_t frame_limit;
 
 /* --- Rows and content --- */
@@ -58,13 +57,6 @@ void block_zero(uint32_t first, uint32_t count)
         arch_page_zero(window);
         arch_window_close(window);
     }
-}
-
-[[gnu::noinline]] void block_rows_fill(uint32_t first, uint32_t count, struct frame_info info)
-{
-    struct frame_info *row = &frame_table[first];
-#pragma clang loop unroll_count(8)
-    for (uint32_t i = 0; i < count; i++) row[i] = info;
 }
 
 void frame_clean(frame_t frame, struct frame_info *info)
@@ -163,18 +155,12 @@ static inline bool user_is_free_to_go(uint32_t number, unsigned order)
     return (found & ~mask) == wanted;
 }
 
-/* A single frame, and there are enough spare ones. */
-[[gnu::noinline]] static enum status single_release(uint32_t number)
-{
-    frame_table[number] = (struct frame_info){ .kind = FRAME_KIND_FREE };
-    [[maybe_unused]] bool freed = bitmap_free(&frame_state.bitmap, number, 0);
-    assert(freed);
-    return STATUS_OK;
-}
-
 enum status frame_free_user(frame_t block, unsigned order)
 {
-    if (order == 0 && user_is_free_to_go(block.number, 0)) return spare_give(block.number, 0) ? STATUS_OK : single_release(block.number);
+    if (order == 0 && user_is_free_to_go(block.number, 0)) {
+        if (!spare_give(block.number, 0)) block_give_back(block.number, 0);
+        return STATUS_OK;
+    }
     if (order == GROUP_ORDER && user_is_free_to_go(block.number, GROUP_ORDER) && spare_give(block.number, GROUP_ORDER)) return STATUS_OK;
     return frame_free_object(block, order, FRAME_KIND_USER);
 }

@@ -37,11 +37,11 @@ enum frame_kind : uint8_t {
     FRAME_KINDS,
 };
 
-constexpr uint8_t FRAME_DIRTY = 1;   /* flag of a head: may hold old content; of a table that is on its way out: entries are left in it */
+constexpr uint8_t FRAME_ORDER_MASK = 31; /* flags of a row: order of its block, */
+constexpr unsigned FRAME_ORDER_SHIFT = 0; /* in the lowest bits: a shift by the flags is one by the order */
+constexpr uint8_t FRAME_DIRTY = 32;  /* flag of a head: may hold old content; of a table that is on its way out: entries are left in it */
 constexpr uint8_t FRAME_FILLED = 64; /* flag of a head: taken by space_fill, so nobody knows the block by its name */
 constexpr uint8_t FRAME_MARK = 128;  /* flag: the checker has been here; never set outside of it */
-constexpr unsigned FRAME_ORDER_SHIFT = 1;
-constexpr uint8_t FRAME_ORDER_MASK = 31 << FRAME_ORDER_SHIFT; /* flags of a row: order of its block */
 constexpr uint16_t FRAME_COUNT_LIMIT = UINT16_MAX;
 constexpr uint32_t FRAME_ORDERS = 19;       /* orders 0 (4 KiB) to 18 (1 GiB) */
 constexpr unsigned FRAME_CLEAN_ORDER = 9;   /* blocks up to this one are zeroed in one go */
@@ -53,7 +53,7 @@ constexpr uint32_t FRAME_ANYWHERE = 0;      /* frame_allocate_below: no limit */
 extern bool frame_panics_without;
 
 struct frame_info {
-    enum frame_kind kind;
+    alignas(8) enum frame_kind kind; /* a row is read and written as one word */
     uint8_t flags;
     uint16_t count;
     uint32_t cookie;

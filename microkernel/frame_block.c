@@ -20,22 +20,30 @@ static inline uint32_t row_step(unsigned order)
     return order < GROUP_ORDER ? 1 : order < TOP_ORDER ? GROUP_FRAMES : 1u << TOP_ORDER;
 }
 
-static void block_rows_write(uint32_t first, unsigned order, struct frame_info info)
+/* Of 2^order frames, those rows that blocks of `held` have. */
+static void rows_write(uint32_t first, unsigned order, unsigned held, struct frame_info info)
 {
-    uint32_t step = row_step(order);
+    uint32_t step = row_step(held);
 #pragma clang loop unroll(disable)
     for (uint32_t i = 0; i < 1u << order; i += step) frame_table[first + i] = info;
 }
 
 void block_write(uint32_t first, unsigned order, enum frame_kind kind, uint8_t flags)
 {
-    block_rows_write(first, order, (struct frame_info){ .kind = kind, .flags = (uint8_t)(order << FRAME_ORDER_SHIFT) });
+    rows_write(first, order, order, (struct frame_info){ .kind = kind, .flags = (uint8_t)(order << FRAME_ORDER_SHIFT) });
     frame_table[first].flags |= flags;
 }
 
-void block_erase(uint32_t first, unsigned order)
+/* Makes 2^order frames free that are in blocks of `held` at most. */
+[[gnu::noinline]] static void frames_give_back(uint32_t first, unsigned order, unsigned held)
 {
-    block_rows_write(first, order, (struct frame_info){ .kind = FRAME_KIND_FREE });
+    rows_write(first, order, held, (struct frame_info){ .kind = FRAME_KIND_FREE });
+    bitmap_free(&frame_state.bitmap, first, order);
+}
+
+void block_give_back(uint32_t first, unsigned order)
+{
+    frames_give_back(first, order, order);
 }
 
 /* The cookie says how far an earlier call came. */
@@ -58,13 +66,6 @@ enum status frame_clean_step(frame_t frame, struct frame_info *info)
 }
 
 /* --- Spares --- */
-
-[[gnu::noinline]] void block_give_back(uint32_t first, unsigned order)
-{
-    block_erase(first, order);
-    [[maybe_unused]] bool freed = bitmap_free(&frame_state.bitmap, first, order);
-    assert(freed);
-}
 
 [[gnu::always_inline]] static inline bool spares_are_there(void)
 {
@@ -128,7 +129,7 @@ enum status frame_allocate_below(unsigned order, enum frame_kind kind, uint32_t 
     return block_allocate(order, kind, limit == FRAME_ANYWHERE ? UINT32_MAX : limit, block);
 }
 
-[[gnu::noinline]] bool word_prepare(void)
+[[gnu::noinline, clang::preserve_most]] bool word_prepare(void)
 {
     uint32_t direct = arch_direct_frames(), low = direct < frame_limit ? direct : 0;
     while (!bitmap_open(&frame_state.bitmap, low)) {
@@ -151,86 +152,54 @@ bool frame_prepare(void)
 
 /* --- Giving back --- */
 
-/* The blocks of [first, first + count) are of the kind and none counts anything, and they end where the range does. */
-static enum status range_check(uint32_t first, uint32_t count, enum frame_kind kind)
-{
-    bool is_counted = false;
-    for (uint32_t i = first; i < first + count;) {
-        const struct frame_info *info = block_row(i);
-        if (info->kind != kind || frame_order(info) > GROUP_ORDER) return STATUS_BAD_FRAME;
-        is_counted |= info->count != 0;
-        i += 1u << frame_order(info);
-    }
-    return is_counted ? STATUS_FRAME_BUSY : STATUS_OK;
-}
-
-/* What can be given back besides a whole block: a part of one, or several. BAD_FRAME, FRAME_BUSY. */
-static enum status part_check(uint32_t first, unsigned order, enum frame_kind kind, const struct frame_info *head)
-{
-    if (order > GROUP_ORDER || frame_order(head) > GROUP_ORDER) return STATUS_BAD_FRAME;
-    if (frame_order(head) > order) return head->count != 0 ? STATUS_FRAME_BUSY : STATUS_OK;
-    return range_check(first, 1u << order, kind);
-}
-
 [[gnu::noinline]] enum status frame_free_object(frame_t block, unsigned order, enum frame_kind kind)
 {
-    if (order >= FRAME_ORDERS || !block_kind_is_owned(kind) || block.number >= frame_limit) return STATUS_BAD_FRAME;
-    uint32_t first = block.number, count = 1u << order;
-    if (first != block_start(first, order) || count > frame_limit - first) return STATUS_BAD_FRAME;
-    struct frame_info *head = block_row(first);
-    if (head->kind != kind) return STATUS_BAD_FRAME;
-    unsigned held = frame_order(head);
-    enum status status = held != order ? part_check(first, order, kind, head) : head->count != 0 ? STATUS_FRAME_BUSY : STATUS_OK;
-    if (status != STATUS_OK) return status;
+    uint32_t first = block.number;
+    if (order >= FRAME_ORDERS || !block_kind_is_owned(kind) || first >= frame_limit) return STATUS_BAD_FRAME;
+    uint32_t limit = first + (1u << order), head;
+    if (first != block_start(first, order) || limit > frame_limit) return STATUS_BAD_FRAME;
+    struct frame_info *info;
+    unsigned held; /* of the block looked at last: of all of them, if there is one that has more than these frames or just these */
+    bool is_counted = false;
+    uint32_t at = first;
+    do {
+        head = block_head(at);
+        info = &frame_table[head];
+        held = frame_order(info);
+        if (info->kind != kind || (held != order && (held > GROUP_ORDER || order > GROUP_ORDER))) return STATUS_BAD_FRAME;
+        is_counted |= info->count != 0;
+        at = head + (1u << held);
+    } while (at < limit);
+    if (is_counted) return STATUS_FRAME_BUSY;
     // Commit: nothing below may fail.
     if (held == order && kind == FRAME_KIND_USER && spare_give(first, order)) return STATUS_OK;
-    if (held > order) block_rows_fill(block_start(first, held), 1u << held, (struct frame_info){ .kind = kind, .flags = head->flags & FRAME_DIRTY });
-    else if (held < order) block_rows_fill(first, count, (struct frame_info){ .kind = FRAME_KIND_FREE });
-    block_give_back(first, order);
+    if (held > order) {
+        rows_write(head, held, 0, (struct frame_info){ .kind = kind, .flags = info->flags & FRAME_DIRTY });
+        held = 0;
+    }
+    frames_give_back(first, order, held);
     return STATUS_OK;
 }
 
-/* --- Splitting and adopting --- */
-
-/* From the block's order down to `order` or to a group, halving: the half without the frame is written as a block of its own. */
-static unsigned block_halve(uint32_t frame, unsigned held, unsigned order, uint8_t dirty)
-{
-    block_erase(block_start(frame, held), held);
-    unsigned limit = order < GROUP_ORDER ? GROUP_ORDER : order;
-    while (held > limit) {
-        held--;
-        block_write(block_start(frame, held) ^ 1u << held, held, FRAME_KIND_USER, dirty);
-    }
-    block_write(block_start(frame, held), held, FRAME_KIND_USER, dirty);
-    return held;
-}
+/* --- Splitting --- */
 
 enum status frame_split(frame_t frame, unsigned order)
 {
-    if (!frame_is(frame, FRAME_KIND_USER)) return STATUS_BAD_FRAME;
-    struct frame_info *head = block_row(frame.number);
+    struct frame_info *head = frame_find(frame);
+    if (head == nullptr || head->kind != FRAME_KIND_USER) return STATUS_BAD_FRAME;
     unsigned held = frame_order(head);
     if (order >= held) return STATUS_BAD_ARGUMENT;
     if (frame.number != block_start(frame.number, order)) return STATUS_BAD_ALIGNMENT;
     if (head->count != 0) return STATUS_FRAME_BUSY;
-    // Commit: nothing below may fail.
+    // Commit: nothing below may fail. The pieces are written in order of address; together they have all rows that the block had.
     uint8_t dirty = head->flags & FRAME_DIRTY;
-    if (held > GROUP_ORDER) held = block_halve(frame.number, held, order, dirty);
-    if (held == order) return STATUS_OK;
+    unsigned around = order < GROUP_ORDER ? GROUP_ORDER : order, piece;
     uint32_t first = block_start(frame.number, held);
-    for (uint32_t i = 0; i < 1u << held; i += 1u << order) block_write(first + i, order, FRAME_KIND_USER, dirty);
-    return STATUS_OK;
-}
-
-enum status frame_adopt(frame_t first, uint32_t count_frames)
-{
-    if (count_frames == 0) return STATUS_OK;
-    if (first.number < FIRST_FRAME || !range_within(first.number, count_frames, frame_limit)) return STATUS_BAD_FRAME;
-    for (uint32_t i = first.number; i < first.number + count_frames; i++)
-        if (frame_table[i].kind != FRAME_KIND_RESERVED) return STATUS_BAD_FRAME;
-    // Commit: nothing below may fail. Not dirty: the content is what they are adopted for.
-    block_rows_fill(first.number, count_frames, (struct frame_info){ .kind = FRAME_KIND_USER });
-    frame_state.count_total += count_frames;
+    for (uint32_t at = first; at < first + (1u << held); at += 1u << piece) {
+        uint32_t apart = at ^ frame.number; /* its highest bit: the half of which order has the one frame and not the other */
+        piece = apart >> around == 0 ? order : 31 - (unsigned)__builtin_clz(apart);
+        block_write(at, piece, FRAME_KIND_USER, dirty);
+    }
     return STATUS_OK;
 }
 

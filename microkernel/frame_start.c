@@ -1,4 +1,4 @@
-/* Frames: the beginning. The table and the bitmap are built from firmware's list of memory ranges.
+/* Frames: the beginning. The table and the bitmap are built from firmware's list of memory ranges, and modules become somebody's.
  *
  * The list is swept piece by piece from frame 0 up: no array is built, any order and overlap is fine, and the stricter kind wins. */
 #include "block.h"
@@ -72,7 +72,7 @@ uint64_t frame_storage_bytes(uint32_t count_frames)
 void frame_initialise(void *storage, uint32_t count_frames, const struct memory_range *ranges, size_t count_ranges)
 {
     assert((uintptr_t)storage % PAGE_BYTES == 0);
-    frame_table = storage;
+    arch_frame_table_place(storage);
     frame_limit = rows_for(count_frames);
     frame_state = (struct frame_state){ 0 };
     bitmap_initialise(&frame_state.bitmap, frame_table + frame_limit, frame_limit);
@@ -87,4 +87,16 @@ void frame_initialise(void *storage, uint32_t count_frames, const struct memory_
         at = piece.limit;
     }
     if (arch_direct_frames() < frame_limit) (void)bitmap_open(&frame_state.bitmap, arch_direct_frames()); /* programs' frames come from there first */
+}
+
+enum status frame_adopt(frame_t first, uint32_t count_frames)
+{
+    if (count_frames == 0) return STATUS_OK;
+    if (first.number < FIRST_FRAME || !range_within(first.number, count_frames, frame_limit)) return STATUS_BAD_FRAME;
+    for (uint32_t i = first.number; i < first.number + count_frames; i++)
+        if (frame_table[i].kind != FRAME_KIND_RESERVED) return STATUS_BAD_FRAME;
+    // Commit: nothing below may fail. Not dirty: the content is what they are adopted for.
+    block_rows_fill(first.number, count_frames, (struct frame_info){ .kind = FRAME_KIND_USER });
+    frame_state.count_total += count_frames;
+    return STATUS_OK;
 }

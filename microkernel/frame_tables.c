@@ -40,8 +40,7 @@ enum status frame_allocate_tables(frame_t tables[], unsigned count)
             tables[i] = (frame_t){ first + i };
             frame_table[first + i] = (struct frame_info){ .kind = FRAME_KIND_TABLE };
         } else {
-            [[maybe_unused]] bool freed = bitmap_free(&frame_state.bitmap, first + i, 0);
-            assert(freed);
+            bitmap_free(&frame_state.bitmap, first + i, 0);
         }
     }
     return STATUS_OK;

@@ -50,7 +50,7 @@ class World:
         self.kind_names = self.layout.names('FRAME_KIND_')
         self.kind = {name: number for number, name in self.kind_names.items()}
         self.limit = image.variable('frame_limit')
-        self.rows = image.physical_of(image.variable('frame_table'))
+        self.rows = image.physical_of(image.layout.constant('FRAME_TABLE_ADDRESS'))
         row_bytes = self.layout.size('frame_info')
         content = bytes(image.at(self.rows, self.limit * row_bytes))
         self.kinds, self.flags, self.counts, self.cookies = (self.column(content, row_bytes, name) for name in ('kind', 'flags', 'count', 'cookie'))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 extern unsigned char *host_arena;
+extern struct frame_info *host_frame_table [[gnu::visibility("hidden")]]; /* of this program: no table of addresses leads there */
 extern uint32_t host_direct_frames; /* host_set_direct_frames() */
 
 static inline uint32_t arch_direct_frames(void) { return host_direct_frames; }
@@ -15,9 +16,12 @@ static inline void *arch_frame_pointer(frame_t frame)
     return host_arena + ((uint64_t)frame.number << PAGE_SHIFT);
 }
 
-static inline void arch_page_zero(void *page)
+static inline struct frame_info *arch_frame_table(void) { return host_frame_table; }
+static inline void arch_frame_table_place(void *storage) { host_frame_table = storage; }
+
+static inline void arch_words_fill(void *words, uint64_t word, uint64_t count)
 {
-    memset(page, 0, PAGE_BYTES);
+    for (uint64_t i = 0; i < count; i++) memcpy((unsigned char *)words + 8 * i, &word, sizeof word);
 }
 
 #endif

@@ -18,6 +18,7 @@ unsigned char *host_arena;
 
 static uint64_t arena_bytes;
 uint32_t host_direct_frames;
+struct frame_info *host_frame_table;
 static unsigned leaf_levels;
 static bool has_write_combining;
 static uint64_t events[HOST_EVENTS];

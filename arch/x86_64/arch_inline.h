@@ -1,6 +1,8 @@
-/* The direct map. */
+/* The direct map, and the frame table. */
 #ifndef QUIRE_ARCH_INLINE_H
 #define QUIRE_ARCH_INLINE_H
+
+#include <assert.h>
 
 /* It has every frame that the frame table has: a machine with more memory keeps the rest to itself (bitmap.h). */
 static inline uint32_t arch_direct_frames(void) { return UINT32_MAX; }
@@ -15,11 +17,16 @@ static inline void *arch_frame_pointer(frame_t frame)
     return pointer;
 }
 
-/* Fills a page with zeroes. REP STOSQ counts as one instruction for each word, and real processors do it a line at a time. */
-static inline void arch_page_zero(void *page)
+constexpr uint64_t FRAME_TABLE_ADDRESS = FRAME_TABLE;
+
+/* The address of a row is one part of an instruction, and nothing is loaded for it. */
+static inline struct frame_info *arch_frame_table(void) { return (struct frame_info *)FRAME_TABLE_ADDRESS; }
+static inline void arch_frame_table_place([[maybe_unused]] void *storage) { assert(storage == arch_frame_table()); }
+
+/* REP STOSQ counts as one instruction for each word, and real processors do it a line at a time. */
+static inline void arch_words_fill(void *words, uint64_t word, uint64_t count)
 {
-    uint64_t count = PAGE_BYTES / 8;
-    __asm__ volatile("rep stosq" : "+D"(page), "+c"(count) : "a"(0) : "memory");
+    __asm__ volatile("rep stosq" : "+D"(words), "+c"(count) : "a"(word) : "memory");
 }
 
 #endif

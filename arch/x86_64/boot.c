@@ -111,9 +111,9 @@ static void build_frames(void)
     uint32_t count = paging_count_frames(&source);
     uint64_t bytes = frame_storage_bytes(count);
     uint64_t storage = paging_reserve(&source, bytes, DIRECT_MAP_LIMIT, "the frame table");
-    char *pointer = (void *)(DIRECT_MAP + storage);
-    for (uint64_t offset = 0; offset < bytes; offset += PAGE_BYTES) arch_page_zero(pointer + offset);
-    frame_initialise(pointer, count, source.ranges, source.count_ranges);
+    paging_map_frame_table(storage, bytes);
+    arch_words_fill(arch_frame_table(), 0, bytes / 8);
+    frame_initialise(arch_frame_table(), count, source.ranges, source.count_ranges);
 }
 
 void boot_start(uint32_t magic, uint64_t physical, uint64_t cycles_at_entry)

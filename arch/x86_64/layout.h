@@ -3,8 +3,10 @@
  *   0                      user half of the running space, up to USER_LIMIT (abi/memory.h)
  *   0xfffff80000000000     direct map: physical memory that firmware calls usable, without the kernel image; rw-
  *   0xffffffff80000000     kernel image, linked at this plus its physical address; r-x, r--, rw- by section
- *   0xffffffffc0000000     device window (microkernel/window.h), 16 MiB: local APIC; rw-, uncached
- * Nothing else is mapped. docs/memory-map.md draws it. The direct map begins where the number of its first page fits an instruction (arch_inline.h). */
+ *   0xffffffffa0000000     frame table and bitmap; rw-
+ *   0xfffffffff0000000     device window (microkernel/window.h), 16 MiB: local APIC; rw-, uncached
+ * Nothing else is mapped. docs/memory-map.md draws it. The direct map begins where the number of its first page fits an instruction (arch_inline.h), and so
+ * does the address of the frame table. */
 #ifndef QUIRE_LAYOUT_H
 #define QUIRE_LAYOUT_H
 
@@ -12,7 +14,8 @@
 #define DIRECT_MAP_ENTRY 496            /* of a root table: its first */
 #define DIRECT_MAP_LIMIT 0x40000000000 /* physical: it ends well before the image begins. Memory beyond would be more than the frame table holds */
 #define KERNEL_BASE 0xffffffff80000000
-#define DEVICE_WINDOW 0xffffffffc0000000
+#define FRAME_TABLE 0xffffffffa0000000
+#define DEVICE_WINDOW 0xfffffffff0000000
 #define KERNEL_PHYSICAL 0x200000
 
 /* Selectors (cpu.c). The order is what SYSCALL and SYSRET want: AMD64 manual vol. 2, 6.1.1. */

@@ -20,6 +20,7 @@
 
 constexpr uint64_t FIRST_RESERVABLE = 0x100000; /* below 1 MiB live the firmware's data */
 constexpr uint64_t BOOT_MAP_LIMIT = (uint64_t)4 << 30;
+constexpr uint64_t LARGE_PAGE_BYTES = (uint64_t)2 << 20;
 constexpr pte_t KERNEL_TABLE = PTE_PRESENT | PTE_WRITE;
 
 extern char image_first[], image_limit[], init_first[], init_limit[], text_first[], text_limit[];
@@ -48,13 +49,14 @@ static uint64_t reserved_until(const struct boot_source *source, uint64_t first,
 
 uint64_t paging_reserve(struct boot_source *source, uint64_t bytes, uint64_t limit, const char *purpose)
 {
+    uint64_t alignment = bytes < LARGE_PAGE_BYTES ? PAGE_BYTES : LARGE_PAGE_BYTES;
     for (size_t i = 0; i < source->count_ranges; i++) {
         const struct memory_range *range = &source->ranges[i];
         if (range->kind != MEMORY_USABLE) continue;
         uint64_t end = range->limit < limit ? range->limit : limit;
         uint64_t first = range->first < FIRST_RESERVABLE ? FIRST_RESERVABLE : range->first;
         for (;;) {
-            first = (first + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+            first = (first + alignment - 1) & ~(alignment - 1);
             if (first >= end || end - first < bytes) break;
             uint64_t next = reserved_until(source, first, first + bytes);
             if (next == 0) {
@@ -152,6 +154,11 @@ static void map_section(const char *first, const char *limit, pte_t bits)
     }
 }
 
+void paging_map_frame_table(uint64_t physical, uint64_t bytes)
+{
+    map(FRAME_TABLE, physical, bytes, PTE_PRESENT | PTE_WRITE | PTE_NO_EXECUTE | (cpu_features.has_global_pages ? PTE_GLOBAL : 0));
+}
+
 /* --- The window of devices --- */
 
 /* Begins the window with registers at `address`. */
@@ -179,11 +186,12 @@ static void map_registers(uint64_t physical, uint64_t address, pte_t bits)
     if (window_allocate(&window, &request, &address) != STATUS_OK) panic("boot: no place for registers at physical=0x%lx", physical);
 }
 
-/* Table pages that are certainly enough: for each range the tables at its two ends, one directory for each GiB, the image and the device window. */
+/* Table pages that are certainly enough: for each range the tables at its two ends, one directory for each GiB, the image, the frame table and the device
+ * window. */
 static uint64_t count_table_pages(const struct boot_source *source)
 {
     uint64_t gibibytes = ((uint64_t)paging_count_frames(source) >> 18) + 1;
-    return 16 + 8 * source->count_ranges + gibibytes + gibibytes / 512;
+    return 18 + 8 * source->count_ranges + gibibytes + gibibytes / 512;
 }
 
 void paging_initialise(struct boot_source *source, uint64_t apic_physical)

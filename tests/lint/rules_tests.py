@@ -28,7 +28,9 @@ INTERNAL = {
 # Functions that no test calls by their name, each with a word that tests do use: the function or the system call that leads there.
 REACHED = {
     'microkernel/arch.h': {
-        'arch_page_zero': 'frame_clean', 'arch_frames_limit': 'device_map', 'arch_has_write_combining': 'host_set_write_combining',
+        'arch_page_zero': 'frame_clean', 'arch_words_fill': 'frame_clean', 'arch_frame_is_direct': 'host_set_direct_frames',
+        'arch_frame_table': 'frame_find', 'arch_frame_table_place': 'frame_initialise',
+        'arch_frames_limit': 'device_map', 'arch_has_write_combining': 'host_set_write_combining',
         'arch_cache_write_back': 'HOST_WRITE_BACKS', 'arch_root_initialise': 'space_create', 'arch_root_clear': 'space_destroy',
         'arch_context_instruction': 'FAULT_RETRY', 'arch_context_stack': 'FAULT_RETRY', 'arch_vectors_initialise': 'thread_create',
         'arch_vectors_forget': 'thread_destroy', 'arch_cycles_per_second': 'boot_info', 'arch_cycles_to_nanoseconds': 'arch_cycles',

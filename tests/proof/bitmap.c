@@ -1,7 +1,7 @@
 /* The pure functions of the tiered bitmap (microkernel/bitmap_tiers.h): no shift too long, no index out of a table, results within their bounds,
  * and what runs_double and runs_find say about each bit.
  *
- * Proved: runs_double, runs_find, order_tier, order_run, run_bits, run_words, run_is_none, run_is_set, run_is_clear, run_flip */
+ * Proved: runs_double, runs_find, order_tier, order_run, run_bits, run_words, run_is_set, run_flip */
 #include "builtins.h"
 
 #include "bits.h"
@@ -68,25 +68,8 @@ static inline unsigned run_words(unsigned order);
     requires \valid_read(units + (0..7));
     assigns \nothing;
     ensures \result == 0 || \result == 1;
-    ensures order == 6 && at == 0 && flip == 0xffffffffffffffff ==> (\result == 1 <==> units[0] == 0xffffffffffffffff); */
-static inline bool run_is_none(const uint64_t *units, unsigned at, unsigned order, uint64_t flip);
-
-/*@ requires order <= 8 && at < 512;
-    requires order == 7 ==> at <= 384;
-    requires order == 8 ==> at <= 256;
-    requires \valid_read(units + (0..7));
-    assigns \nothing;
-    ensures \result == 0 || \result == 1;
     ensures order == 6 && at == 0 ==> (\result == 1 <==> units[0] == 0xffffffffffffffff); */
 static inline bool run_is_set(const uint64_t *units, unsigned at, unsigned order);
-
-/*@ requires order <= 8 && at < 512;
-    requires order == 7 ==> at <= 384;
-    requires order == 8 ==> at <= 256;
-    requires \valid_read(units + (0..7));
-    assigns \nothing;
-    ensures \result == 0 || \result == 1; */
-static inline bool run_is_clear(const uint64_t *units, unsigned at, unsigned order);
 
 /*@ requires order <= 8 && at < 512;
     requires order == 7 ==> at <= 384;

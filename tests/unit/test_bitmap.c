@@ -44,7 +44,7 @@ Test(bitmap, the_only_block_is_found)
                 cr_assert(bitmap_take(&bitmap, smaller, UINT32_MAX, &first));
                 cr_assert(first >= last && first + (1u << smaller) <= last + (1u << order));
                 if (smaller != order) cr_assert_not(bitmap_take(&bitmap, order, UINT32_MAX, &first));
-                cr_assert(bitmap_free(&bitmap, first & ~((1u << smaller) - 1), smaller), "order %u of %u", smaller, order);
+                cr_assert(bitmap_give(&bitmap, first & ~((1u << smaller) - 1), smaller), "order %u of %u", smaller, order);
             }
             cr_assert(bitmap_is_free(&bitmap, last, last + (1u << order)) && bitmap_count_free(&bitmap) == 1u << order && bitmap_check(&bitmap));
             munmap(bitmap.gigabytes, bitmap_storage_bytes(counts[i]));
@@ -67,7 +67,7 @@ Test(bitmap, every_order_until_nothing_is_left_and_back)
         cr_assert_eq(taken, model.count_units >> order, "order %u", order);
         cr_assert(bitmap_check(&model.bitmap));
         cr_assert_eq(bitmap_count_free(&model.bitmap), model.count_units - (taken << order));
-        for (uint32_t block = 0; block < taken; block++) cr_assert(bitmap_free(&model.bitmap, block << order, order));
+        for (uint32_t block = 0; block < taken; block++) cr_assert(bitmap_give(&model.bitmap, block << order, order));
         memset(model.is_free, 1, model.count_units);
         cr_assert(bitmap_check(&model.bitmap) && bitmap_count_free(&model.bitmap) == model.count_units);
     }
@@ -88,7 +88,7 @@ Test(bitmap, frames_until_nothing_is_left_and_back)
         }
         cr_assert_eq(taken, model.count_units >> order);
         cr_assert(bitmap_check(&model.bitmap));
-        for (uint32_t block = taken; block-- > 0;) cr_assert(bitmap_free(&model.bitmap, block << order, order));
+        for (uint32_t block = taken; block-- > 0;) cr_assert(bitmap_give(&model.bitmap, block << order, order));
         memset(model.is_free, 1, model.count_units);
     }
     uint32_t first;
@@ -106,13 +106,13 @@ Test(bitmap, blocks_split_and_merge_over_all_tiers)
             model_insert(&model, 0, 1u << 18);
             uint32_t first;
             cr_assert(bitmap_take(&model.bitmap, large, UINT32_MAX, &first));
-            for (uint32_t at = 0; at < 1u << large; at += 1u << small) cr_assert(bitmap_free(&model.bitmap, first + at, small));
+            for (uint32_t at = 0; at < 1u << large; at += 1u << small) cr_assert(bitmap_give(&model.bitmap, first + at, small));
             cr_assert(bitmap_check(&model.bitmap));
             for (uint32_t at = 0; at < 1u << large; at += 1u << small) {
                 uint32_t piece;
                 cr_assert(bitmap_take(&model.bitmap, small, UINT32_MAX, &piece));
             }
-            cr_assert(bitmap_free(&model.bitmap, 0, large), "pieces come from one place");
+            cr_assert(bitmap_give(&model.bitmap, 0, large), "pieces come from one place");
             cr_assert(bitmap_take(&model.bitmap, 18, UINT32_MAX, &first) && first == 0, "%u in pieces of %u", large, small);
             model_drop(&model);
         }
@@ -144,7 +144,7 @@ Test(bitmap, single_frames_stay_in_their_line)
     uint32_t first;
     for (unsigned i = 0; i < 33; i++) cr_assert(bitmap_take(&model.bitmap, 0, UINT32_MAX, &first));
     cr_assert_eq(first, 512u);
-    cr_assert(bitmap_free(&model.bitmap, 0, 0));
+    cr_assert(bitmap_give(&model.bitmap, 0, 0));
     for (unsigned i = 0; i < 127; i++) {
         cr_assert(bitmap_take(&model.bitmap, 0, UINT32_MAX, &first));
         cr_assert(first >= 512, "not 0, which is in another line");
@@ -211,20 +211,20 @@ Test(bitmap, hostile_arguments_change_nothing)
     for (unsigned order = BITMAP_ORDERS; order < 70; order++) {
         cr_assert_not(bitmap_take(&model.bitmap, order, UINT32_MAX, &first));
         cr_assert_not(bitmap_take(&model.bitmap, order, 1000, &first));
-        cr_assert_not(bitmap_free(&model.bitmap, 0, order));
+        cr_assert_not(bitmap_give(&model.bitmap, 0, order));
     }
     cr_assert_not(bitmap_take(&model.bitmap, UINT32_MAX, UINT32_MAX, &first));
     cr_assert_eq(first, 42u);
-    cr_assert_not(bitmap_free(&model.bitmap, 1000, 0));
-    cr_assert_not(bitmap_free(&model.bitmap, UINT32_MAX, 0));
-    cr_assert_not(bitmap_free(&model.bitmap, 992, 4), "reaches beyond the end");
-    cr_assert_not(bitmap_free(&model.bitmap, 1, 1), "misaligned");
-    cr_assert_not(bitmap_free(&model.bitmap, 96, 3), "half free");
-    cr_assert_not(bitmap_free(&model.bitmap, 512, 8), "free");
-    cr_assert_not(bitmap_free(&model.bitmap, 0, 7), "the last frames are free");
+    cr_assert_not(bitmap_give(&model.bitmap, 1000, 0));
+    cr_assert_not(bitmap_give(&model.bitmap, UINT32_MAX, 0));
+    cr_assert_not(bitmap_give(&model.bitmap, 992, 4), "reaches beyond the end");
+    cr_assert_not(bitmap_give(&model.bitmap, 1, 1), "misaligned");
+    cr_assert_not(bitmap_give(&model.bitmap, 96, 3), "half free");
+    cr_assert_not(bitmap_give(&model.bitmap, 512, 8), "free");
+    cr_assert_not(bitmap_give(&model.bitmap, 0, 7), "the last frames are free");
     cr_assert_not(bitmap_insert_range(&model.bitmap, 900, 1001));
     cr_assert_not(bitmap_insert_range(&model.bitmap, 950, 940));
-    cr_assert_not(bitmap_insert_range(&model.bitmap, 100, 101));
+    cr_assert_not(bitmap_give(&model.bitmap, 100, 0), "free");
     cr_assert(bitmap_insert_range(&model.bitmap, 5, 5));
     cr_assert_not(bitmap_is_free(&model.bitmap, 100, 1001));
     cr_assert_not(bitmap_is_free(&model.bitmap, 200, 100));
@@ -240,7 +240,7 @@ Test(bitmap, check_sees_damage)
     model_insert(&model, 0, model.count_units);
     uint32_t first;
     for (unsigned i = 0; i < 70; i++) cr_assert(bitmap_take(&model.bitmap, 0, UINT32_MAX, &first)); /* the only lone word, and 6 of another one */
-    cr_assert(bitmap_free(&model.bitmap, first, 0) && bitmap_check(&model.bitmap));
+    cr_assert(bitmap_give(&model.bitmap, first, 0) && bitmap_check(&model.bitmap));
     struct bitmap *bitmap = &model.bitmap;
     const uint32_t broken = 1u << 18; /* in the first gigabyte everything is one unit, the second is broken */
     uint64_t *truths[] = { bitmap->words, bitmap->words + broken / 64 + 1, bitmap->words + (broken + 20000) / 64, bitmap->words + (broken + 40000) / 64,

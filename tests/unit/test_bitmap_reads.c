@@ -57,7 +57,7 @@ static void play(uint32_t count, unsigned percent, unsigned requests)
     seed = percent;
     for (uint32_t i = 0; i < count; i++) {
         if (random_below(100) < percent) continue;
-        cr_assert(bitmap_free(&bitmap, i, 0));
+        cr_assert(bitmap_give(&bitmap, i, 0));
         is_free[i] = true;
     }
     watch(&bitmap, storage, count);
@@ -78,7 +78,7 @@ static void play(uint32_t count, unsigned percent, unsigned requests)
         cr_assert(first % (1u << order) == 0 && memchr(is_free + first, false, (size_t)1 << order) == nullptr, "order %u", order);
         mark(is_free, first, order, false);
         if (random_below(4) == 0) continue;
-        cr_assert(bitmap_free(&bitmap, first, order));
+        cr_assert(bitmap_give(&bitmap, first, order));
         mark(is_free, first, order, true);
     }
     cr_log_info("%u frames, %u %% used: at most %u words for a frame, %u for 2 MiB, %u for other blocks", count, percent, most_frame, most_exact, most_other);

@@ -288,8 +288,7 @@ Test(check, entries_1_leaf_larger_than_its_block)
     block_write(half.number, order - 1, FRAME_KIND_USER, 0);
     info->count = 1;
     expect(1);
-    block_erase(block.number, order - 1);
-    block_erase(half.number, order - 1);
+    block_rows_fill(block.number, 1u << order, (struct frame_info){ .kind = FRAME_KIND_FREE });
     block_write(block.number, order, FRAME_KIND_USER, 0);
     info->count = 1;
     expect_none();

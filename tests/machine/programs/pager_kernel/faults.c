@@ -79,9 +79,9 @@ void case_faults_rights(void)
 void case_faults_kernel_addresses(void)
 {
     struct worker worker = worker_make(BADGE, PRIORITY_FIRST, THREAD_PLAIN);
-    /* The half's first page, the direct map (a page of it, the first, far in it), the image's text, the device window, the last page. */
+    /* The half's first page, the direct map (a page of it, the first, far in it), the image's text, the frame table, the device window, the last page. */
     static const uint64_t addresses[] = { ADDRESS_KERNEL, ADDRESS_DIRECT_MAP, ADDRESS_DIRECT_MAP + 0x400000, ADDRESS_DIRECT_MAP + 0x3ffffffe000,
-                                          0xffffffff80200000, 0xffffffff80000000, 0xffffffffc0000000, 0xfffffffffffff000, ~(uint64_t)0 };
+                                          0xffffffff80200000, 0xffffffff80000000, 0xffffffffa0000000, 0xfffffffff0000000, 0xfffffffffffff000, ~(uint64_t)0 };
     for (unsigned i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
         expect_fault(&worker, read_at, addresses[i], FAULT_READ);
         expect_fault(&worker, write_at, addresses[i], FAULT_WRITE);

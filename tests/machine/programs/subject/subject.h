@@ -16,7 +16,8 @@ constexpr uint64_t PLACE_HOLE = 0x0000800000000000;          /* first address th
 constexpr uint64_t PLACE_HOLE_LAST = 0xffff7fffffffffff;     /* the last one */
 constexpr uint64_t PLACE_DIRECT_MAP = 0xfffff80001000000;    /* 16 MiB of it are there on every machine */
 constexpr uint64_t PLACE_KERNEL_TEXT = 0xffffffff80200000;
-constexpr uint64_t PLACE_DEVICE = 0xffffffffc0000000;
+constexpr uint64_t PLACE_DEVICE = 0xfffffffff0000000;
+constexpr uint64_t PLACE_FRAME_TABLE = 0xffffffffa0000000;
 constexpr uint64_t PLACE_KERNEL_NOTHING = 0xfffff00000000000;
 constexpr uint64_t PLACE_NOWHERE = 0x200000000;              /* between break and autogen */
 
