@@ -115,11 +115,6 @@ target_link_libraries(pager_growth PRIVATE quire_host)
 target_include_directories(pager_growth PRIVATE ${pager_folders} microkernel ${CMAKE_SOURCE_DIR})
 target_compile_options(pager_growth PRIVATE -fsanitize-coverage=trace-pc-guard,trace-loads,trace-stores)
 target_sources(test_pager_growth PRIVATE $<TARGET_OBJECTS:pager_growth>)
-# The kernel's formatter, under another name.
-add_library(kernel_format OBJECT libc-min/freestanding/format.c)
-target_link_libraries(kernel_format PRIVATE quire_host)
-target_compile_definitions(kernel_format PRIVATE QUIRE_KERNEL=1 format_text=kernel_format_text format_string=kernel_format_string)
-target_sources(test_format PRIVATE $<TARGET_OBJECTS:kernel_format>)
 # The kernel's own memcpy and its like, under other names; its assembler needs no sanitizer.
 if(TARGET test_memory_x86_64)
     add_library(kernel_memory OBJECT arch/x86_64/memory.S)

@@ -17,7 +17,7 @@ set(QUIRE_PORT x86_64)
 quire_sources(kernel_script arch/${QUIRE_PORT}/kernel.ld)
 quire_sources(kernel_sources
     microkernel/*.c arch/x86/*.c arch/x86/*.S arch/${QUIRE_PORT}/*.c arch/${QUIRE_PORT}/*.S libc-min/freestanding/*.c libimage/*.c)
-list(FILTER kernel_sources EXCLUDE REGEX "/freestanding/memory\\.c$") # the port has its own
+list(FILTER kernel_sources EXCLUDE REGEX "/freestanding/(memory|format)\\.c$") # the port has its own, and the log has
 
 function(quire_kernel name)
     add_executable(${name} ${kernel_sources})

@@ -4,13 +4,14 @@
 
 #include "arch.h"
 
-/* Writes one line. Formats as format_text() of libc-min; longer than 400 bytes is cut. */
-[[gnu::format(printf, 2, 3)]] void log_line(const char *subsystem, const char *format, ...);
-
-/* The same in parts: begins a line, adds to it, writes it. `subsystem` nullptr: the text brings its own. */
+/* A line in parts: begins it, adds to it, writes it. `subsystem` nullptr: the text brings its own. What is longer than 400 bytes is cut. A format knows %s, %u
+ * and %x, the two with l, and .* before them: the most bytes of a text, or how many digits a number has at least, 20 at most (tests/lint). */
 void log_begin(const char *subsystem);
 [[gnu::format(printf, 1, 2)]] void log_add(const char *format, ...);
 void log_end(void);
+
+/* The same at once. */
+#define log_line(subsystem, ...) (log_begin(subsystem), log_add(__VA_ARGS__), log_end())
 
 /* Writes one line that came from user mode; bytes outside 0x20-0x7e become '?'. `subsystem` stands in front of it, or nullptr: the text brings its own. */
 void log_user_line(const char *subsystem, const char *text, size_t length_bytes);

@@ -4,20 +4,17 @@
  *
  * 1. out->length counts every character of the whole text; only those that fit beside the NUL are stored.
  * 2. The terminating NUL is written last, at the end or at the last byte of the buffer.
- *
- * The kernel knows no more conversions than its lines use (format.h): the others were a thousand bytes of text that never run. */
+ */
 #include <format.h>
 
 #include <stdint.h>
 #include <string.h>
 
 constexpr unsigned DIGITS = 20; /* of 2^64 - 1 in decimal */
-#ifndef QUIRE_KERNEL
 constexpr size_t PRECISION_NONE = SIZE_MAX;
 constexpr int64_t NUMBER_LIMIT = 1 << 20; /* widths and precisions beyond this are taken as this */
 enum flag { LEFT, ZERO, PLUS, PREFIX, FLAGS };
 static const char flag_letters[FLAGS] = { '-', '0', '+', '#' };
-#endif
 
 struct output {
     char *buffer;
@@ -25,14 +22,12 @@ struct output {
     size_t length;
     const char *format; /* what is left of it */
     va_list list;       /* and of the arguments */
-#ifndef QUIRE_KERNEL
     /* The conversion: what stands between the percent sign and its letter. */
     size_t width;
     size_t precision; /* PRECISION_NONE when not given */
     unsigned size_bits; /* of the integer argument */
     bool has[FLAGS];
     char letter;
-#endif
     char digits[DIGITS];
 };
 
@@ -51,37 +46,6 @@ struct output {
 {
     return va_arg(out->list, uint64_t);
 }
-
-#ifdef QUIRE_KERNEL
-
-/* As below, but of few: a text or a number, without a field. */
-static void put_conversion(struct output *out, const char *)
-{
-    char *text = out->digits + DIGITS;
-    int64_t length = 0, precision = -1;
-    if (*out->format == '.') { /* with an asterisk behind it */
-        out->format += 2;
-        precision = (uint32_t)take(out);
-    }
-    uint64_t value = take(out);
-    char letter = *out->format++;
-    if (letter == 's') {
-        text = (char *)(uintptr_t)value;
-        length = (int64_t)strnlen(text, (size_t)precision);
-    } else {
-        if (letter == 'l') letter = *out->format++;
-        else value = (uint32_t)value;
-        uint64_t base = letter == 'x' ? 16 : 10;
-        do {
-            *--text = "0123456789abcdef"[value % base];
-            value /= base;
-            length++;
-        } while (value != 0 || length < precision);
-    }
-    put(out, text, (size_t)length, 1);
-}
-
-#else
 
 /* Blanks, then `sign`, zeroes and text; with the minus flag the blanks come last. */
 static void put_field(struct output *out, const char *sign, size_t sign_length, size_t zeroes, const char *text, size_t length)
@@ -212,8 +176,6 @@ static void put_conversion(struct output *out, const char *start)
     }
     put_field(out, nullptr, 0, 0, text, length);
 }
-
-#endif
 
 size_t format_text(char *buffer, size_t size_bytes, const char *format, va_list arguments)
 {

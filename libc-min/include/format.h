@@ -5,9 +5,6 @@
  *   c s %       a character, a string (the precision is the most bytes taken, the string may then lack its NUL), a percent sign
  *   p           a pointer, always as 0x...
  *
- * The kernel's lines use %s, %u and %x, the two with l, and .* before them (for a number exactly so many digits at least, 20 at most); its formatter knows
- * no others (tests/lint).
- *
  * There is no floating point: the kernel and the pager are built without its registers. A conversion that is none of these is copied as it stands
  * and takes no argument. A null string prints as (null). */
 #ifndef QUIRE_FORMAT_H

@@ -133,7 +133,7 @@ KERNEL_CONVERSION = re.compile(r'%(s|\.\*s|l?[ux]|\.\*l?[ux])')
 @rule(bad={'microkernel/a.c': 'void f(void)\n{\n    log_line("a",\n             "b=%5u");\n}\n'}, at='microkernel/a.c:4',
       good={'microkernel/a.c': 'log_line("a", "b=%lu c=%.*s d=0x%x", b, 4, c, d);\n', 'pager/a.c': 'log_line("%5u");\n'})
 def kernel_lines_use_few_conversions(tree):
-    """The kernel's formatter knows s, u and x, the two with l, and .* before them (libc-min/include/format.h): another one would print something else."""
+    """The kernel's formatter knows s, u and x, the two with l, and .* before them (microkernel/log.h): another one would print something else."""
     for path in tree.paths('.c', '.h', under='microkernel/') + tree.paths('.c', '.h', under='arch/'):
         text = tree.files[path]
         for call in KERNEL_LINE.finditer(text):

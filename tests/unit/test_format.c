@@ -98,43 +98,6 @@ Test(format, huge_width_is_counted_not_written)
     cr_expect_str_eq(text, "       ");
 }
 
-/* --- The kernel's, which knows fewer conversions; cmake/host.cmake gives it this name --- */
-
-[[gnu::format(__printf__, 3, 4)]] size_t kernel_format_string(char *buffer, size_t size_bytes, const char *format, ...);
-
-#define KERNEL_SAME(...)                                                               \
-    do {                                                                               \
-        char ours[200], theirs[200];                                                   \
-        size_t length = kernel_format_string(ours, sizeof ours, __VA_ARGS__);          \
-        int expected = snprintf(theirs, sizeof theirs, __VA_ARGS__);                   \
-        cr_expect_str_eq(ours, theirs);                                                \
-        cr_expect_eq(length, (size_t)expected, "%zu %d", length, expected);            \
-    } while (0)
-
-Test(format, the_kernels_conversions)
-{
-    KERNEL_SAME("%s", "nothing to convert");
-    KERNEL_SAME("%u %u %lu %lu", 0u, UINT_MAX, 0ul, ULONG_MAX);
-    KERNEL_SAME("0x%x 0x%x 0x%lx 0x%lx|", 0u, 0xdeadbeefu, 0xfedcba9876543210ul, ULONG_MAX);
-    KERNEL_SAME("[%lu.%.*lu] [%.*u] [%.*x]", 12ul, 9, 34ul, 3, 1234u, 4, 0xau);
-    KERNEL_SAME("[%.*lu]", 20, 1ul);
-    KERNEL_SAME("[%.*s][%.*s][%.*s]", 2, "quire", 0, "quire", 9, "quire");
-    KERNEL_SAME("%u %u %u %u %u %u %u %s", 1u, 2u, 3u, 4u, 5u, 6u, 7u, "on the stack");
-    /* Of a smaller argument the upper bits are anything. */
-    char text[8];
-    cr_expect_eq(kernel_format_string(text, sizeof text, "%x", (unsigned)0xffffffff00000012), 2);
-    cr_expect_str_eq(text, "12");
-}
-
-Test(format, the_kernels_text_is_cut)
-{
-    char text[16];
-    memset(text, '#', sizeof text);
-    cr_expect_eq(kernel_format_string(text, 8, "%s=%u", "abcdef", 12345u), 12);
-    cr_expect_str_eq(text, "abcdef=");
-    cr_expect_eq(text[8], '#');
-}
-
 /* Formats that the compiler would not let pass. */
 static size_t format_unchecked(char *text, size_t size, const char *format, ...)
 {

@@ -1,5 +1,7 @@
 /* The log: one line an event, cut at its limit; what comes from user mode is one line of printable characters. */
 #include <criterion/criterion.h>
+#include <limits.h>
+#include <stdio.h>
 
 #include "kernel_world.h"
 
@@ -51,6 +53,30 @@ Test(log, line_in_parts)
     cr_assert_str_empty(host_log_text(), "written before its end");
     log_end();
     cr_assert_str_eq(only_line(), "boot: a=1 b=0x12\n");
+}
+
+/* As the C library has it. */
+#define SAME(...)                                                      \
+    do {                                                               \
+        char expected[LINE_BYTES];                                     \
+        snprintf(expected, sizeof expected, "boot: " __VA_ARGS__);     \
+        host_log_clear();                                              \
+        log_line("boot", __VA_ARGS__);                                 \
+        const char *line = only_line();                                \
+        cr_expect_eq(strlen(line), strlen(expected) + 1, "%s", line);  \
+        cr_expect_eq(strncmp(line, expected, strlen(expected)), 0, "%s and not %s", line, expected); \
+    } while (0)
+
+Test(log, conversions)
+{
+    SAME("%s", "nothing to convert");
+    SAME("%u %u %lu %lu", 0u, UINT_MAX, 0ul, ULONG_MAX);
+    SAME("0x%x 0x%x 0x%lx 0x%lx|", 0u, 0xdeadbeefu, 0xfedcba9876543210ul, ULONG_MAX);
+    SAME("[%lu.%.*lu] [%.*u] [%.*x]", 12ul, 9, 34ul, 3, 1234u, 4, 0xau);
+    SAME("[%.*lu]", 20, 1ul);
+    SAME("[%.*s][%.*s][%.*s]", 2, "quire", 0, "quire", 9, "quire");
+    SAME("%u %u %u %u %u %u %u %s", 1u, 2u, 3u, 4u, 5u, 6u, 7u, "on the stack");
+    SAME("%x", (unsigned)0xffffffff00000012); /* of a smaller argument the upper bits are anything */
 }
 
 Test(log, parts_are_cut_like_a_line)
