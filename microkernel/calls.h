@@ -1,7 +1,8 @@
 /* Handlers of the system calls: one for each row of abi/syscall.def, named sys_NAME.
  *
- * The dispatcher finds what a call is about (abi/syscall.def): the handler has a thread, a space, an endpoint or the row of a handle in place of argument 0. It
- * reads its arguments from and writes its results to argument[], and returns the status of the call. */
+ * The dispatcher finds what a call is about (abi/syscall.def): the handler has a thread, a space and a range of it, an endpoint or the row of a handle in
+ * place of argument 0. It reads its arguments from and writes its results to argument[], and returns the status of the call.
+ */
 #ifndef QUIRE_CALLS_H
 #define QUIRE_CALLS_H
 
@@ -14,6 +15,9 @@ constexpr enum status STATUS_LATER = (enum status)UINT32_MAX;
 #define HANDLER_RETURNS(name) ARCH_HANDLER enum status sys_##name(struct thread *caller, uint64_t argument[CALL_ARGUMENTS]);
 #define HANDLER_THREADS(name) ARCH_HANDLER enum status sys_##name(struct thread *thread, uint64_t argument[CALL_ARGUMENTS]);
 #define HANDLER_SPACES(name) ARCH_HANDLER enum status sys_##name(struct space *space, uint64_t argument[CALL_ARGUMENTS]);
+#define HANDLER_RANGES_2(name) ARCH_HANDLER enum status sys_##name(struct space *space, struct user_span span, uint64_t argument[CALL_ARGUMENTS]);
+#define HANDLER_RANGES_3(name) HANDLER_RANGES_2(name)
+#define HANDLER_RANGES_4(name) HANDLER_RANGES_2(name)
 #define HANDLER_ENDPOINTS(name) ARCH_HANDLER enum status sys_##name(struct endpoint *endpoint, uint64_t argument[CALL_ARGUMENTS]);
 #define HANDLER_SWITCHES(name) HANDLER_RETURNS(name)
 #define HANDLER_CALLS(name) ARCH_HANDLER enum status sys_##name(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row);

@@ -108,7 +108,8 @@ void device_register(const struct run *run)
 }
 
 /* The leaves are the largest that fit, as far as both tables reach. */
-enum status device_map(struct space *owner, struct space *space, struct user_span span, uint64_t first, uint32_t attributes, bool is_shared, uint64_t *done)
+enum status device_map(const struct space *owner, struct space *space, struct user_span span, uint64_t first, uint32_t attributes, bool is_shared,
+                       uint64_t *done)
 {
     assert(device_attributes_check(attributes) == STATUS_OK);
     uint64_t address = span.first.address, count = span.count_pages, limit = frames_limit();

@@ -33,7 +33,8 @@ static inline enum status device_attributes_check(uint64_t attributes)
 /* Maps consecutive frames of a device. Attributes have been checked; write-combining becomes uncached where the processor has none. BAD_FRAME (memory,
  * forbidden, or beyond what an entry can name), ALREADY_MAPPED (a page of the span), EXISTS (a page of the device is mapped: by another owner, without
  * `is_shared`, or by leaves of another size), TOO_MANY_MAPPINGS, NO_MEMORY, AGAIN. */
-enum status device_map(struct space *owner, struct space *space, struct user_span span, uint64_t first, uint32_t attributes, bool is_shared, uint64_t *done);
+enum status device_map(const struct space *owner, struct space *space, struct user_span span, uint64_t first, uint32_t attributes, bool is_shared,
+                       uint64_t *done);
 
 /* Removes leaves of devices. NOT_MAPPED (no leaf of a device at the start of what is left: also when it is unmapped already), NO_RIGHT (another owner's),
  * BAD_ALIGNMENT (a part of a large leaf), AGAIN. Without an owner: anybody's, for the end of the space. */

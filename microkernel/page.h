@@ -15,14 +15,6 @@ static inline struct space *page_space(uint64_t frame)
     return (struct space *)arch_frame_pointer((frame_t){ (uint32_t)frame });
 }
 
-/* What a range call is about. */
-struct range {
-    struct space *space;
-    struct user_span span;
-};
-/* Decodes what every range call begins with: a space and an address, here side by side, and a length (calls_space.c). */
-enum status page_range(const uint64_t place[2], uint64_t count_pages, struct range *range);
-
 /* Maps a page, whose entry has been looked for, to a frame below frame_limit with checked attributes. */
 static inline bool page_map_at(struct space *space, pte_t *entry, const struct lowest *lowest, frame_t frame, uint32_t attributes)
 {

@@ -1,4 +1,4 @@
-/* Copying: a page that others share becomes its space's own. See space_share.c for how pages come to be shared.
+/* Copying: a page that others share becomes its space's own. See space_transfer.c for how pages come to be shared.
  *
  * 1. Everything is checked and taken before the first change. */
 #include "space.h"

@@ -107,7 +107,7 @@ static enum status map(struct space *space, struct user_span span, uint64_t firs
     run.owner = nullptr;
     run.first = first;
     run.level = 0;
-    if (first < frame_limit) {
+    if (span.count_pages > 1 && first < frame_limit) {
         uint64_t inside = (uint64_t)1 << frame_order(block_row((uint32_t)first));
         run.level = level_fit(address >> PAGE_SHIFT | first, least(span.count_pages, inside), arch_leaf_levels() - 1);
     }

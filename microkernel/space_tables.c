@@ -160,35 +160,21 @@ void walk_add(const struct walk *walk, unsigned count)
 
 /* --- Going over a span --- */
 
-void visit_fit(struct visit *visit, uint64_t place, uint64_t count_pages, unsigned highest)
+/* The part that begins where the one before ended: a hole, a large leaf or what fits of it, or entries of a lowest table. */
+static void part_find(struct visit *visit, struct space *space)
 {
-    unsigned level = highest == 0 ? 0 : level_fit(place >> PAGE_SHIFT, count_pages, highest);
-    visit->level = level;
-    visit->count = level != 0 ? 1 : (unsigned)least(least(count_pages, visit->budget), walk_pages_left(place, 1));
-    visit->count_pages = visit->count * walk_pages_of(level);
-    visit->cost = level != 0 ? HOLE_COST : visit->count;
-}
-
-/* The next part, holes too; the one before may have been made shorter. False: the budget is used up, the span done, or a part has failed. */
-static bool visit_next(struct visit *visit)
-{
-    if (visit->status != STATUS_OK) return false;
-    visit->budget -= visit->cost < visit->budget ? visit->cost : visit->budget;
-    visit->done += visit->count_pages;
-    if (visit->done >= visit->span.count_pages || visit->budget == 0) return false;
-
     struct walk *walk = &visit->walk;
-    uint64_t address = visit->span.first.address + (visit->done << PAGE_SHIFT), count = visit->span.count_pages - visit->done;
-    walk_begin(walk, visit->space, address);
+    uint64_t address = visit->span.first.address + (visit->done << PAGE_SHIFT), left = visit->span.count_pages - visit->done;
+    walk_begin(walk, space, address);
     unsigned level = walk->level;
     visit->is_hole = level != 0 && !pte_is_memory(*walk->entry);
-    if (!visit->is_hole) {
-        visit_fit(visit, address, count, level);
-        return true;
-    }
-    visit->count_pages = least(count, walk_pages_left(address, level));
-    visit->cost = HOLE_COST;
-    return true;
+    if (level != 0 && !visit->is_hole) level = level_fit(address >> PAGE_SHIFT, left, level);
+    uint64_t pages = least(left, walk_pages_left(address, level != 0 ? level : 1));
+    if (level == 0) pages = least(pages, visit->budget);
+    visit->level = level;
+    visit->count_pages = pages;
+    visit->count = level == 0 ? (unsigned)pages : 1;
+    visit->cost = level == 0 ? (unsigned)pages : HOLE_COST;
 }
 
 /* No pointers to functions: the depth of the stack is read from the calls in the listing. */
@@ -199,28 +185,32 @@ static bool visit_next(struct visit *visit)
     case PROTECT: return part_protect(visit);
     case COUNT: return part_count(visit);
     case HARVEST: return part_harvest(visit);
-    case SHARE: return part_share(visit);
-    case MOVE: return part_move(visit);
+    case SHARE:
+    case MOVE: return part_transfer(visit);
     case DEVICE: return part_device(visit);
     }
     unreachable();
 }
 
-[[gnu::noinline]] enum status visit_all(struct visit *visit, struct space *space, struct user_span span, uint64_t *done, uint64_t *changed)
+[[gnu::noinline, clang::minsize]] enum status visit_all(struct visit *visit, struct space *space, struct user_span span, uint64_t *done, uint64_t *changed)
 {
+    enum status status;
     gather_begin();
-    visit->space = space;
     visit->span = span;
-    visit->status = STATUS_OK;
     visit->budget = STEP_PAGES;
-    visit->done = visit->changed = visit->freed = visit->count_pages = 0;
-    visit->cost = 0;
-    while (visit_next(visit)) visit->status = part_do(visit);
-    visit->freed += gather_end(visit->space);
-    if (visit->done == 0) return visit->status; /* what stopped a step that had begun is met again, and told, by the next one */
+    visit->done = visit->changed = visit->freed = 0;
+    do {
+        part_find(visit, space);
+        status = part_do(visit);
+        if (status != STATUS_OK) break;
+        visit->done += visit->count_pages;
+        visit->budget -= visit->cost < visit->budget ? visit->cost : visit->budget;
+    } while (visit->done < span.count_pages && visit->budget != 0);
+    visit->freed += gather_end(space);
+    if (visit->done == 0) return status; /* what stopped a step that had begun is met again, and told, by the next one */
     *done = visit->done;
     *changed = visit->changed;
-    return visit->done == visit->span.count_pages ? STATUS_OK : STATUS_AGAIN;
+    return visit->done == span.count_pages ? STATUS_OK : STATUS_AGAIN;
 }
 
 [[clang::minsize]] enum status visit_split_leaf(struct visit *visit)

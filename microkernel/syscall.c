@@ -7,6 +7,7 @@
 #include "endpoint.h"
 #include "kernel.h"
 #include "log.h"
+#include "page.h"
 #include "schedule.h"
 #include "space.h"
 
@@ -18,7 +19,7 @@
 #endif
 
 enum who : uint8_t { ANY, PAGER, TEST };
-enum how : uint8_t { RETURNS, SWITCHES, THREADS, SPACES, ENDPOINTS, CALLS, RECEIVES, NOTIFIES };
+enum how : uint8_t { RETURNS, SWITCHES, CALLS, RECEIVES, NOTIFIES, THREADS, ENDPOINTS, SPACES, RANGES_2, RANGES_3, RANGES_4 };
 
 struct call_row {
     union {
@@ -26,6 +27,7 @@ struct call_row {
         enum status (*caller)(struct thread *caller, uint64_t argument[CALL_ARGUMENTS]) ARCH_HANDLER;
         enum status (*thread)(struct thread *thread, uint64_t argument[CALL_ARGUMENTS]) ARCH_HANDLER;
         enum status (*space)(struct space *space, uint64_t argument[CALL_ARGUMENTS]) ARCH_HANDLER;
+        enum status (*range)(struct space *space, struct user_span span, uint64_t argument[CALL_ARGUMENTS]) ARCH_HANDLER;
         enum status (*endpoint)(struct endpoint *endpoint, uint64_t argument[CALL_ARGUMENTS]) ARCH_HANDLER;
         enum status (*row)(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row) ARCH_HANDLER;
     };
@@ -39,6 +41,9 @@ static const struct call_row rows[CALL_LIMIT + 1] = {
 #define ROW_SWITCHES(name) .caller = sys_##name
 #define ROW_THREADS(name) .thread = sys_##name
 #define ROW_SPACES(name) .space = sys_##name
+#define ROW_RANGES_2(name) .range = sys_##name
+#define ROW_RANGES_3(name) .range = sys_##name
+#define ROW_RANGES_4(name) .range = sys_##name
 #define ROW_ENDPOINTS(name) .endpoint = sys_##name
 #define ROW_CALLS(name) .row = sys_##name
 #define ROW_RECEIVES(name) .row = sys_##name
@@ -55,18 +60,22 @@ static enum status make(const struct call_row *row, struct thread *caller, uint6
 {
     if (row->is_there == nullptr) return STATUS_BAD_CALL;
     if (row->who == PAGER && !caller->space->is_pager) return STATUS_DENIED;
-    if (row->how < THREADS) return row->caller(caller, argument);
-    if (row->how >= CALLS) {
+    if (row->how <= SWITCHES) return row->caller(caller, argument);
+    if (row->how >= SPACES) {
+        struct space *space = page_space(argument[0]);
+        if (space == nullptr) return STATUS_BAD_OBJECT;
+        if (row->how == SPACES) return row->space(space, argument);
+        struct user_span span;
+        enum status status = user_span_check(argument[1], argument[row->how - RANGES_2 + 2], &span);
+        return status == STATUS_OK ? row->range(space, span, argument) : status;
+    }
+    if (row->how <= NOTIFIES) {
         const struct handle_row *handle = row_with_right(caller, argument[0], rights[row->how]);
         return handle != nullptr ? row->row(caller, argument, handle) : row_refuse(caller, argument[0]);
     }
     if (row->how == ENDPOINTS) {
         struct endpoint *endpoint = endpoint_find(argument[0]);
         return endpoint != nullptr ? row->endpoint(endpoint, argument) : STATUS_BAD_OBJECT;
-    }
-    if (row->how == SPACES) {
-        struct space *space = space_find(argument[0]);
-        return space != nullptr ? row->space(space, argument) : STATUS_BAD_OBJECT;
     }
     struct thread *thread = thread_find(argument[0]);
     return thread != nullptr ? row->thread(thread, argument) : STATUS_BAD_OBJECT;

@@ -221,33 +221,37 @@ void device_register(const struct run *run);
 
 constexpr unsigned HOLE_COST = 16; /* a walk that finds nothing or a large leaf, in entries of a step's budget */
 
-/* What a step does to each part of its span: by the functions part_unmap() and so on, each in the file of its name. */
+/* What a step does to each part of its span: by the functions part_unmap() and so on, each in the file of its name. SHARE, MOVE: part_transfer(). */
 enum deed : uint8_t { UNMAP, PROTECT, COUNT, HARVEST, SHARE, MOVE, DEVICE };
 
-/* A step over a span, and its part in hand: a hole, some entries of one lowest table, or a part of a large leaf. */
+/* A step over a span, and its part in hand: a hole, some entries of one lowest table, or a part of a large leaf. What is used most stands first. */
 struct visit {
     struct walk walk; /* at the part's first page */
     uint64_t count_pages;
     unsigned count; /* not of a hole: entries to change, when no leaf has to be split first */
     unsigned level; /* of them: below walk.level when a large leaf has to be split first */
     unsigned cost;  /* in entries of 4 KiB */
-    bool is_hole;
-    enum status status; /* what became of the part; on any but OK it has changed nothing, and the step ends before it */
-    unsigned budget;    /* entries of 4 KiB that are left to the step */
-    uint64_t done;      /* pages of the span dealt with before this part */
-    uint64_t changed;   /* pages that the step has changed; COUNT: found */
-    uint64_t freed;     /* frames that the step has given back */
-    struct space *space;
+    unsigned budget;  /* entries of 4 KiB that are left to the step */
+    uint64_t done;    /* pages of the span dealt with before this part */
+    uint64_t changed; /* pages that the step has changed; COUNT: found */
+    uint64_t freed;   /* frames that the step has given back */
     struct user_span span;
+    bool is_hole;
+    bool is_cached; /* DEVICE: a leaf that is gone went through the caches; false at the beginning */
     /* By who begins: */
     enum deed deed;
     uint32_t attributes; /* what the deed is told: attributes, or flags */
-    struct space *to;    /* SHARE, MOVE: of the span's first page there */
-    uint64_t to_address;
-    const struct space *owner; /* DEVICE: nullptr for anybody */
-    bool is_cached;            /* DEVICE: a leaf that is gone went through the caches */
-    uint64_t accessed; /* HARVEST: as space_harvest */
-    uint64_t dirty;
+    union {
+        struct { /* SHARE, MOVE: of the span's first page there */
+            struct space *to;
+            uint64_t to_address;
+        };
+        struct { /* HARVEST: as space_harvest */
+            uint64_t accessed;
+            uint64_t dirty;
+        };
+        const struct space *owner; /* DEVICE: nullptr for anybody */
+    };
 };
 
 /* A step: OK, AGAIN, with results; what a part failed with, when nothing was done before. */
@@ -258,12 +262,8 @@ enum status part_unmap(struct visit *visit);
 enum status part_protect(struct visit *visit);
 enum status part_count(struct visit *visit);
 enum status part_harvest(struct visit *visit);
-enum status part_share(struct visit *visit);
-enum status part_move(struct visit *visit);
+enum status part_transfer(struct visit *visit);
 enum status part_device(struct visit *visit); /* device.c */
-
-/* Makes the part in hand one of up to `count_pages`: a leaf of the highest level that fits a place, or some of 4 KiB in its lowest table. */
-void visit_fit(struct visit *visit, uint64_t place, uint64_t count_pages, unsigned highest);
 
 /* Splits the large leaf of the part down to visit->level. NO_MEMORY, TOO_MANY_MAPPINGS: nothing has changed. */
 enum status visit_split_leaf(struct visit *visit);
