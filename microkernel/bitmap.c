@@ -45,14 +45,6 @@ found:
     return true;
 }
 
-enum bitmap_answer bitmap_allocate(struct bitmap *bitmap, unsigned order, uint32_t *first)
-{
-    if (order != 0) return bitmap_allocate_within(bitmap, order, 0, BITMAP_FRAMES_LIMIT, first);
-    while (!bitmap_take_frame(bitmap, first))
-        if (!bitmap_open(bitmap, 0)) return BITMAP_NONE;
-    return BITMAP_FOUND;
-}
-
 /* --- Giving back --- */
 
 void bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order)

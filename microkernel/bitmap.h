@@ -47,7 +47,7 @@ struct bitmap {
 };
 
 /* AGAIN: too many hints were wrong and are gone now; the same request goes on where this one ended. Never for orders 0, 9 and 18. */
-enum bitmap_answer : uint8_t { BITMAP_NONE, BITMAP_FOUND, BITMAP_AGAIN };
+enum bitmap_answer : uint32_t { BITMAP_FOUND, BITMAP_NONE, BITMAP_AGAIN };
 
 /* Bytes of storage for `count` frames: 0.128 a frame, and up to 704 more. `count` at most BITMAP_FRAMES_LIMIT. */
 uint64_t bitmap_storage_bytes(uint32_t count);
@@ -65,10 +65,8 @@ static inline bool bitmap_may_have(const struct bitmap *bitmap, unsigned order)
     return (bitmap->orders & (1u << order | (order < 9 ? 1u << 9 : 0) | 1u << 18)) != 0;
 }
 
-/* Takes a block of 2^order frames. NONE: there is none (or no such order). Without FOUND nothing has changed but hints. */
-enum bitmap_answer bitmap_allocate(struct bitmap *bitmap, unsigned order, uint32_t *first);
-
-/* The same from frames below `limit` only; and from `low` on, rounded up to the next unit that must be broken, at least to the next line. */
+/* Takes a block of 2^order frames from those below `limit`, and from `low` on, rounded up to the next unit that must be broken, at least to the next line.
+ * NONE: there is none (or no such order). Without FOUND nothing has changed but hints. */
 enum bitmap_answer bitmap_allocate_within(struct bitmap *bitmap, unsigned order, uint32_t low, uint32_t limit, uint32_t *first);
 
 /* Goes to another open word, one with a free frame: from frame `low` on if there is one, else anywhere. False: no frame is free. */

@@ -37,7 +37,7 @@ struct frame_state {
     uint32_t count_unwritten;             /* frames of batches whose rows say FREE */
     uint32_t stock_count;                 /* single frames that are zero */
     uint8_t count_spares[24];             /* of each order; a multiple of 8 for a quick look at all */
-    uint32_t spares[FRAME_ORDERS][SPARES]; /* heads of blocks that were USER until a moment ago; the last one goes first */
+    uint32_t spares[FRAME_ORDERS][SPARES]; /* heads of USER blocks and single frames given back a moment ago; the last one goes first */
     frame_t stock[STOCK_LIMIT];
     struct bitmap bitmap;
 };
@@ -109,7 +109,7 @@ static inline void single_zero(uint32_t number)
 
 /* --- Spares, and the ways between frame.c and frame_block.c --- */
 
-/* Makes a USER block that nothing refers to spare. False: there are enough. */
+/* Makes a USER block or a single frame that nothing refers to spare. False: there are enough. */
 static inline bool spare_give(uint32_t first, unsigned order)
 {
     unsigned count = frame_state.count_spares[order];
@@ -118,13 +118,6 @@ static inline bool spare_give(uint32_t first, unsigned order)
     frame_state.count_spares[order] = (uint8_t)(count + 1);
     frame_table[first] = (struct frame_info){ .kind = FRAME_KIND_SPARE, .flags = (uint8_t)(order << FRAME_ORDER_SHIFT | FRAME_DIRTY) };
     return true;
-}
-
-/* The bitmap's block, below a limit. */
-static inline enum bitmap_answer bitmap_take(unsigned order, uint32_t limit, uint32_t *first)
-{
-    if (limit < frame_limit) return bitmap_allocate_within(&frame_state.bitmap, order, 0, limit, first);
-    return bitmap_allocate(&frame_state.bitmap, order, first);
 }
 
 /* A block of any kind from the bitmap. `limit`: UINT32_MAX for none. BAD_ARGUMENT, NO_MEMORY, AGAIN. */

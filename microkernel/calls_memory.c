@@ -73,9 +73,9 @@ enum status sys_frame_copy([[maybe_unused]] struct thread *caller, uint64_t argu
     if (frame_is_unmappable(source) || frame_is_unmappable(target)) return STATUS_BAD_STATE;
 
     // Commit: nothing below may fail.
-    if (source->flags & FRAME_DIRTY) frame_clean(from, source); /* old content is nobody's to copy */
+    frame_clean(from, source); /* old content is nobody's to copy */
     if (length == PAGE_BYTES && frame_order(target) == 0) target->flags &= (uint8_t)~FRAME_DIRTY;
-    else if (target->flags & FRAME_DIRTY) frame_clean(to, target);
+    else frame_clean(to, target);
     char *destination = arch_window_open(to);
     const char *origin = arch_window_open(from);
     memmove(destination + argument[1], origin + argument[3], length);

@@ -84,13 +84,16 @@ static inline bool spare_take(unsigned order, frame_t *block)
 
 /* --- Taking --- */
 
-/* A USER frame when none is spare, or some are zeroed. */
-[[gnu::noinline]] static enum status single_allocate(frame_t *frame)
+/* A zeroed frame, or one of the open word: a USER one when none is spare, or some are zeroed. */
+[[gnu::noinline]] static enum status single_allocate(enum frame_kind kind, frame_t *frame)
 {
-    if (stock_take(FRAME_KIND_USER, frame)) return STATUS_OK;
+    bool is_user = kind == FRAME_KIND_USER;
+    if (stock_take(kind, frame)) return STATUS_OK;
+    if (!is_user && arch_direct_frames() < frame_limit) return block_allocate(0, kind, UINT32_MAX, frame); /* the open word may lie beyond the direct map */
     while (!bitmap_take_frame(&frame_state.bitmap, &frame->number))
         if (!word_prepare()) return frames_are_out();
-    frame_table[frame->number] = (struct frame_info){ .kind = FRAME_KIND_USER, .flags = FRAME_DIRTY };
+    frame_table[frame->number] = (struct frame_info){ .kind = kind, .flags = is_user ? FRAME_DIRTY : 0 };
+    if (!is_user) single_zero(frame->number);
     return STATUS_OK;
 }
 
@@ -98,7 +101,7 @@ enum status frame_allocate_user(unsigned order, frame_t *block)
 {
     counter_add(COUNTER_FRAME_REQUESTS, 1);
     if (order == 0) {
-        if (frame_state.stock_count != 0 || !spare_take(0, block)) return single_allocate(block);
+        if (frame_state.stock_count != 0 || !spare_take(0, block)) return single_allocate(FRAME_KIND_USER, block);
         return STATUS_OK;
     }
     if (order >= FRAME_ORDERS || !spare_take(order, block)) return block_allocate(order, FRAME_KIND_USER, UINT32_MAX, block);
@@ -115,8 +118,7 @@ enum status frame_allocate_dirty(frame_t *frame)
 enum status frame_allocate_object(unsigned order, enum frame_kind kind, frame_t *block)
 {
     counter_add(COUNTER_FRAME_REQUESTS, 1);
-    if (order == 0 && block_kind_is_owned(kind) && stock_take(kind, block)) return STATUS_OK; /* zeroed and direct-mapped */
-    return block_allocate(order, kind, UINT32_MAX, block);
+    return order == 0 && block_kind_is_owned(kind) ? single_allocate(kind, block) : block_allocate(order, kind, UINT32_MAX, block);
 }
 
 enum status frame_allocate_unzeroed_table(frame_t *table)

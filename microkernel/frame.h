@@ -159,7 +159,8 @@ static inline unsigned frame_order(const struct frame_info *info)
 /* A dirty block that is too long to be zeroed in one go. */
 static inline bool frame_is_unmappable(const struct frame_info *info)
 {
-    return (info->flags & FRAME_DIRTY) != 0 && frame_order(info) > FRAME_CLEAN_ORDER;
+    static_assert(FRAME_DIRTY == FRAME_ORDER_MASK + 1 && FRAME_ORDER_SHIFT == 0); /* so flag and order are one number */
+    return (info->flags & (FRAME_DIRTY | FRAME_ORDER_MASK)) > (FRAME_DIRTY | FRAME_CLEAN_ORDER);
 }
 
 /* Zeroes the block of a frame when it is dirty, and drops the mark. `info`: frame_find(frame), mappable. */

@@ -90,20 +90,14 @@ enum status frame_clean_step(frame_t frame, struct frame_info *info)
     return STATUS_NO_MEMORY;
 }
 
-/* The bitmap's block: of programs if possible beyond the direct map, and with what is spare. NO_MEMORY, AGAIN. */
-static inline enum status block_take(unsigned order, bool is_user, uint32_t limit, uint32_t *first)
+/* The bitmap's block: of programs if possible beyond the direct map. */
+static inline enum bitmap_answer block_take(unsigned order, bool is_user, uint32_t limit, uint32_t *first)
 {
     struct bitmap *bitmap = &frame_state.bitmap;
-    for (;; spares_return()) {
-        if (bitmap_may_have(bitmap, order)) {
-            uint32_t low = is_user ? arch_direct_frames() : UINT32_MAX;
-            if (low < frame_limit && bitmap_allocate_within(bitmap, order, low, limit, first) == BITMAP_FOUND) return STATUS_OK;
-            enum bitmap_answer answer = bitmap_take(order, limit, first);
-            if (answer == BITMAP_FOUND) return STATUS_OK;
-            if (answer == BITMAP_AGAIN) return STATUS_AGAIN;
-        }
-        if (!spares_are_there()) return STATUS_NO_MEMORY;
-    }
+    if (!bitmap_may_have(bitmap, order)) return BITMAP_NONE;
+    uint32_t low = is_user ? arch_direct_frames() : UINT32_MAX;
+    if (low < frame_limit && bitmap_allocate_within(bitmap, order, low, limit, first) == BITMAP_FOUND) return BITMAP_FOUND;
+    return bitmap_allocate_within(bitmap, order, 0, limit, first);
 }
 
 /* A block of any kind from the bitmap: what other kinds than USER need lies in the direct map, and USER blocks keep off it when there is other memory. */
@@ -111,11 +105,11 @@ static inline enum status block_take(unsigned order, bool is_user, uint32_t limi
 {
     if (order >= FRAME_ORDERS || !block_kind_is_owned(kind)) return STATUS_BAD_ARGUMENT;
     bool is_user = kind == FRAME_KIND_USER;
-    if (!is_user && limit > arch_direct_frames()) limit = arch_direct_frames();
-    uint32_t first;
-    enum status status = block_take(order, is_user, limit, &first);
-    if (status == STATUS_NO_MEMORY && order == 0 && (!is_user || limit == UINT32_MAX)) return frames_are_out();
-    if (status != STATUS_OK) return status;
+    uint32_t within = !is_user && limit > arch_direct_frames() ? arch_direct_frames() : limit, first;
+    for (enum bitmap_answer answer; (answer = block_take(order, is_user, within, &first)) != BITMAP_FOUND; spares_return()) {
+        if (answer == BITMAP_AGAIN) return STATUS_AGAIN;
+        if (!spares_are_there()) return order == 0 && limit == UINT32_MAX ? frames_are_out() : STATUS_NO_MEMORY;
+    }
     // Commit: nothing below may fail.
     *block = (frame_t){ first };
     block_write(first, order, kind, is_user ? FRAME_DIRTY : 0);
@@ -172,7 +166,7 @@ bool frame_prepare(void)
     } while (at < limit);
     if (is_counted) return STATUS_FRAME_BUSY;
     // Commit: nothing below may fail.
-    if (held == order && kind == FRAME_KIND_USER && spare_give(first, order)) return STATUS_OK;
+    if (held == order && (order == 0 || kind == FRAME_KIND_USER) && spare_give(first, order)) return STATUS_OK;
     if (held > order) {
         rows_write(head, held, 0, (struct frame_info){ .kind = kind, .flags = info->flags & FRAME_DIRTY });
         held = 0;

@@ -92,6 +92,15 @@ static inline void model_insert(struct bitmap_model *model, uint32_t first_unit,
     model->free_units += limit_unit - first_unit;
 }
 
+/* Takes a block anywhere: a single frame from the open word. */
+static inline enum bitmap_answer bitmap_allocate(struct bitmap *bitmap, unsigned order, uint32_t *first)
+{
+    if (order != 0) return bitmap_allocate_within(bitmap, order, 0, UINT32_MAX, first);
+    while (!bitmap_take_frame(bitmap, first))
+        if (!bitmap_open(bitmap, 0)) return BITMAP_NONE;
+    return BITMAP_FOUND;
+}
+
 /* As a caller does: AGAIN is asked again, and orders with exact hints never say it. `limit` UINT32_MAX: anywhere. */
 static inline bool bitmap_take(struct bitmap *bitmap, unsigned order, uint32_t limit, uint32_t *first)
 {

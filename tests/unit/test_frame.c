@@ -71,7 +71,7 @@ Test(frame, kinds_come_as_promised)
         scribble(frame);
         info->cookie = 77;
         cr_assert_eq(frame_free(frame, 0, (enum frame_kind)kind), STATUS_OK);
-        cr_assert(is_free(frame) && info->cookie == 0 && info->flags == (kind == FRAME_KIND_USER ? FRAME_DIRTY : 0));
+        cr_assert(is_free(frame) && info->cookie == 0 && info->kind == FRAME_KIND_SPARE && info->flags == FRAME_DIRTY);
         cr_assert_eq(frame_count_free(), free);
         check_all();
     }

@@ -97,9 +97,10 @@ static void bitmaps_initialise(uint32_t count)
 static bool bitmaps_allocate(unsigned order, uint32_t *first)
 {
     SWITCH(OPERATION_ALLOCATE);
-    enum bitmap_answer answer = bitmap_allocate(&bitmap, order, first); /* never AGAIN: orders 0, 9, 18 */
+    bool has = order == 0 ? bitmap_take_frame(&bitmap, first) || (bitmap_open(&bitmap, 0) && bitmap_take_frame(&bitmap, first))
+                          : bitmap_allocate_within(&bitmap, order, 0, UINT32_MAX, first) == BITMAP_FOUND; /* never AGAIN: orders 0, 9, 18 */
     SWITCH(OPERATION_ALLOCATE);
-    return answer == BITMAP_FOUND;
+    return has;
 }
 
 static bool bitmaps_free(uint32_t first, unsigned order)
