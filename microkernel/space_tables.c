@@ -239,7 +239,7 @@ static struct {
     gather.frames = gather.tables = CHAIN_END;
 }
 
-void gather_page(uint64_t address)
+[[gnu::noinline, clang::preserve_most]] void gather_page(uint64_t address)
 {
     if (gather.count_pages < INVALIDATE_LIMIT) gather.pages[gather.count_pages] = (user_page_t){ address };
     gather.count_pages++;

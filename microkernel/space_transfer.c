@@ -102,7 +102,7 @@ static void run_write(struct visit *visit, const struct walk *to)
     const struct walk *from = &visit->walk;
     bool is_moving = visit->deed == MOVE;
     unsigned level = visit->level, written = 0;
-    pte_t most = is_moving ? ~PTE_NO_EXECUTE : pte_make_leaf((frame_t){ 0 }, visit->attributes & ATTRIBUTES_ALL, level); /* there */
+    pte_t most = is_moving ? PTE_UNLIMITED : pte_make_leaf((frame_t){ 0 }, visit->attributes & ATTRIBUTES_ALL, level); /* there */
     pte_t lost = is_moving ? ~(pte_t)0 : visit->attributes & SHARE_COPY ? PTE_WRITE | PTE_WRITE_EXECUTE_MEANT : 0; /* by the source */
     uint64_t pages = 0, tables = 0;
     pte_t *here = from->entry, *there = to->entry;

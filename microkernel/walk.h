@@ -280,7 +280,7 @@ constexpr uint32_t CHAIN_END = UINT32_MAX;
 
 void gather_begin(void);
 /* An entry that was present has changed. One address of a large leaf is enough. */
-void gather_page(uint64_t address);
+[[gnu::noinline, clang::preserve_most]] void gather_page(uint64_t address);
 /* More have changed than are worth listing. */
 void gather_many(void);
 /* A block to be freed, by its head. */

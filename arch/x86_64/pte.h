@@ -94,6 +94,8 @@ static inline pte_t pte_limit(pte_t leaf, pte_t most)
 {
     return (leaf & (most | PTE_ADDRESS | PTE_NO_EXECUTE)) | (most & PTE_NO_EXECUTE);
 }
+/* As `most`: the leaf, or what names a table, as it is. */
+constexpr pte_t PTE_UNLIMITED = ~PTE_NO_EXECUTE;
 
 /* The first piece, one level lower, of a large leaf of memory of `level`; pte_next() gives the others. */
 static inline pte_t pte_split(pte_t leaf, unsigned level) { return level == 1 ? leaf & ~PTE_LARGE : leaf; }
