@@ -37,7 +37,7 @@ endfunction()
 # The loops over whole tables are compiled for speed; what runs on every call or fault, and what such ways need now and then, for size first; the rest for size
 # alone. Functions that hot ones share are kept from being copied into each of them (gnu::noinline in the scheduler, budgets, messages, endpoints).
 set(kernel_hot_names "space_loops")
-set(kernel_warm_names "fast|message|calls_message|handle|frame|space_page|space_tables|space_unmap") # cmake/host_bench.cmake measures frames and bitmap
+set(kernel_warm_names "fast|handle|calls_message|frame|space_page|space_tables|space_unmap") # cmake/host_bench.cmake measures frames and bitmap
 if(CMAKE_BUILD_TYPE MATCHES "^Rel")
     foreach(source ${kernel_sources})
         if(source MATCHES "/(${kernel_warm_names})\\.c$")

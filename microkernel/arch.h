@@ -1,7 +1,7 @@
 /* The contract of a port: all that the portable kernel asks of a machine.
  *
  * A port is a folder below arch/ with these headers and functions and nothing else that the kernel sees:
- *   arch_types.h   struct arch_context (begins with struct call_registers), struct arch_vectors, ARCH_HANDLER: how the dispatcher calls a handler (calls.h)
+ *   arch_types.h   struct arch_context (begins with struct call_registers), struct arch_vectors, ARCH_HANDLER: how doors and handlers are called
  *   pte.h          one page-table entry: levels, encode, decode
  *   the functions below
  * arch/host is a port over plain memory: it carries the unit tests. */

@@ -40,7 +40,7 @@ static struct budget *charged_for(struct thread *thread)
 }
 
 /* What the paying account may still be charged. */
-static uint64_t *paying(void)
+[[gnu::noinline]] static uint64_t *paying(void)
 {
     if (processor.is_gift) return &processor.payer->budget.gift;
     struct budget *budget = charged_for(processor.payer);
@@ -61,42 +61,49 @@ static uint64_t *paying(void)
     return now;
 }
 
-/* The account pays from now on, if it can. */
-static bool pay(struct thread *payer, bool is_gift, uint64_t now)
+/* What pays has something left; the timer is asked for when it will not have. */
+static bool has_left(void)
+{
+    const uint64_t *left = paying();
+    if (left == nullptr) return true;
+    if (*left == 0) return false;
+    timer_need(processor.paid_until + *left);
+    return true;
+}
+
+/* The account pays from now on, if it can. All is charged up to now. */
+static bool pay(struct thread *payer, bool is_gift)
 {
     if (payer->budget.gift_to != 0 && budget_find(payer->budget.gift_to) == nullptr) budget_return(payer); /* whom it was for has ended */
     struct budget *budget = charged_for(payer);
-    if (budget->capacity != TIME_UNLIMITED && now >= budget->renewal) {
+    bool is_limited = budget->capacity != TIME_UNLIMITED;
+    if (is_limited && processor.paid_until >= budget->renewal) {
         budget->left = budget->capacity - budget->gift;
-        budget->renewal = now + budget->period;
+        budget->renewal = processor.paid_until + budget->period;
     }
     processor.payer = payer;
     processor.is_gift = is_gift;
-    const uint64_t *left = paying();
-    processor.is_unlimited = left == nullptr && payer->budget.purse == 0;
-    if (left == nullptr) return true;
-    if (*left == 0) return false;
-    timer_need(now + *left);
-    return true;
+    processor.is_unlimited = !is_limited && !is_gift && payer->budget.purse == 0;
+    return has_left();
 }
 
 bool budget_begin(struct thread *thread)
 {
-    uint64_t now = budget_charge();
+    budget_charge();
     struct thread *payer = thread->payer == thread->account ? thread : budget_find(thread->payer);
     if (payer == nullptr) { /* it has ended; the server goes on by itself */
         payer = thread;
         thread->payer = thread->account;
     }
     processor.paid_for = thread->payer;
-    if (pay(payer, false, now)) return true;
+    if (pay(payer, false)) return true;
     processor.paid_for = 0; /* what now pays is of this thread alone: the next one is looked at again */
     for (unsigned i = 0; thread->budget.gifts != nullptr && i < GIFTS_STEP; i++) {
-        struct thread *giver = thread->budget.gifts;
-        if (pay(giver, true, now)) return true;
+        struct thread *giver = thread_of(thread->budget.gifts);
+        if (pay(giver, true)) return true;
         budget_return(giver);
     }
-    if (payer != thread && pay(thread, false, now)) return true;
+    if (payer != thread && pay(thread, false)) return true;
     processor.payer = nullptr;
     processor.is_unlimited = false;
     /* Also where both are granted nothing now: the payer's pager may grant it time while others run on it, and cannot find them. */
@@ -115,11 +122,7 @@ void budget_pause(void)
 
 void budget_on_timer(void)
 {
-    if (processor.payer == nullptr) return;
-    const uint64_t *left = paying();
-    if (left == nullptr) return;
-    if (*left == 0) processor.paid_for = 0;
-    else timer_need(processor.paid_until + *left);
+    if (processor.payer != nullptr && !has_left()) processor.paid_for = 0;
 }
 
 void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period)
@@ -132,7 +135,7 @@ void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period)
     budget->period = period;
     budget->renewal = now + period;
     processor.paid_for = 0;
-    if (processor.payer == thread) processor.is_unlimited = capacity == TIME_UNLIMITED && !processor.is_gift;
+    processor.is_unlimited = false;
     if (thread->state == THREAD_EXHAUSTED) schedule_resume(thread);
 }
 
@@ -141,10 +144,7 @@ void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period)
     struct budget *budget = &giver->budget;
     if (budget->gift_to == 0) return 0;
     budget_charge();
-    if (budget_find(budget->gift_to) != nullptr) { /* invariant 4 */
-        *budget->gift_link = budget->gift_next;
-        if (budget->gift_next != nullptr) budget->gift_next->budget.gift_link = budget->gift_link;
-    }
+    if (budget_find(budget->gift_to) != nullptr) link_remove(&budget->of_gift); /* invariant 4 */
     uint64_t unused = budget->gift;
     if (budget->capacity != TIME_UNLIMITED) budget->left += unused;
     budget->gift = budget->gift_to = 0;
@@ -173,10 +173,7 @@ enum status budget_give(struct thread *giver, struct thread *to, uint64_t cycles
     budget->gift += cycles;
     if (budget->gift_to == 0) {
         budget->gift_to = to->account;
-        budget->gift_next = to->budget.gifts;
-        budget->gift_link = &to->budget.gifts;
-        if (budget->gift_next != nullptr) budget->gift_next->budget.gift_link = &budget->gift_next;
-        to->budget.gifts = giver;
+        link_insert(&to->budget.gifts, &budget->of_gift);
     }
     schedule_set_limit(giver);
     processor.paid_for = 0; /* the giver has less left: the timer is asked again */

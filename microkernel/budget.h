@@ -22,12 +22,14 @@
  *  1. left + gift <= capacity where there is a limit; gift <= TIME_LIMIT always; gift is 0 without gift_to.
  *  2. A giver's priority_limit is 0: its replies take the ordinary path, where the gift is looked at.
  *  3. An account with a purse holds nothing and is granted nothing.
- *  4. gift_next and gift_link mean something only while the thread that gift_to names lives: then the giver is in that thread's list `gifts`. */
+ *  4. of_gift means something only while the thread that gift_to names lives: then the giver is in that thread's list
+ *     `gifts`. */
 #ifndef QUIRE_BUDGET_H
 #define QUIRE_BUDGET_H
 
 #include "abi/call.h"
 #include "abi/status.h"
+#include "link.h"
 #include "timer.h"
 
 struct thread;
@@ -41,9 +43,8 @@ struct budget {
     uint64_t purse;    /* name of the account that is charged in place of this one, or 0 */
     uint64_t gift;     /* cycles set aside for gift_to */
     uint64_t gift_to;  /* an account's name, or 0 */
-    struct thread *gift_next;
-    struct thread **gift_link;
-    struct thread *gifts;  /* threads that give to this one */
+    struct link of_gift;   /* in the other thread's gifts */
+    struct link *gifts;    /* of threads that give to this one */
     struct timer timer;    /* of an EXHAUSTED thread: when it may go on */
 };
 

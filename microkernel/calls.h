@@ -22,19 +22,16 @@ constexpr enum status STATUS_LATER = (enum status)UINT32_MAX;
 #define HANDLER_SWITCHES(name) HANDLER_RETURNS(name)
 #define HANDLER_CALLS(name) ARCH_HANDLER enum status sys_##name(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row);
 #define HANDLER_RECEIVES(name) HANDLER_CALLS(name)
+#define HANDLER_REPLIES(name) HANDLER_CALLS(name)
 #define HANDLER_NOTIFIES(name) HANDLER_CALLS(name)
 #define SYSCALL(number, name, who, how, in, out, text) HANDLER_##how(name)
 #include "abi/syscall.def"
 #undef SYSCALL
 
 /* The row of the caller's handle with the right, or nullptr. */
-static inline const struct handle_row *row_with_right(const struct thread *caller, uint64_t handle, uint32_t right)
-{
-    const struct handle_row *row = &caller->space->rows[handle % HANDLE_ROWS]; /* an empty row has no rights */
-    return row->handle == handle && (row->rights & right) != 0 ? row : nullptr;
-}
+const struct handle_row *row_with_right(const struct thread *caller, uint64_t handle, uint32_t right);
 /* There is none: the status, or STATUS_LATER with the handle fault under way. */
-enum status row_refuse(struct thread *caller, uint64_t handle);
+ARCH_HANDLER enum status row_refuse(struct thread *caller, uint64_t handle);
 /* Maps one page for resolve, which the pager names, which is fresh or a copy. */
 enum status resolve_page(struct space *space, user_page_t page, uint64_t frame, uint32_t attributes);
 /* The living object of a name from outside, or nullptr. */

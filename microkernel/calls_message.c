@@ -10,6 +10,12 @@
 #include "message.h"
 #include "schedule.h"
 
+[[gnu::noinline]] const struct handle_row *row_with_right(const struct thread *caller, uint64_t handle, uint32_t right)
+{
+    const struct handle_row *row = &caller->space->rows[handle % HANDLE_ROWS]; /* an empty row has no rights */
+    return row->handle == handle && (row->rights & right) != 0 ? row : nullptr;
+}
+
 [[gnu::noinline, gnu::cold]] enum status row_refuse(struct thread *caller, uint64_t handle)
 {
     if (handle_find(caller->space, handle) != nullptr) return STATUS_NO_RIGHT;
@@ -18,77 +24,52 @@
     return STATUS_LATER;
 }
 
-/* The part in the message buffer fits and there is one. */
-static bool length_is_good(const struct thread *sender, uint64_t tag)
+enum status sys_call(struct thread *caller, [[maybe_unused]] uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
-    return tag_length(tag) == 0 || (tag_length(tag) <= MESSAGE_BUFFER_BYTES && sender->buffer_pointer != nullptr);
-}
-
-enum status sys_call(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
-{
-    if (!length_is_good(caller, argument[1])) return STATUS_BAD_BUFFER;
-
-    // Commit: message_send() finds the receiver's missing buffer before it changes anything.
+    // Commit: message_send() finds a part that does not fit before it changes anything.
     caller->request = REQUEST_CALL;
     caller->badge = row->badge;
     return message_send(caller, row->endpoint) ? STATUS_LATER : STATUS_BAD_BUFFER;
 }
 
-/* Hands a reply's tag and words to the caller of a call. */
-static void give_reply(struct thread *from, struct thread *to)
+/* Answers the request of a thread that waits with what stands in the registers of `from`. False: it stays stopped. */
+static bool answer(const struct thread *from, struct thread *to)
 {
-    uint64_t *argument = to->context.call.argument;
-    const uint64_t *source = from->context.call.argument;
-    argument[0] = 0;
-    argument[1] = source[1] & TAG_SENDER_MASK;
-    message_copy_words(&source[2], &argument[2]);
-    argument[8] = 0;
-    to->context.call.number = STATUS_OK;
-    message_copy_part(from, to);
-}
-
-/* Lets a faulted thread go on as the reply says; false: it stays stopped. */
-static bool answer_fault(const struct thread *from, struct thread *to)
-{
+    bool goes_on = true;
     uint32_t label = tag_label(from->context.call.argument[1]);
-    if (label == FAULT_RETRY) {
-        if (to->fault.kind == FAULT_HANDLE) arch_context_restart_call(to);
-        return true;
-    }
-    if (label == FAULT_REFUSE && to->fault.kind == FAULT_HANDLE) {
-        to->context.call.number = from->context.call.argument[2];
-        return true;
-    }
-    return false;
+    bool is_fault = to->request == REQUEST_FAULT, is_handle = to->fault.kind == FAULT_HANDLE;
+    thread_stop(to);
+    if (!is_fault) message_reply(from, to);
+    else if (label == FAULT_REFUSE && is_handle) to->context.call.number = from->context.call.argument[2];
+    else if (label != FAULT_RETRY) goes_on = false;
+    else if (is_handle) arch_context_restart_call(to);
+    return goes_on;
 }
 
-[[clang::minsize]] enum status sys_reply_receive(struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
+/* The receiver has answered, and waits at the endpoint for what comes next; whom it has answered goes on. */
+static void wait_behind(struct thread *receiver, struct endpoint *endpoint, struct thread *answered)
 {
-    bool waits = argument[0] != HANDLE_NONE || argument[8] == 0;
-    const struct handle_row *row = waits ? row_with_right(caller, argument[0], RIGHT_RECEIVE) : nullptr;
-    if (waits && row == nullptr) return row_refuse(caller, argument[0]);
-    struct thread *heir = nullptr;
+    thread_stop(answered);
+    message_receive(receiver, endpoint, true, answered);
+}
+
+[[clang::minsize]] enum status sys_reply_receive(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
+{
+    struct thread *answered = nullptr;
     if (argument[8] != 0) {
-        heir = message_find_caller(caller, argument[8]);
-        if (heir == nullptr) return STATUS_STALE;
-        if (!length_is_good(caller, argument[1])) return STATUS_BAD_BUFFER;
-        if (heir->request == REQUEST_CALL && tag_length(argument[1]) != 0 && heir->buffer_pointer == nullptr) return STATUS_BAD_BUFFER;
+        answered = message_find_caller(caller, argument[8]);
+        if (answered == nullptr) return STATUS_STALE;
+        if (!message_part_fits(caller, answered->request == REQUEST_CALL ? answered : caller)) return STATUS_BAD_BUFFER;
     }
 
     // Commit: nothing below may fail.
     message_service_end(caller);
-    if (heir != nullptr) {
-        bool goes_on = true;
-        if (heir->request == REQUEST_CALL) give_reply(caller, heir);
-        else goes_on = answer_fault(caller, heir);
-        message_release(heir);
-        if (!goes_on) heir = nullptr;
-    }
-    if (waits) {
-        (void)message_receive(caller, row->endpoint, true, heir);
+    if (answered != nullptr && !answer(caller, answered)) answered = nullptr;
+    if (row != nullptr) {
+        (void)message_receive(caller, row->endpoint, true, answered);
         return STATUS_LATER;
     }
-    if (heir != nullptr) schedule_wake(heir);
+    if (answered != nullptr) schedule_wake(answered);
     return STATUS_OK;
 }
 
@@ -152,26 +133,21 @@ static enum status fault_check(const struct thread *faulted, enum fault_kind kin
 
     // Commit: nothing below may fail.
     message_service_end(caller);
-    message_release(faulted);
-    message_receive(caller, row->endpoint, true, faulted);
+    wait_behind(caller, row->endpoint, faulted);
     return STATUS_LATER;
 }
 
 enum status sys_handle_resolve(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
-    struct endpoint *endpoint = row->endpoint, *target = endpoint_find(argument[1]); /* the row that is filled may be the same one */
+    struct endpoint *endpoint = row->endpoint; /* the row that is filled may be the same one */
     struct thread *faulted = message_find_caller(caller, argument[8]);
     enum status status = fault_check(faulted, FAULT_HANDLE);
+    if (status == STATUS_OK) status = handle_map(faulted->space, faulted->fault.word[1], argument[1], argument[3], argument[2]);
     if (status != STATUS_OK) return status;
-    if (target == nullptr) return STATUS_BAD_OBJECT;
-    if (argument[3] == 0 || argument[3] > RIGHTS_ALL) return STATUS_BAD_ARGUMENT;
 
     // Commit: nothing below may fail.
-    uint32_t handle = (uint32_t)faulted->fault.word[1];
     message_service_end(caller);
-    handle_fill(handle_row_of(faulted->space, handle), handle, target, (uint32_t)argument[3], argument[2]);
-    message_release(faulted);
-    message_receive(caller, endpoint, true, faulted);
+    wait_behind(caller, endpoint, faulted);
     /* A call that comes next is made here: that saves a way through the caller's space, an entry and a root-table load. */
     struct call_registers *call = &faulted->context.call;
     if (processor.current != faulted || call->number != CALL_call) {

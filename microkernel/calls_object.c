@@ -4,6 +4,7 @@
 #include "arch.h"
 #include "budget.h"
 #include "calls.h"
+#include "deadline.h"
 #include "endpoint.h"
 #include "frame.h"
 #include "log.h"
@@ -40,9 +41,13 @@ enum status sys_thread_create(struct space *space, uint64_t argument[CALL_ARGUME
     const struct thread *purse = thread_find(argument[5]);
     if (argument[5] != 0 && purse == nullptr) return STATUS_BAD_OBJECT;
     struct thread *thread;
-    enum status status = thread_create(space, argument[1], (frame_t){ (uint32_t)argument[2] }, (uint32_t)argument[3],
-                                       argument[4] == THREAD_VECTORS, &thread);
+    enum status status = thread_create(space, (frame_t){ (uint32_t)argument[2] }, (uint32_t)argument[3], &thread);
     if (status != STATUS_OK) return status;
+    thread->label = argument[1];
+    if (argument[4] == THREAD_VECTORS) {
+        thread->vectors_user = thread;
+        arch_vectors_initialise(thread);
+    }
     if (purse != nullptr) budget_pay_from(thread, purse);
     argument[0] = thread->frame.number;
     return STATUS_OK;
@@ -65,7 +70,7 @@ enum status sys_thread_start(struct thread *thread, uint64_t argument[CALL_ARGUM
     if (thread == processor.current || thread->state != THREAD_STOPPED) return STATUS_BAD_STATE;
     if (!range_within(argument[1], 1, USER_LIMIT) || argument[2] > USER_LIMIT) return STATUS_BAD_ADDRESS;
     arch_context_start(thread, argument[1], argument[2], argument[3]);
-    thread_work_alone(thread);
+    schedule_work_alone(thread);
     schedule_wake(thread);
     return STATUS_OK;
 }
@@ -81,9 +86,7 @@ enum status sys_thread_stop(struct thread *thread, [[maybe_unused]] uint64_t arg
 enum status sys_thread_cancel(struct thread *thread, uint64_t argument[CALL_ARGUMENTS])
 {
     if (thread->state != THREAD_SENDING || thread->request != REQUEST_CALL || thread->context.call.argument[0] != argument[1]) return STATUS_BAD_STATE;
-    thread_stop(thread);
-    thread->context.call.number = STATUS_STALE;
-    schedule_wake(thread);
+    thread_refuse(thread, STATUS_STALE);
     return STATUS_OK;
 }
 
@@ -91,17 +94,15 @@ enum status sys_thread_cancel(struct thread *thread, uint64_t argument[CALL_ARGU
 enum status sys_thread_info(struct thread *thread, uint64_t argument[CALL_ARGUMENTS])
 {
     bool is_asking = thread->request != REQUEST_NONE;
-    bool is_at_endpoint = is_asking || thread->state == THREAD_RECEIVING;
-    uint64_t now = arch_cycles(), kind = thread->request == REQUEST_FAULT ? thread->fault.kind : 0;
-    if (!is_asking || thread->seen_token != thread->token) {
-        thread->seen_token = thread->token;
-        thread->seen_cycles = now;
-    }
-    argument[0] = thread->state | (uint64_t)thread->request << 8 | kind << 16;
-    argument[1] = is_at_endpoint ? endpoint_name(is_asking ? thread->client_of : thread->endpoint) : 0;
+    const struct endpoint *endpoint = is_asking ? thread->client_of : thread->state == THREAD_RECEIVING ? thread->endpoint : nullptr;
+    uint32_t kind = thread->request == REQUEST_FAULT ? thread->fault.kind : 0;
+    if (!is_asking) thread->seen_token = 0;
+    uint64_t cycles = deadline_age(thread, arch_cycles());
+    argument[0] = thread->state | (uint32_t)thread->request << 8 | kind << 16;
+    argument[1] = endpoint != nullptr ? endpoint_name(endpoint) : 0;
     argument[2] = thread->state == THREAD_WAITING ? thread->server->frame.number : 0;
     argument[3] = thread->label;
-    argument[4] = now - thread->seen_cycles;
+    argument[4] = cycles;
     return STATUS_OK;
 }
 
@@ -120,13 +121,7 @@ enum status sys_endpoint_destroy(struct endpoint *endpoint, [[maybe_unused]] uin
 
 enum status sys_handle_map(struct space *space, uint64_t argument[CALL_ARGUMENTS])
 {
-    struct endpoint *endpoint = endpoint_find(argument[2]);
-    if (endpoint == nullptr) return STATUS_BAD_OBJECT;
-    if (argument[1] == HANDLE_NONE || argument[1] > UINT32_MAX) return STATUS_BAD_HANDLE;
-    if (argument[3] == 0 || argument[3] > RIGHTS_ALL) return STATUS_BAD_ARGUMENT;
-    uint32_t handle = (uint32_t)argument[1];
-    handle_fill(handle_row_of(space, handle), handle, endpoint, (uint32_t)argument[3], argument[4]);
-    return STATUS_OK;
+    return handle_map(space, argument[1], argument[2], argument[3], argument[4]);
 }
 
 enum status sys_handle_unmap(struct space *space, uint64_t argument[CALL_ARGUMENTS])

@@ -18,7 +18,7 @@ static struct endpoint *endpoint_of(const struct endpoint *pointer)
     return pointer->is_used && (uintptr_t)pointer % PAGE_BYTES != 0 ? (struct endpoint *)pointer : nullptr;
 }
 
-static const struct thread *thread_of(const struct thread *pointer)
+static const struct thread *thread_at(const struct thread *pointer)
 {
     const void *thread = check_object(pointer, FRAME_KIND_THREAD);
     return thread == pointer ? pointer : nullptr;
@@ -57,9 +57,10 @@ static uint32_t rows_of_space(const struct space *space, uint32_t frame)
 static uint32_t rows_of_endpoint(const struct endpoint *endpoint, uint32_t frame, uint32_t limit)
 {
     uint32_t count = 0;
-    struct handle_row *const *link = &endpoint->rows;
-    for (const struct handle_row *row = endpoint->rows; row != nullptr; link = &row->next, row = row->next) {
-        if (count++ == limit || check_object(row, FRAME_KIND_SPACE) == nullptr || row->endpoint != endpoint || row->link != link) {
+    struct link *const *back = &endpoint->rows;
+    for (struct link *link = endpoint->rows; link != nullptr; back = &link->next, link = link->next) {
+        const struct handle_row *row = handle_row_of_link(link);
+        if (count++ == limit || check_object(row, FRAME_KIND_SPACE) == nullptr || row->endpoint != endpoint || link->back != back) {
             check_fail(INVARIANT_HANDLES, "list of an endpoint's rows", frame, count, limit);
             break;
         }
@@ -94,7 +95,7 @@ static void thread_check_links(const struct thread *thread)
 {
     const struct thread *next = thread->queue_next;
     if (next == nullptr) return;
-    if (thread_of(next) == nullptr || next->queue_previous != thread || next->state != thread->state
+    if (thread_at(next) == nullptr || next->queue_previous != thread || next->state != thread->state
         || (thread->state != THREAD_READY && next->endpoint != thread->endpoint))
         check_fail(INVARIANT_QUEUES, "neighbour in a queue", thread->frame.number, thread->state, 0);
 }
@@ -127,7 +128,7 @@ static uint32_t queue_of_endpoint(const struct endpoint *endpoint, uint32_t fram
     enum thread_state state = endpoint->queue_is_receivers ? THREAD_RECEIVING : THREAD_SENDING;
     const struct thread *previous = nullptr;
     for (const struct thread *thread = endpoint->queue.first; thread != nullptr; previous = thread, thread = thread->queue_next) {
-        if (count++ == limit || thread_of(thread) == nullptr || thread->endpoint != endpoint || thread->queue_previous != previous || thread->state != state) {
+        if (count++ == limit || thread_at(thread) == nullptr || thread->endpoint != endpoint || thread->queue_previous != previous || thread->state != state) {
             check_fail(INVARIANT_QUEUES, "queue of an endpoint", frame, count, limit);
             return count;
         }
@@ -139,9 +140,10 @@ static uint32_t queue_of_endpoint(const struct endpoint *endpoint, uint32_t fram
 static uint32_t threads_of_space(const struct space *space, uint32_t limit)
 {
     uint32_t count = 0;
-    struct thread *const *link = &space->threads;
-    for (const struct thread *thread = space->threads; thread != nullptr; link = &thread->space_next, thread = thread->space_next) {
-        if (count++ == limit || thread_of(thread) == nullptr || thread->space != space || thread->space_link != link) {
+    struct link *const *back = &space->threads;
+    for (const struct link *link = space->threads; link != nullptr; back = &link->next, link = link->next) {
+        const struct thread *thread = check_object(link, FRAME_KIND_THREAD);
+        if (count++ == limit || thread == nullptr || link != &thread->of_space || thread->space != space || link->back != back) {
             check_fail(INVARIANT_QUEUES, "list of a space's threads", space->frame.number, count, limit);
             return count;
         }
@@ -169,9 +171,10 @@ static uint32_t callers_of_space(const struct space *space, uint32_t limit)
 static uint32_t clients_of_endpoint(const struct endpoint *endpoint, uint32_t frame, uint32_t limit)
 {
     uint32_t count = 0;
-    struct thread *const *link = &endpoint->clients;
-    for (const struct thread *thread = endpoint->clients; thread != nullptr; link = &thread->client_next, thread = thread->client_next) {
-        if (count++ == limit || thread_of(thread) == nullptr || thread->client_of != endpoint || thread->client_link != link) {
+    struct link *const *back = &endpoint->clients;
+    for (const struct link *link = endpoint->clients; link != nullptr; back = &link->next, link = link->next) {
+        const struct thread *thread = check_object(link, FRAME_KIND_THREAD);
+        if (count++ == limit || thread == nullptr || link != &thread->of_client || thread->client_of != endpoint || link->back != back) {
             check_fail(INVARIANT_QUEUES, "list of an endpoint's clients", frame, count, limit);
             return count;
         }
@@ -202,6 +205,6 @@ void check_threads(void)
     if (calling != census.waiting) check_fail(INVARIANT_QUEUES, "threads in rings of callers", 0, calling, census.waiting);
     if (clients != census.clients) check_fail(INVARIANT_QUEUES, "threads in lists of clients", 0, clients, census.clients);
     if (listed != census.threads) check_fail(INVARIANT_QUEUES, "threads in spaces", 0, listed, census.threads);
-    if (processor.current != nullptr && thread_of(processor.current) == nullptr) check_fail(INVARIANT_QUEUES, "the running thread", 0, 0, 1);
+    if (processor.current != nullptr && thread_at(processor.current) == nullptr) check_fail(INVARIANT_QUEUES, "the running thread", 0, 0, 1);
 }
 #endif

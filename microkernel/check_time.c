@@ -9,18 +9,14 @@
 #include "interrupt.h"
 #include "thread.h"
 
-static const struct thread *thread_of(const struct thread *pointer)
-{
-    return check_object(pointer, FRAME_KIND_THREAD) == pointer ? pointer : nullptr;
-}
-
 /* The gifts to a thread, followed for at most `limit` steps. */
 static uint32_t gifts_to(const struct thread *to, uint32_t limit)
 {
     uint32_t count = 0;
-    struct thread *const *link = &to->budget.gifts;
-    for (const struct thread *giver = to->budget.gifts; giver != nullptr; link = &giver->budget.gift_next, giver = giver->budget.gift_next) {
-        if (count++ == limit || thread_of(giver) == nullptr || giver->budget.gift_to != to->account || giver->budget.gift_link != link) {
+    struct link *const *back = &to->budget.gifts;
+    for (const struct link *link = to->budget.gifts; link != nullptr; back = &link->next, link = link->next) {
+        const struct thread *giver = check_object(link, FRAME_KIND_THREAD);
+        if (count++ == limit || giver == nullptr || link != &giver->budget.of_gift || giver->budget.gift_to != to->account || link->back != back) {
             check_fail(INVARIANT_TIME, "list of gifts", to->frame.number, count, limit);
             return count;
         }
@@ -28,12 +24,15 @@ static uint32_t gifts_to(const struct thread *to, uint32_t limit)
     return count;
 }
 
-/* How many threads the ring through all of them has, as far as it is one; more than `limit`: it has no end. */
-static uint32_t count_ring(uint32_t limit)
+/* How many threads the list of all of them has; more than `limit`: it is none, or has no end. */
+static uint32_t count_list(uint32_t limit)
 {
     uint32_t count = 0;
-    for (const struct caller_link *link = deadline_threads.next; link != &deadline_threads && count <= limit; link = link->next, count++)
-        if (thread_of(thread_of_caller(link)) == nullptr || link->next->previous != link) return count;
+    struct link *const *back = &deadline_threads;
+    for (const struct link *link = deadline_threads; link != nullptr && count <= limit; back = &link->next, link = link->next, count++) {
+        const struct thread *thread = check_object(link, FRAME_KIND_THREAD);
+        if (thread == nullptr || link != &thread->every || link->back != back) return limit + 1;
+    }
     return count;
 }
 
@@ -73,7 +72,7 @@ void check_time(void)
     }
     for (frame_t frame = { 0 }; check_next(FRAME_KIND_THREAD, &frame, &object); frame.number++) listed += gifts_to(object, threads);
     if (listed != given) check_fail(INVARIANT_TIME, "gifts in lists", 0, listed, given);
-    if (count_ring(threads) != threads) check_fail(INVARIANT_TIME, "ring of threads", 0, count_ring(threads), threads);
+    if (count_list(threads) != threads) check_fail(INVARIANT_TIME, "list of threads", 0, count_list(threads), threads);
     if (!timer_check(deadline_timer())) check_fail(INVARIANT_TIME, "timer of late faults", 0, deadline_timer()->when, deadline_timer()->rank);
     for (frame_t frame = { 0 }; check_next(FRAME_KIND_ENDPOINTS, &frame, &object); frame.number++) {
         const struct endpoint *slots = object;

@@ -11,8 +11,7 @@
 
 /* Slot 0 of a pool frame. */
 struct pool {
-    struct pool *next; /* pools with a free slot */
-    struct pool **link;
+    struct link link;  /* in `pools` while a slot is free; first, so that it stands for the pool */
     uint32_t used;     /* bit n: slot n; bit 0 is this header */
     frame_t frame;
 };
@@ -22,25 +21,11 @@ constexpr uint32_t POOL_EMPTY = 1;
 constexpr uint32_t POOL_FULL = UINT32_MAX;
 constexpr unsigned DESTROY_STEP = 32; /* rows and threads handled in one step */
 
-static struct pool *pools;
+static struct link *pools; /* those with a free slot */
 
 static struct pool *pool_of(const struct endpoint *endpoint)
 {
     return (struct pool *)((uintptr_t)endpoint & ~(uintptr_t)(PAGE_BYTES - 1));
-}
-
-static void pool_link(struct pool *pool)
-{
-    pool->next = pools;
-    pool->link = &pools;
-    if (pools != nullptr) pools->link = &pool->next;
-    pools = pool;
-}
-
-static void pool_unlink(struct pool *pool)
-{
-    *pool->link = pool->next;
-    if (pool->next != nullptr) pool->next->link = pool->link;
 }
 
 enum status endpoint_create(struct endpoint **endpoint)
@@ -52,12 +37,12 @@ enum status endpoint_create(struct endpoint **endpoint)
         struct pool *fresh = arch_frame_pointer(frame);
         fresh->frame = frame;
         fresh->used = POOL_EMPTY;
-        pool_link(fresh);
+        link_insert(&pools, &fresh->link);
     }
-    struct pool *pool = pools;
+    struct pool *pool = (struct pool *)pools;
     unsigned slot = (unsigned)__builtin_ctz(~pool->used);
     pool->used |= 1u << slot;
-    if (pool->used == POOL_FULL) pool_unlink(pool);
+    if (pool->used == POOL_FULL) link_remove(&pool->link);
     struct endpoint *made = (struct endpoint *)pool + slot;
     memset(made, 0, sizeof *made);
     made->is_used = true;
@@ -71,26 +56,24 @@ static void endpoint_free(struct endpoint *endpoint)
     timer_cancel(&endpoint->timer);
     interrupt_forget(endpoint);
     endpoint->is_used = false;
-    if (pool->used == POOL_FULL) pool_link(pool);
+    if (pool->used == POOL_FULL) link_insert(&pools, &pool->link);
     pool->used &= ~(1u << (unsigned)(endpoint - (struct endpoint *)pool));
     if (pool->used != POOL_EMPTY) return;
-    pool_unlink(pool);
-    enum status status = frame_free(pool->frame, 0, FRAME_KIND_ENDPOINTS);
-    assert(status == STATUS_OK);
-    (void)status;
+    link_remove(&pool->link);
+    frame_release(pool->frame, 0, FRAME_KIND_ENDPOINTS);
 }
 
 enum status endpoint_destroy(struct endpoint *endpoint)
 {
     for (unsigned step = 0; step < DESTROY_STEP; step++) {
         if (endpoint->rows != nullptr) {
-            handle_empty(endpoint->rows);
+            handle_empty(handle_row_of_link(endpoint->rows));
         } else if (endpoint->queue.first != nullptr) {
             struct thread *first = endpoint->queue.first;
             if (first->state == THREAD_SENDING) endpoint_drop_client(first);
             thread_end_wait(first);
         } else if (endpoint->clients != nullptr) {
-            struct thread *client = endpoint->clients;
+            struct thread *client = thread_of(endpoint->clients);
             endpoint_drop_client(client);
             if (client->state == THREAD_WAITING) thread_end_wait(client);
         } else {
@@ -117,19 +100,15 @@ uint64_t endpoint_name(const struct endpoint *endpoint)
 void endpoint_drop_client(struct thread *thread)
 {
     if (thread->client_of == nullptr) return;
-    *thread->client_link = thread->client_next;
-    if (thread->client_next != nullptr) thread->client_next->client_link = thread->client_link;
+    link_remove(&thread->of_client);
     thread->client_of = nullptr;
 }
 
-void endpoint_take_client(struct endpoint *endpoint, struct thread *thread)
+[[gnu::noinline]] void endpoint_take_client(struct endpoint *endpoint, struct thread *thread)
 {
-    endpoint_drop_client(thread);
+    if (thread->client_of != nullptr) link_remove_here(&thread->of_client);
     thread->client_of = endpoint;
-    thread->client_next = endpoint->clients;
-    thread->client_link = &endpoint->clients;
-    if (thread->client_next != nullptr) thread->client_next->client_link = &thread->client_next;
-    endpoint->clients = thread;
+    link_insert_here(&endpoint->clients, &thread->of_client);
 }
 
 [[gnu::noinline]] void endpoint_push(struct endpoint *endpoint, struct thread *thread, bool is_receiver)

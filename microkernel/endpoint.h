@@ -18,8 +18,8 @@
 struct endpoint {
     struct thread_queue queue;
     uint64_t bits;           /* notification bits not yet received */
-    struct handle_row *rows; /* rows that name this endpoint */
-    struct thread *clients;  /* list through thread.client_next */
+    struct link *rows;       /* of handle rows that name this endpoint */
+    struct link *clients;    /* of threads, see invariant 3 */
     bool queue_is_receivers;
     bool is_used;
     uint64_t server;         /* account of the thread that received here last by the ordinary path; 0: none yet */

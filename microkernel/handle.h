@@ -9,6 +9,8 @@
 #define QUIRE_HANDLE_H
 
 #include "abi/call.h"
+#include "abi/status.h"
+#include "link.h"
 #include "types.h"
 
 struct endpoint;
@@ -17,16 +19,24 @@ struct space;
 struct handle_row {
     struct endpoint *endpoint;
     uint64_t badge;              /* what the receiver sees */
-    struct handle_row *next;     /* rows of the same endpoint */
-    struct handle_row **link;    /* the pointer that points here */
+    struct link of_endpoint;     /* in endpoint->rows */
     uint32_t handle;             /* the whole number */
     uint32_t rights;             /* RIGHT_... */
 };
+
+/* The row of a link in an endpoint's list. */
+static inline struct handle_row *handle_row_of_link(struct link *link)
+{
+    return (struct handle_row *)((char *)link - offsetof(struct handle_row, of_endpoint));
+}
 
 /* The filled row of a handle, or nullptr. */
 struct handle_row *handle_find(struct space *space, uint64_t handle);
 /* Fills a row, emptying it first. */
 void handle_fill(struct handle_row *row, uint32_t handle, struct endpoint *endpoint, uint32_t rights, uint64_t badge);
+/* The same by what comes from outside: the row of the space in which the handle belongs. BAD_OBJECT: no endpoint has the name; BAD_HANDLE; BAD_ARGUMENT: no
+ * right, or an unknown one. */
+enum status handle_map(struct space *space, uint64_t handle, uint64_t endpoint, uint64_t rights, uint64_t badge);
 /* Empties a row; nothing happens when it is empty. */
 void handle_empty(struct handle_row *row);
 /* How much of its servers' time the row has had, in cycles: message.c, the choice of the next sender. A row that is filled begins with the most that

@@ -19,7 +19,7 @@ constexpr unsigned TIMERS_STEP = 16;    /* timers that end in one entry */
 constexpr unsigned EXHAUSTED_STEP = 32; /* threads for which nobody can pay, taken off in one entry */
 
 /* Apart, so that a switch to another thread needs no stack. */
-[[gnu::noinline]] static void find_and_switch(const struct thread *entered)
+[[gnu::noinline]] ARCH_HANDLER static void find_and_switch(const struct thread *entered)
 {
     for (unsigned i = 0;; i++) {
         if (processor.current == nullptr) schedule_idle();
@@ -46,10 +46,11 @@ void kernel_switch(const struct thread *entered)
 }
 
 /* The first pager broke: nobody can answer its faults. */
-[[noreturn]] static void pager_crashed(const struct thread *thread, enum fault_kind kind, uint64_t tried, uint64_t address)
+[[noreturn]] static void pager_crashed(const struct thread *thread)
 {
-    log_line("kernel", "pager crashed kind=%u vector=%u error=0x%lx addr=0x%lx ip=0x%lx sp=0x%lx", (unsigned)kind, (uint8_t)(tried >> 8),
-             (unsigned long)(tried >> 32), (unsigned long)address, (unsigned long)arch_context_instruction(thread), (unsigned long)arch_context_stack(thread));
+    const uint64_t *word = thread->fault.word;
+    log_line("kernel", "pager crashed kind=%u vector=%u error=0x%lx addr=0x%lx ip=0x%lx sp=0x%lx", thread->fault.kind, (uint8_t)(word[0] >> 8),
+             (unsigned long)(word[0] >> 32), (unsigned long)word[1], (unsigned long)word[2], (unsigned long)word[3]);
     arch_machine_end(1);
 }
 
@@ -57,7 +58,6 @@ void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t tried
 {
     assert(thread == processor.current && thread->state == THREAD_RUNNING);
     struct handle_row *pager = &thread->space->pager;
-    if (thread->space->is_pager && pager->endpoint == nullptr) pager_crashed(thread, kind, tried, address);
     thread->fault.kind = kind;
     thread->fault.word[0] = tried;
     thread->fault.word[1] = address;
@@ -67,6 +67,7 @@ void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t tried
     thread->fault.word[5] = fault_marks != 0 ? deadline_note() : 0;
     thread->badge = pager->badge;
     if (pager->endpoint == nullptr) {
+        if (thread->space->is_pager) pager_crashed(thread);
         thread_log_fault_lost(thread);
         thread->state = THREAD_STOPPED;
         schedule_switch(nullptr);

@@ -23,21 +23,40 @@ constexpr unsigned END_STEP = 32;
     return message_caller(receiver, token);
 }
 
-[[gnu::noinline]] static void part_copy(const struct thread *from, struct thread *to, uint32_t length)
-{
-    memcpy(to->buffer_pointer, from->buffer_pointer, length);
-}
-
-void message_copy_part(const struct thread *from, struct thread *to)
+[[gnu::noinline]] bool message_part_fits(const struct thread *from, const struct thread *to)
 {
     uint32_t length = tag_length(from->context.call.argument[ARGUMENT_TAG]);
-    if (length != 0) part_copy(from, to, length);
+    return length == 0 || (length <= MESSAGE_BUFFER_BYTES && from->buffer_pointer != nullptr && to->buffer_pointer != nullptr);
 }
 
-/* True when the request can be handed to the receiver: a part in the buffer needs a buffer at both ends. */
+[[gnu::noinline]] static void part_copy(const struct thread *from, struct thread *to)
+{
+    uint32_t length = tag_length(from->context.call.argument[ARGUMENT_TAG]);
+    if (length != 0) memcpy(to->buffer_pointer, from->buffer_pointer, length);
+}
+
+/* True when the request can be handed to the receiver: a fault has no part. */
 static bool fits(const struct thread *sender, const struct thread *receiver)
 {
-    return sender->request == REQUEST_FAULT || tag_length(sender->context.call.argument[ARGUMENT_TAG]) == 0 || receiver->buffer_pointer != nullptr;
+    return sender->request == REQUEST_FAULT || message_part_fits(sender, receiver);
+}
+
+/* Writes a message into the registers of whom it is for. */
+[[gnu::noinline]] static void give(struct thread *to, uint64_t badge, uint64_t tag, const uint64_t words[MESSAGE_WORDS], uint64_t token)
+{
+    struct call_registers *call = &to->context.call;
+    call->number = STATUS_OK;
+    call->argument[ARGUMENT_BADGE] = badge;
+    call->argument[ARGUMENT_TAG] = tag;
+    call->argument[ARGUMENT_TOKEN] = token;
+    memcpy(&call->argument[ARGUMENT_WORDS], words, MESSAGE_WORDS * sizeof words[0]);
+}
+
+void message_reply(const struct thread *from, struct thread *to)
+{
+    const uint64_t *argument = from->context.call.argument;
+    give(to, 0, argument[ARGUMENT_TAG] & TAG_SENDER_MASK, &argument[ARGUMENT_WORDS], 0);
+    part_copy(from, to);
 }
 
 /* Hands the sender's request to the receiver; the sender waits for the answer. The receiver's state is the caller's business. */
@@ -45,28 +64,21 @@ static bool fits(const struct thread *sender, const struct thread *receiver)
 {
     bool is_fault = sender->request == REQUEST_FAULT;
     const uint64_t *from = sender->context.call.argument;
-    uint64_t *argument = receiver->context.call.argument;
-    uint64_t tag = is_fault ? sender->fault.kind | TAG_FAULT : from[ARGUMENT_TAG] & TAG_SENDER_MASK;
-    message_copy_words(is_fault ? sender->fault.word : &from[ARGUMENT_WORDS], &argument[ARGUMENT_WORDS]);
-    receiver->context.call.number = STATUS_OK;
-    argument[ARGUMENT_BADGE] = sender->badge;
-    argument[ARGUMENT_TAG] = tag | receiver->space->incarnation_tag;
-    argument[ARGUMENT_TOKEN] = sender->token;
-    receiver->payer = sender->payer;
-    if (receiver->priority != receiver->own_priority) schedule_set_priority(receiver, receiver->own_priority);
-    schedule_raise(receiver, sender->priority);
     struct space *server = receiver->space;
+    uint64_t tag = is_fault ? sender->fault.kind | TAG_FAULT : from[ARGUMENT_TAG] & TAG_SENDER_MASK;
+    give(receiver, sender->badge, tag | server->incarnation_tag, is_fault ? sender->fault.word : &from[ARGUMENT_WORDS], sender->token);
+    schedule_work_for(receiver, sender->payer, sender->priority);
     sender->state = THREAD_WAITING;
     sender->server = server;
     caller_insert(&server->callers, &sender->caller);
     assert(thread_check(sender));
-    if (!is_fault) message_copy_part(sender, receiver);
+    if (!is_fault) part_copy(sender, receiver);
 }
 
 static void deliver_bits(struct thread *receiver, struct endpoint *endpoint)
 {
     struct call_registers *call = &receiver->context.call;
-    thread_work_alone(receiver);
+    schedule_work_alone(receiver);
     memset(call, 0, sizeof *call);
     call->number = STATUS_OK;
     call->argument[ARGUMENT_TAG] = TAG_NOTIFICATION | receiver->space->incarnation_tag;
@@ -77,23 +89,25 @@ static void deliver_bits(struct thread *receiver, struct endpoint *endpoint)
 bool message_send(struct thread *sender, struct endpoint *endpoint)
 {
     assert(sender == processor.current && sender->request != REQUEST_NONE);
-    struct thread *receiver = endpoint->queue_is_receivers ? endpoint->queue.first : nullptr;
-    if (receiver != nullptr && !fits(sender, receiver)) {
+    bool is_awaited = endpoint->queue_is_receivers;
+    struct thread *receiver = endpoint->queue.first;
+    if (!fits(sender, is_awaited ? receiver : sender)) {
         sender->request = REQUEST_NONE;
         return false;
     }
 
     // Commit: nothing below may fail.
-    sender->token += TOKEN_NEXT;
+    sender->token_sequence++;
     if (sender->client_of != endpoint) endpoint_take_client(endpoint, sender);
-    if (receiver == nullptr) {
+    if (is_awaited) {
+        endpoint_remove(endpoint, receiver);
+        deliver(sender, receiver);
+    } else {
         struct thread *server = budget_find(endpoint->server);
         if (server != nullptr) schedule_raise(server, sender->priority);
         sender->state = THREAD_SENDING;
         endpoint_push(endpoint, sender, false);
-    } else {
-        endpoint_remove(endpoint, receiver);
-        deliver(sender, receiver);
+        receiver = nullptr;
     }
     schedule_switch(receiver);
     return true;
@@ -112,8 +126,10 @@ constexpr unsigned CHOICES = 32;
 [[gnu::noinline]] static uint64_t *served_of(const struct thread *sender, const struct endpoint *endpoint)
 {
     struct space *space = sender->space;
-    const struct handle_row *row = sender->request == REQUEST_FAULT ? &space->pager : handle_find(space, sender->context.call.argument[0]);
-    return row == nullptr || row->endpoint != endpoint ? nullptr : handle_served(row);
+    uint64_t handle = sender->context.call.argument[0];
+    if (sender->request == REQUEST_FAULT) return space->pager.endpoint == endpoint ? &space->pager_served : nullptr;
+    const struct handle_row *row = handle_find(space, handle);
+    return row != nullptr && row->endpoint == endpoint ? &space->served[handle % HANDLE_ROWS] : nullptr;
 }
 
 /* What the sender has had of the endpoint's time, as far as it counts. */
@@ -133,27 +149,27 @@ static bool comes_before(const struct thread *sender, const struct thread *other
 static struct thread *choose(const struct endpoint *endpoint)
 {
     struct thread *best = endpoint->queue.first, *sender = best->queue_next;
-    for (unsigned i = 1; i < CHOICES && sender != nullptr; i++, sender = sender->queue_next)
+    for (unsigned i = 1; i < 2 * CHOICES && sender != nullptr; i++) {
         if (comes_before(sender, best, endpoint)) best = sender;
-    if (sender == nullptr) return best;
-    sender = endpoint->queue.last;
-    for (unsigned i = 0; i < CHOICES && sender->queue_previous != nullptr; i++, sender = sender->queue_previous)
-        if (comes_before(sender, best, endpoint)) best = sender;
+        sender = i < CHOICES - 1 ? sender->queue_next : i == CHOICES - 1 ? endpoint->queue.last : sender->queue_previous;
+    }
     return best;
 }
 
-/* What was paid so far for the request that the receiver works on. */
-static uint64_t paid_for_request(const struct thread *receiver)
+/* What was paid up to now for the request that the receiver works on. */
+[[gnu::noinline]] static uint64_t paid_for_request(const struct thread *receiver)
 {
+    budget_charge();
+    uint64_t paid = receiver->budget.paid;
+    if (receiver->payer == receiver->account) return paid;
     const struct thread *payer = budget_find(receiver->payer);
-    return receiver->budget.paid + (payer == nullptr || payer == receiver ? 0 : payer->budget.paid);
+    return payer == nullptr ? paid : paid + payer->budget.paid;
 }
 
 /* The receiver begins with a sender that was chosen among others. */
 static void service_begin(struct thread *receiver, const struct thread *sender, struct endpoint *endpoint)
 {
     endpoint->served_now = served_before(sender, endpoint);
-    budget_charge();
     receiver->served = sender->token;
     receiver->served_begin = paid_for_request(receiver);
 }
@@ -166,7 +182,6 @@ static void service_begin(struct thread *receiver, const struct thread *sender, 
     struct endpoint *endpoint = sender == nullptr ? nullptr : sender->client_of;
     uint64_t *served = endpoint == nullptr ? nullptr : served_of(sender, endpoint);
     if (served == nullptr) return;
-    budget_charge();
     uint64_t paid = paid_for_request(receiver), begin = receiver->served_begin;
     *served = served_before(sender, endpoint) + (paid > begin ? paid - begin : 0);
     if (*served > endpoint->served_most) endpoint->served_most = *served;
@@ -177,10 +192,11 @@ static struct thread *next_sender(struct endpoint *endpoint, const struct thread
 {
     while (!endpoint->queue_is_receivers && endpoint->queue.first != nullptr) {
         struct thread *sender = choose(endpoint);
-        endpoint_remove(endpoint, sender);
-        if (fits(sender, receiver)) return sender;
-        sender->state = THREAD_STOPPED;
-        sender->request = REQUEST_NONE;
+        if (fits(sender, receiver)) {
+            endpoint_remove(endpoint, sender);
+            return sender;
+        }
+        thread_stop(sender);
         sender->context.call.number = STATUS_BAD_BUFFER;
         schedule_ready(sender);
     }
@@ -191,6 +207,7 @@ bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wa
 {
     assert(receiver == processor.current);
     bool received = true;
+    endpoint->server = receiver->account;
     if (endpoint->bits != 0) {
         deliver_bits(receiver, endpoint);
     } else {
@@ -200,10 +217,9 @@ bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wa
             deliver(sender, receiver);
             service_begin(receiver, sender, endpoint);
         } else if (!wait) {
-            thread_work_alone(receiver);
+            schedule_work_alone(receiver);
         }
     }
-    endpoint->server = receiver->account;
     if (received || !wait) {
         if (heir != nullptr) schedule_take_turns(receiver, heir);
         else schedule_switch(receiver); /* a sender that was passed over may come first */
@@ -215,21 +231,11 @@ bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wa
     return true;
 }
 
-void message_release(struct thread *caller)
-{
-    assert(caller->state == THREAD_WAITING);
-    if (caller->budget.gift_to != 0 && caller->request == REQUEST_CALL) budget_answered(caller);
-    caller_remove(&caller->caller);
-    caller->state = THREAD_STOPPED;
-    caller->request = REQUEST_NONE;
-    assert(thread_check(caller));
-}
-
 [[clang::minsize]] enum status message_end_callers(struct space *server)
 {
     for (unsigned step = 0; step < END_STEP; step++) {
         if (server->callers.next == &server->callers) return STATUS_OK;
-        thread_end_wait(thread_of_caller(server->callers.previous));
+        thread_end_wait(thread_of(server->callers.previous));
     }
     return STATUS_AGAIN;
 }

@@ -14,12 +14,12 @@
 #include "space.h"
 #include "thread.h"
 
-/* Sends the running thread's request (thread->request, badge set) to the endpoint and goes on with whoever comes next. False: the receiver has no buffer for a
- * call's part, and the request is dropped. */
-bool message_send(struct thread *sender, struct endpoint *endpoint);
+/* Sends the running thread's request (thread->request, badge set) to the endpoint and goes on with whoever comes next. False: a call's part is too long, or the
+ * sender or the receiver has no buffer for it, and the request is dropped. */
+ARCH_HANDLER bool message_send(struct thread *sender, struct endpoint *endpoint);
 
 /* Waits at the endpoint for the running thread; bits and queued senders are received at once. With `wait` false: false when there is nothing. */
-bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wait, struct thread *heir);
+ARCH_HANDLER bool message_receive(struct thread *receiver, struct endpoint *endpoint, bool wait, struct thread *heir);
 
 /* The receiver is done with the request that it took from the queue of the endpoint (receiver->served), if it did: the time is counted for its sender. */
 void message_service_end(struct thread *receiver);
@@ -36,17 +36,10 @@ struct thread *message_find_caller(const struct thread *receiver, uint64_t token
     return caller->server == receiver->space ? caller : nullptr;
 }
 
-/* Copies the words of a message. */
-static inline void message_copy_words(const uint64_t from[MESSAGE_WORDS], uint64_t to[MESSAGE_WORDS])
-{
-    for (unsigned i = 0; i < MESSAGE_WORDS; i++) to[i] = from[i];
-}
-
-/* Copies the part in the message buffer that the tag in the saved registers of `from` says. Both have a buffer, and it fits. */
-void message_copy_part(const struct thread *from, struct thread *to);
-
-/* Takes a caller out of its server's ring; it is STOPPED afterwards, its request answered. */
-void message_release(struct thread *caller);
+/* A part in the message buffer, which the tag in the saved registers of `from` says, is no longer than a buffer, and both have one. */
+bool message_part_fits(const struct thread *from, const struct thread *to);
+/* Answers a call with the tag and the words in the saved registers of `from`, and the part in its buffer, which fits. The caller still waits. */
+void message_reply(const struct thread *from, struct thread *to);
 
 /* Answers every caller that waits for a reply from the space with PEER_ENDED, in bounded steps. AGAIN until done. */
 enum status message_end_callers(struct space *server);

@@ -76,11 +76,10 @@ static void give_way(struct thread *thread)
     queue_push(server, false);
 }
 
-/* The highest ready priority, or -1. */
-static int best_priority(void)
+/* One more than the highest ready priority, or 0. */
+static uint32_t best_limit(void)
 {
-    uint32_t ready_priorities = schedule_ready_priorities & ~SLICE_OVER;
-    return ready_priorities == 0 ? -1 : 31 - __builtin_clz(ready_priorities);
+    return 31u - (uint32_t)__builtin_clz((schedule_ready_priorities & ~SLICE_OVER) << 1 | 1);
 }
 
 static void run(struct thread *thread)
@@ -107,6 +106,13 @@ static void run(struct thread *thread)
 void schedule_raise(struct thread *server, uint32_t priority)
 {
     if (server->priority < priority && !server->space->is_pager) schedule_set_priority(server, priority);
+}
+
+[[gnu::noinline]] void schedule_work_for(struct thread *thread, uint64_t payer, uint32_t priority)
+{
+    thread->payer = payer;
+    if (priority < thread->own_priority || thread->space->is_pager) priority = thread->own_priority;
+    if (thread->priority != priority) schedule_set_priority(thread, priority);
 }
 
 void schedule_exhaust(void)
@@ -157,24 +163,29 @@ void schedule_remove(struct thread *thread)
     thread->state = THREAD_STOPPED;
 }
 
-[[gnu::noinline]] void schedule_switch(struct thread *heir)
+/* Apart, so that the most frequent switch saves no registers. */
+[[gnu::noinline]] static void switch_among(struct thread *heir)
 {
-    if (heir != nullptr && schedule_is_best(heir)) return run(heir);
     bool is_slice_over = (schedule_ready_priorities & SLICE_OVER) != 0;
     schedule_ready_priorities &= ~SLICE_OVER;
-    int best = best_priority();
-    if (heir != nullptr && ((int)heir->priority > best || ((int)heir->priority == best && !is_slice_over))) {
-        run(heir);
-        return;
+    uint32_t limit = best_limit();
+    if (heir != nullptr) {
+        if (heir->priority + !is_slice_over >= limit) return run(heir);
+        is_slice_over ? give_way(heir) : queue_push(heir, true);
     }
-    if (heir != nullptr) is_slice_over ? give_way(heir) : queue_push(heir, true);
-    if (best < 0) {
+    if (limit == 0) {
         processor.current = nullptr;
         return;
     }
-    struct thread *next = schedule_queues[best].first;
+    struct thread *next = schedule_queues[limit - 1].first;
     queue_remove(next);
     run(next);
+}
+
+[[gnu::noinline]] void schedule_switch(struct thread *heir)
+{
+    if (heir != nullptr && schedule_is_best(heir)) run(heir);
+    else switch_among(heir);
 }
 
 void schedule_yield(void)
@@ -196,7 +207,7 @@ void schedule_on_timer(uint64_t now)
     processor.slice_end = 0;
     if (schedule_ready_priorities == 0) return;
     struct thread *current = processor.current;
-    if (current == nullptr || best_priority() < current->priority) {
+    if (current == nullptr || best_limit() <= current->priority) {
         if (current != nullptr) schedule_ready_priorities |= SLICE_OVER; /* invariant 3 */
         start_slice();
         return;

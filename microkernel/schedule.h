@@ -17,7 +17,7 @@ struct processor {
     uint64_t slice_end;      /* 0: no slice runs */
     struct thread *turn;     /* the server that waits for the thread that it answered last to have its turn; or nullptr */
     bool is_gift;            /* a gift of the payer pays */
-    bool is_unlimited;       /* what pays has no limit: nothing but the sum is counted */
+    bool is_unlimited;       /* the payer's own account pays, without a limit: nothing but the sum is counted */
     bool is_idle;
 };
 extern struct processor processor;
@@ -57,11 +57,11 @@ void schedule_set_priority(struct thread *thread, uint32_t priority);
 /* A sender waits for the server: it runs at no less than the sender's priority until it receives again, or those between would hold up the sender. A
  * pager keeps its own: it decides about priorities, and what it puts above itself is meant to be there. */
 void schedule_raise(struct thread *server, uint32_t priority);
-/* From now on the thread works for nobody but itself: it pays, at its own priority. */
-static inline void thread_work_alone(struct thread *thread)
+/* From now on the thread works for who is paid for by the account and has the priority, as above; or for nobody but itself: it pays, at its own priority. */
+void schedule_work_for(struct thread *thread, uint64_t payer, uint32_t priority);
+static inline void schedule_work_alone(struct thread *thread)
 {
-    thread->payer = thread->account;
-    if (thread->priority != thread->own_priority) schedule_set_priority(thread, thread->own_priority);
+    schedule_work_for(thread, thread->account, 0);
 }
 /* Recomputes priority_limit. */
 void schedule_set_limit(struct thread *thread);

@@ -34,7 +34,7 @@ struct space {
     uint64_t count_mapped;    /* user pages mapped, in units of 4 KiB */
     uint64_t count_tables;    /* page tables below the root */
     bool is_pager;            /* its threads may make table calls */
-    struct thread *threads;   /* list through thread.space_next */
+    struct link *threads;     /* list through thread.of_space */
     struct caller_link callers; /* threads that wait for a reply from here */
     struct handle_row pager;  /* where its faults go and with which badge; empty for the first pager */
     uint64_t pager_served;

@@ -178,7 +178,7 @@ void kernel_start(const struct boot_source *source, uint64_t cycles_at_entry)
     page_pointer(space, buffer, &buffer_frame);
 
     struct start_state state = { .source = source, .space = space, .info = page_pointer(space, buffer + PAGE_BYTES, &info_frame) };
-    if (thread_create(space, 0, buffer_frame, PRIORITY_PAGER, false, &thread) != STATUS_OK) panic("boot: no memory for the pager");
+    if (thread_create(space, buffer_frame, PRIORITY_PAGER, &thread) != STATUS_OK) panic("boot: no memory for the pager");
     handle_fill(handle_row_of(space, HANDLE_PAGER), HANDLE_PAGER, endpoint, RIGHTS_ALL, 0);
     *state.info = (struct boot_info){
         .magic = BOOT_INFO_MAGIC, .version = ABI_VERSION, .incarnation = FIRST_INCARNATION, .space = space->frame.number, .thread = thread->frame.number,

@@ -19,7 +19,7 @@
 #endif
 
 enum who : uint8_t { ANY, PAGER, TEST };
-enum how : uint8_t { RETURNS, SWITCHES, CALLS, RECEIVES, NOTIFIES, THREADS, ENDPOINTS, SPACES, RANGES_2, RANGES_3, RANGES_4 };
+enum how : uint8_t { RETURNS, SWITCHES, CALLS, RECEIVES, NOTIFIES, REPLIES, THREADS, ENDPOINTS, SPACES, RANGES_2, RANGES_3, RANGES_4 };
 
 struct call_row {
     union {
@@ -48,12 +48,13 @@ static const struct call_row rows[CALL_LIMIT + 1] = {
 #define ROW_CALLS(name) .row = sys_##name
 #define ROW_RECEIVES(name) .row = sys_##name
 #define ROW_NOTIFIES(name) .row = sys_##name
+#define ROW_REPLIES(name) .row = sys_##name
 #define SYSCALL(number, name, may_call, it, in, out, text) [number] = { .who = may_call, .how = it, ROW_##it(name) },
 #include "abi/syscall.def"
 #undef SYSCALL
 };
 
-static const uint8_t rights[] = { [CALLS] = RIGHT_CALL, [RECEIVES] = RIGHT_RECEIVE, [NOTIFIES] = RIGHT_NOTIFY };
+static const uint8_t rights[] = { [CALLS] = RIGHT_CALL, [RECEIVES] = RIGHT_RECEIVE, [NOTIFIES] = RIGHT_NOTIFY, [REPLIES] = RIGHT_RECEIVE };
 
 /* Finds what the call is about and makes it. */
 static enum status make(const struct call_row *row, struct thread *caller, uint64_t argument[CALL_ARGUMENTS])
@@ -69,9 +70,10 @@ static enum status make(const struct call_row *row, struct thread *caller, uint6
         enum status status = user_span_check(argument[1], argument[row->how - RANGES_2 + 2], &span);
         return status == STATUS_OK ? row->range(space, span, argument) : status;
     }
-    if (row->how <= NOTIFIES) {
+    if (row->how <= REPLIES) {
         const struct handle_row *handle = row_with_right(caller, argument[0], rights[row->how]);
-        return handle != nullptr ? row->row(caller, argument, handle) : row_refuse(caller, argument[0]);
+        if (handle == nullptr && !(row->how == REPLIES && argument[0] == HANDLE_NONE && argument[8] != 0)) return row_refuse(caller, argument[0]);
+        return row->row(caller, argument, handle);
     }
     if (row->how == ENDPOINTS) {
         struct endpoint *endpoint = endpoint_find(argument[0]);

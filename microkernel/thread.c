@@ -13,9 +13,9 @@
 #include "schedule.h"
 #include "space.h"
 
-/* The highest sequence number of a thread that has ended, in its place in a token. New threads count from here: a token that a server still holds does
+/* The highest sequence number of a thread that has ended. New threads count from here: a token that a server still holds does
  * not become good again when its frame gets another life. */
-static uint64_t tokens_used;
+static uint32_t sequences_used;
 
 [[gnu::noinline]] void thread_queue_insert(struct thread_queue *queue, struct thread *thread, bool at_front)
 {
@@ -34,53 +34,46 @@ static uint64_t tokens_used;
     thread->queue_next = thread->queue_previous = nullptr;
 }
 
-/* Holds a message buffer like a mapping does: it cannot be freed while the thread lives. */
-static enum status buffer_hold(frame_t buffer)
+/* A frame that can be a message buffer. */
+static enum status buffer_check(frame_t buffer, const struct frame_info *info)
 {
-    if (!frame_is(buffer, FRAME_KIND_USER) || !arch_frame_is_direct(buffer)) return STATUS_BAD_FRAME;
-    struct frame_info *info = frame_find(buffer);
+    if (info == nullptr || info->kind != FRAME_KIND_USER || !arch_frame_is_direct(buffer)) return STATUS_BAD_FRAME;
     if (info->count == FRAME_COUNT_LIMIT) return STATUS_TOO_MANY_MAPPINGS;
-    if (frame_is_unmappable(info)) return STATUS_BAD_STATE;
-    if (info->flags & FRAME_DIRTY) frame_clean(buffer, info);
-    info->count++;
-    return STATUS_OK;
+    return frame_is_unmappable(info) ? STATUS_BAD_STATE : STATUS_OK;
 }
 
-enum status thread_create(struct space *space, uint64_t label, frame_t buffer, uint32_t priority, bool has_vectors, struct thread **thread)
+/* Holds it like a mapping does: it cannot be freed while the thread lives. */
+static void buffer_hold(struct thread *thread, frame_t buffer, struct frame_info *info)
+{
+    if (info->flags & FRAME_DIRTY) frame_clean(buffer, info);
+    info->count++;
+    thread->buffer = buffer;
+    thread->buffer_pointer = arch_frame_pointer(buffer);
+}
+
+enum status thread_create(struct space *space, frame_t buffer, uint32_t priority, struct thread **thread)
 {
     assert(priority < PRIORITY_LIMIT);
-    frame_t frame;
-    enum status status = frame_allocate(0, FRAME_KIND_THREAD, &frame);
+    bool has_buffer = buffer.number != FRAME_NONE;
+    struct frame_info *info = frame_find(buffer);
+    enum status status = has_buffer ? buffer_check(buffer, info) : STATUS_OK;
     if (status != STATUS_OK) return status;
-    if (buffer.number != FRAME_NONE) {
-        status = buffer_hold(buffer);
-        if (status != STATUS_OK) {
-            enum status undone = frame_free(frame, 0, FRAME_KIND_THREAD);
-            assert(undone == STATUS_OK);
-            (void)undone;
-            return status;
-        }
-    }
+    frame_t frame;
+    status = frame_allocate(0, FRAME_KIND_THREAD, &frame);
+    if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
     struct thread *made = arch_frame_pointer(frame);
     made->frame = frame;
-    made->token = tokens_used | frame.number;
+    made->token_sequence = sequences_used;
     made->space = space;
-    made->label = label;
     made->own_priority = (uint8_t)priority;
     schedule_set_priority(made, priority);
     budget_initialise(made);
-    made->vectors_user = has_vectors ? made : nullptr;
-    made->buffer = buffer;
-    if (buffer.number != FRAME_NONE) made->buffer_pointer = arch_frame_pointer(buffer);
-    made->space_next = space->threads;
-    made->space_link = &space->threads;
-    if (space->threads != nullptr) space->threads->space_link = &made->space_next;
-    space->threads = made;
+    if (has_buffer) buffer_hold(made, buffer, info);
+    link_insert(&space->threads, &made->of_space);
     space->count_threads++;
-    caller_insert(&deadline_threads, &made->every);
-    if (has_vectors) arch_vectors_initialise(made);
+    link_insert(&deadline_threads, &made->every);
     assert(thread_check(made));
     *thread = made;
     return STATUS_OK;
@@ -113,6 +106,13 @@ void thread_stop(struct thread *thread)
     assert(thread_check(thread));
 }
 
+void thread_refuse(struct thread *thread, enum status status)
+{
+    thread_stop(thread);
+    thread->context.call.number = status;
+    schedule_wake(thread);
+}
+
 void thread_log_fault_lost(const struct thread *thread)
 {
     log_line("kernel", "fault without pager label=0x%lx addr=0x%lx", (unsigned long)thread->label, (unsigned long)thread->fault.word[1]);
@@ -121,27 +121,20 @@ void thread_log_fault_lost(const struct thread *thread)
 void thread_end_wait(struct thread *thread)
 {
     assert(thread->state == THREAD_SENDING || thread->state == THREAD_WAITING || thread->state == THREAD_RECEIVING);
-    bool is_fault = thread->request == REQUEST_FAULT;
-    thread_stop(thread);
-    if (is_fault) { /* nobody is left to decide: it stays stopped until its pager, or the next one, ends it */
-        thread_log_fault_lost(thread);
-        return;
-    }
-    thread->context.call.number = STATUS_PEER_ENDED;
-    schedule_wake(thread);
+    if (thread->request != REQUEST_FAULT) return thread_refuse(thread, STATUS_PEER_ENDED);
+    thread_stop(thread); /* nobody is left to decide: it stays stopped until its pager, or the next one, ends it */
+    thread_log_fault_lost(thread);
 }
 
 void thread_destroy(struct thread *thread)
 {
     thread_stop(thread);
-    uint64_t sequence = thread->token & ~(uint64_t)UINT32_MAX;
-    if (sequence > tokens_used) tokens_used = sequence;
+    if (thread->token_sequence > sequences_used) sequences_used = thread->token_sequence;
     endpoint_drop_client(thread);
     arch_vectors_forget(thread);
     budget_forget(thread);
     deadline_forget(thread);
-    *thread->space_link = thread->space_next;
-    if (thread->space_next != nullptr) thread->space_next->space_link = thread->space_link;
+    link_remove(&thread->of_space);
     thread->space->count_threads--;
     if (thread->buffer.number != FRAME_NONE) frame_find(thread->buffer)->count--;
     frame_t frame = thread->frame;

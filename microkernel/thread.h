@@ -11,7 +11,8 @@
  *
  * Invariants (thread_check):
  *  1. READY is in the ready queue of its priority, SENDING and RECEIVING in the queue of `endpoint`, the others in no queue.
- *  2. WAITING is in the `callers` ring of `server`; in other states `caller` and `server` mean nothing, nor does `endpoint` outside SENDING and RECEIVING.
+ *  2. WAITING is in the `callers` ring of `server`; in other states `caller` means nothing, nor does `server`, in whose place SENDING and
+ *     RECEIVING threads have `endpoint`.
  *  3. `request` says what a SENDING or WAITING thread wants; the request itself stays whole until it is answered: a call in the
  *     saved registers, a fault in `fault`.
  *  4. A thread is in the list of clients of the endpoint to which its latest request went, answered or not, until that ends or another request goes
@@ -26,12 +27,13 @@
 #include "arch.h"
 #include "budget.h"
 #include "frame.h"
+#include "link.h"
 #include "types.h"
 
 struct endpoint;
 struct space;
 
-/* A ring through those who wait for a reply from one space, oldest last; and the one through all threads. */
+/* A ring through those who wait for a reply from one space, oldest last. */
 struct caller_link {
     struct caller_link *next, *previous;
 };
@@ -45,11 +47,20 @@ struct thread {
     struct space *space;
     struct thread *queue_next; /* ready queue or endpoint queue */
     struct thread *queue_previous;
-    struct space *server;      /* WAITING: who may answer */
+    union {
+        struct space *server;      /* WAITING: who may answer */
+        struct endpoint *endpoint; /* SENDING, RECEIVING: where */
+    };
     struct caller_link caller; /* WAITING: in server->callers */
     struct endpoint *client_of;
     void *buffer_pointer;      /* the message buffer in the direct map, or nullptr */
-    uint64_t token;            /* of the latest request: sequence number and this frame (abi/message.h) */
+    union {
+        uint64_t token; /* of the latest request: sequence number and this frame (abi/message.h) */
+        struct {
+            frame_t frame; /* this frame: the thread's name */
+            uint32_t token_sequence;
+        };
+    };
     enum thread_state state;
     enum thread_request request;
     uint8_t priority;          /* what it runs at: its own, or that of a sender for whom it works */
@@ -60,20 +71,16 @@ struct thread {
 
     struct arch_context context;
 
-    struct endpoint *endpoint; /* where it sends or receives */
-    struct thread *vectors_user; /* the thread itself if it has vector state, else nullptr */
     uint64_t badge;            /* of the request, as the receiver sees it */
-    frame_t frame;             /* this frame: the thread's name */
+    struct thread *vectors_user; /* the thread itself if it has vector state, else nullptr. Not first here: its place would be kept for the trap stack's end */
     frame_t buffer;
     uint64_t label; /* the pager's name for it */
-    struct thread *space_next;
-    struct thread **space_link;
-    struct thread *client_next;
-    struct thread **client_link;
+    struct link of_space;  /* in space->threads */
+    struct link of_client; /* in client_of->clients */
     uint64_t seen_token;  /* the request at which thread_info or a look for late faults saw it last, */
     uint64_t seen_cycles; /* and when that was first */
     uint64_t told_token;  /* of the latest fault that was told to be unanswered */
-    struct caller_link every; /* in deadline_threads (deadline.h) */
+    struct link every;    /* in deadline_threads (deadline.h) */
     struct budget budget;
     uint64_t served;       /* token of the request that was chosen from a queue and is worked on; 0: none (message.c) */
     uint64_t served_begin; /* what its payer and this thread had paid then */
@@ -85,11 +92,17 @@ struct thread {
     struct arch_vectors vectors;
 };
 static_assert(sizeof(struct thread) <= PAGE_BYTES);
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__); /* of the halves of a token */
 
-/* The thread of a link: threads are frames. */
-static inline struct thread *thread_of_caller(const struct caller_link *link)
+/* The thread of a member: threads are frames. */
+static inline struct thread *thread_of(const void *member)
 {
-    return (struct thread *)((uintptr_t)link & ~(uintptr_t)(PAGE_BYTES - 1));
+    return (struct thread *)((uintptr_t)member & ~(uintptr_t)(PAGE_BYTES - 1));
+}
+/* Of a link of a list; nullptr: the list has ended. */
+static inline struct thread *thread_of_link(const struct link *link)
+{
+    return link == nullptr ? nullptr : thread_of(link);
 }
 
 void thread_queue_insert(struct thread_queue *queue, struct thread *thread, bool at_front);
@@ -108,12 +121,15 @@ static inline void caller_remove(const struct caller_link *link)
     link->next->previous = link->previous;
 }
 
-/* Makes a stopped thread. `buffer`: FRAME_NONE or a USER frame, held until the thread ends. NO_MEMORY, BAD_FRAME, TOO_MANY_MAPPINGS. */
-enum status thread_create(struct space *space, uint64_t label, frame_t buffer, uint32_t priority, bool has_vectors, struct thread **thread);
+/* Makes a stopped thread without a label and without vector state. `buffer`: FRAME_NONE or a USER frame, held until the thread ends. BAD_FRAME,
+ * TOO_MANY_MAPPINGS, BAD_STATE (not mappable), NO_MEMORY. */
+ARCH_HANDLER enum status thread_create(struct space *space, frame_t buffer, uint32_t priority, struct thread **thread);
 /* Ends a thread in any state but RUNNING. */
 void thread_destroy(struct thread *thread);
 /* Takes a thread that is not RUNNING out of whatever it is in, to STOPPED. A request of its own is dropped. */
 void thread_stop(struct thread *thread);
+/* The same for a thread whose call is refused or ended with a status: it goes on with that. */
+void thread_refuse(struct thread *thread, enum status status);
 /* Ends the wait of a thread whose other side has ended: its call or receive answers PEER_ENDED; a fault cannot be answered, the thread is STOPPED. */
 void thread_end_wait(struct thread *thread);
 /* Says in the log that the thread's fault has nobody to go to. */

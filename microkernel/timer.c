@@ -16,51 +16,42 @@ static unsigned rank_of(const struct timer *timer)
     return timer == nullptr ? 0 : timer->rank;
 }
 
-/* Puts ranks right from a timer upwards; with `until_same` as far as they change. */
-static void restore(struct timer *timer, bool until_same)
+/* Puts the merge of two trees at a place, *link of `parent`, and makes the ranks above it right. */
+static void merge(struct timer *one, struct timer *other, struct timer *parent, struct timer **link)
 {
-    for (; timer != nullptr; timer = timer->parent) {
-        if (rank_of(timer->left) < rank_of(timer->right)) {
-            struct timer *left = timer->left;
-            timer->left = timer->right;
-            timer->right = left;
-        }
-        uint8_t rank = (uint8_t)(rank_of(timer->right) + 1);
-        if (rank == timer->rank && until_same) return;
-        timer->rank = rank;
-    }
-}
-
-/* Merges two trees along their right sides. The parent of the result is nullptr. */
-static struct timer *merge(struct timer *one, struct timer *other)
-{
-    struct timer *merged = nullptr, *last = nullptr, **link = &merged;
-    while (one != nullptr || other != nullptr) {
-        if (one == nullptr || (other != nullptr && other->when < one->when)) {
+    while (one != nullptr && other != nullptr) { /* along their right sides */
+        if (other->when < one->when) {
             struct timer *later = one;
             one = other;
             other = later;
         }
         *link = one;
-        one->parent = last;
-        if (other == nullptr) break; /* what is left is a tree already */
-        last = one;
+        one->parent = parent;
+        one->rank = 0; /* is counted anew */
+        parent = one;
         link = &one->right;
         one = one->right;
     }
-    restore(last, false);
-    return merged;
+    struct timer *rest = one != nullptr ? one : other; /* a tree already */
+    *link = rest;
+    if (rest != nullptr) rest->parent = parent;
+    for (; parent != nullptr; parent = parent->parent) {
+        struct timer *left = parent->left, *right = parent->right;
+        if (rank_of(left) < rank_of(right)) {
+            parent->left = right;
+            parent->right = left;
+        }
+        uint8_t rank = (uint8_t)(rank_of(parent->right) + 1);
+        if (rank == parent->rank) return; /* so are those above */
+        parent->rank = rank;
+    }
 }
 
 void timer_cancel(struct timer *timer)
 {
     if (timer->rank == 0) return;
-    struct timer *parent = timer->parent, *below = merge(timer->left, timer->right);
-    if (below != nullptr) below->parent = parent;
-    if (parent == nullptr) timer_root = below;
-    else if (parent->left == timer) parent->left = below;
-    else parent->right = below;
-    restore(parent, true);
+    struct timer *parent = timer->parent;
+    merge(timer->left, timer->right, parent, parent == nullptr ? &timer_root : parent->left == timer ? &parent->left : &parent->right);
     timer->rank = 0;
     timer->parent = timer->left = timer->right = nullptr;
 }
@@ -70,7 +61,7 @@ void timer_set(struct timer *timer, uint64_t when)
     timer_cancel(timer);
     timer->when = when;
     timer->rank = 1;
-    timer_root = merge(timer_root, timer);
+    merge(timer_root, timer, nullptr, &timer_root);
     assert(timer_check(timer));
     timer_need(when);
 }

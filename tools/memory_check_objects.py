@@ -45,18 +45,19 @@ class Objects:
     def state(self, thread):
         return self.states.get(self.image.field(thread, 'thread', 'state'), '?')
 
-    def list(self, invariant, head, structure, following, backward, is_right, whose):
-        """Follows a list whose elements keep the place of the pointer to them in `backward`. Returns its elements."""
-        link, met = head, []
-        while (element := self.pointer_at(link)) is not None:
+    def list(self, invariant, head, structure, member, is_right, whose):
+        """Follows a list through links that are the member of its elements (microkernel/link.h). Returns the elements."""
+        inside, met, link = self.layout.place(structure, member).offset, [], head
+        while (following := self.pointer_at(link)) is not None:
+            element = following - inside
             if element in met or not is_right(element):
                 self.world.fail(invariant, f'{whose} leads to what does not belong there: 0x{element % (1 << 64):x} after {len(met)} others')
                 break
-            if backward and self.pointer_at(self.member_at(element, structure, backward)) != link:
+            if self.pointer_at(self.member_at(element, structure, f'{member}.back')) != link:
                 self.world.fail(invariant, f'{whose}: element {len(met)}, at 0x{element:x}, does not know who points to it')
                 break
             met.append(element)
-            link = self.member_at(element, structure, following)
+            link = following
         return met
 
 
@@ -97,7 +98,7 @@ def check_rows(objects):
         filled.update(rows_of_space(objects, frame, space))
     listed = 0
     for endpoint, name in objects.endpoints.items():
-        listed += len(objects.list(8, objects.member_at(endpoint, 'endpoint', 'rows'), 'handle_row', 'next', 'link',
+        listed += len(objects.list(8, objects.member_at(endpoint, 'endpoint', 'rows'), 'handle_row', 'of_endpoint',
                                    lambda row, endpoint=endpoint: filled.get(row) == endpoint, f'the list of the rows of {name}'))
     if listed != len(filled):
         objects.world.fail(8, f'{len(filled)} rows are filled, {listed} are in the lists of endpoints')
@@ -127,8 +128,14 @@ def check_thread(objects, frame, thread, current):
 
 def queue(objects, first, last, is_right, whose):
     """A doubly linked queue of threads; first and last are places of pointers. Returns its threads."""
-    met = objects.list(9, first, 'thread', 'queue_next', None, is_right, whose)
-    for before, thread in zip([None, *met], met):
+    met, link = [], first
+    while (thread := objects.pointer_at(link)) is not None:
+        before = met[-1] if met else None
+        if thread in met or not is_right(thread):
+            objects.world.fail(9, f'{whose} leads to what does not belong there: 0x{thread % (1 << 64):x} after {len(met)} others')
+            break
+        met.append(thread)
+        link = objects.member_at(thread, 'thread', 'queue_next')
         if objects.pointer_at(objects.member_at(thread, 'thread', 'queue_previous')) != before:
             objects.world.fail(9, f'{whose}: the thread at 0x{thread:x} does not know the one before it')
     if objects.pointer_at(last) != (met[-1] if met else None):
@@ -136,16 +143,16 @@ def queue(objects, first, last, is_right, whose):
     return met
 
 
-def ring(objects, head, is_right, whose, member='caller', invariant=9):
-    """A ring of links inside threads, through its head. Returns its threads."""
-    inside, met, link = objects.layout.place('thread', member).offset, [], head
+def ring(objects, head, is_right, whose):
+    """The ring of a space's callers, through its head. Returns its threads."""
+    inside, met, link = objects.layout.place('thread', 'caller').offset, [], head
     while True:
         before, link = link, objects.pointer_at(objects.member_at(link, 'caller_link', 'next')) or -1
         if link != head and (link < 0 or link - inside in met or not is_right(link - inside)):
-            objects.world.fail(invariant, f'{whose}: what comes after {len(met)} of them does not belong there')
+            objects.world.fail(9, f'{whose}: what comes after {len(met)} of them does not belong there')
             return met
         if objects.pointer_at(objects.member_at(link, 'caller_link', 'previous')) != before:
-            objects.world.fail(invariant, f'{whose}: what comes after {len(met)} of them does not know the one before it')
+            objects.world.fail(9, f'{whose}: what comes after {len(met)} of them does not know the one before it')
         if link == head:
             return met
         met.append(link - inside)
@@ -157,7 +164,7 @@ def clients_of_endpoints(objects):
     for endpoint, name in objects.endpoints.items():
         def is_right(thread, endpoint=endpoint):
             return objects.is_thread(thread) and objects.pointer_at(objects.member_at(thread, 'thread', 'client_of')) == endpoint
-        met += objects.list(9, objects.member_at(endpoint, 'endpoint', 'clients'), 'thread', 'client_next', 'client_link', is_right, f'the clients of {name}')
+        met += objects.list(9, objects.member_at(endpoint, 'endpoint', 'clients'), 'thread', 'of_client', is_right, f'the clients of {name}')
     return met
 
 
@@ -194,7 +201,7 @@ def lists_of_spaces(objects):
     for frame, space in objects.spaces.items():
         def is_own(thread, member='space', state=None, space=space):
             return objects.is_thread(thread, state) and objects.pointer_at(objects.member_at(thread, 'thread', member)) == space
-        mine = objects.list(9, objects.member_at(space, 'space', 'threads'), 'thread', 'space_next', 'space_link', is_own, f'the threads of space 0x{frame:x}')
+        mine = objects.list(9, objects.member_at(space, 'space', 'threads'), 'thread', 'of_space', is_own, f'the threads of space 0x{frame:x}')
         count = objects.image.field(space, 'space', 'count_threads')
         if count != len(mine):
             world.fail(9, f'space 0x{frame:x} counts {count} threads, there are {len(mine)}')

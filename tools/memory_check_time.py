@@ -1,9 +1,9 @@
-"""The twin's part for time and lines: the accounts of threads, who gives to whom, the ring of all threads, the tree of timers (invariant 11), and the
+"""The twin's part for time and lines: the accounts of threads, who gives to whom, the list of all threads, the tree of timers (invariant 11), and the
 endpoints that lines of devices name (8).
 
 The kernel's checker looks at each timer and its neighbours; here the tree is walked from its root, and whoever says that its timer is set must have been met.
 """
-from memory_check_objects import Objects, ring
+from memory_check_objects import Objects
 
 ALL_ONES = (1 << 64) - 1
 
@@ -38,7 +38,7 @@ def check_gifts(objects):
     for frame, thread in objects.threads.items():
         def is_right(giver, to=image.field(thread, 'thread', 'account')):
             return objects.is_thread(giver) and image.field(giver, 'thread', 'budget.gift_to') == to
-        met += objects.list(11, objects.member_at(thread, 'thread', 'budget.gifts'), 'thread', 'budget.gift_next', 'budget.gift_link', is_right,
+        met += objects.list(11, objects.member_at(thread, 'thread', 'budget.gifts'), 'thread', 'budget.of_gift', is_right,
                             f'the list of gifts to thread 0x{frame:x}')
     if set(met) != given or len(met) != len(given):
         objects.world.fail(11, f'{len(given)} threads give to others that live, {len(met)} are in their lists')
@@ -102,7 +102,7 @@ def check_time(world):
     for frame, thread in objects.threads.items():
         check_account(objects, frame, thread)
     gifts = check_gifts(objects)
-    everybody = ring(objects, world.image.variable_at('deadline_threads')[0], objects.is_thread, 'the ring of all threads', 'every', 11)
+    everybody = objects.list(11, world.image.variable_at('deadline_threads')[0], 'thread', 'every', objects.is_thread, 'the list of all threads')
     if len(everybody) != len(objects.threads):
-        world.fail(11, f'there are {len(objects.threads)} threads, {len(everybody)} in the ring of all of them')
+        world.fail(11, f'there are {len(objects.threads)} threads, {len(everybody)} in the list of all of them')
     world.report.counts |= {'gifts': gifts, 'timers': check_tree(objects), 'lines': check_lines(objects)}

@@ -186,12 +186,24 @@ def follow(entry, path):
             entry = type_of(entry)
             offset += int(index) * size_of(entry)
             continue
-        member = next((child for child in entry.iter_children() if child.tag == 'DW_TAG_member' and name_of(child) == name), None)
+        at, member = next((found for found in members_of(entry) if name_of(found[1]) == name), (0, None))
         if member is None:
             raise Failure(f'the debug information of the kernel knows no member {name} of {path}')
-        offset += member.attributes['DW_AT_data_member_location'].value
+        offset += at
         entry = type_of(member)
     return Place(offset, *element_of(entry))
+
+
+def members_of(entry):
+    """(offset, member); the members of one without a name are its structure's own."""
+    for child in entry.iter_children():
+        if child.tag != 'DW_TAG_member':
+            continue
+        at = child.attributes['DW_AT_data_member_location'].value
+        if name_of(child) is not None:
+            yield at, child
+        else:
+            yield from ((at + inside, member) for inside, member in members_of(type_of(child)))
 
 
 def name_of(entry):

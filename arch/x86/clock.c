@@ -19,7 +19,7 @@ static uint64_t cycles_per_nanosecond = (uint64_t)1 << FRACTION;
 static uint64_t ticks_per_cycle;                                 /* of the APIC timer, fraction as above */
 static uint64_t cycles_per_second = 1'000'000'000;
 
-uint64_t arch_cycles(void)
+[[gnu::noinline]] uint64_t arch_cycles(void)
 {
     uint32_t low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));

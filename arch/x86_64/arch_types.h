@@ -4,7 +4,7 @@
 
 #include "layout.h"
 
-/* Handlers save no registers: the dispatcher has hardly anything to keep. */
+/* Handlers and doors save no registers: the dispatcher has hardly anything to keep, entry.S nothing. The first argument is in r12. */
 #define ARCH_HANDLER [[clang::preserve_none]]
 
 struct arch_context {

@@ -54,7 +54,7 @@ syscall_slow:
         cmp $CALL_NUMBER_NOTIFY, %rax
         je fast_notify
 fast_slow_saved:
-        mov %rcx, %rdi
+        mov %rcx, %r12
         lea kernel_stack_top(%rip), %rsp
         call kernel_on_call
 
@@ -289,23 +289,23 @@ exception:
         cmpl $VECTOR_PAGE_FAULT, THREAD_CONTEXT + CONTEXT_VECTOR(%rcx)
         je fast_fault
 fast_slow_fault:
-        mov %rcx, %rdi
+        mov %rcx, %r12
         lea kernel_stack_top(%rip), %rsp
         call trap_from_user
         jmp resume
 
 exception_in_kernel:
         push_all
-        mov %rsp, %rdi
+        mov %rsp, %r12
         call trap_from_kernel           /* comes back only for an interrupt of the idle processor */
         jmp pop_all
 
 /* Vectors with a stack of their own. No use of GS: the kernel has none. */
 special:
         push_all
-        mov %rsp, %rdi
+        mov %rsp, %r12
         call trap_special               /* comes back only for a debug exception of user code, which is now in its thread's frame */
-        mov processor + PROCESSOR_CURRENT(%rip), %rdi
+        mov processor + PROCESSOR_CURRENT(%rip), %r12
         lea kernel_stack_top(%rip), %rsp
         call trap_from_user
         jmp resume

@@ -117,7 +117,7 @@ static inline uint64_t wait_for_reply(struct thread *sender, enum thread_request
     sender->server = server;
     sender->request = request;
     sender->state = THREAD_WAITING;
-    sender->token += TOKEN_NEXT;
+    sender->token_sequence++;
     assert(thread_check(sender));
     return sender->token;
 }

@@ -27,17 +27,8 @@ static inline void switch_to(struct thread *to, const struct space *space)
     cpu_set_trap_stack(&to->context);
 }
 
-/* The vector registers are as the thread needs them: its own state, or blocked where it has none. */
-static inline bool switch_vectors_are_right(const struct thread *to)
-{
-    return switch_state.vectors_user == to->vectors_user;
-}
-
-/* Makes them so. */
-void switch_vectors(struct thread *to);
-
-/* Makes them so where nothing has to be saved or loaded: the thread has no vector state, or its own is still in them. So it is between a program and its
- * pager. False: it is not so, and nothing has changed. */
+/* Makes the vector registers as the thread needs them, its own state or blocked where it has none, if nothing has to be saved or loaded: the thread has no
+ * vector state, or its own is still in them. So it is between a program and its pager. False: it is not so, and nothing has changed. */
 [[gnu::always_inline]] static inline bool switch_vectors_easily(const struct thread *to)
 {
     const struct thread *user = to->vectors_user;

@@ -14,7 +14,7 @@ static_assert(offsetof(struct thread, context) == THREAD_CONTEXT); /* entry.S */
 
 struct switch_state switch_state;
 
-void arch_context_start(struct thread *thread, uint64_t instruction, uint64_t stack, uint64_t argument)
+[[gnu::noinline]] void arch_context_start(struct thread *thread, uint64_t instruction, uint64_t stack, uint64_t argument)
 {
     thread->context = (struct arch_context){ .rip = instruction, .rsp = stack, .flags = FLAGS_ALWAYS };
     thread->context.call.argument[0] = argument;
@@ -61,23 +61,15 @@ void arch_vectors_initialise(struct thread *thread)
 
 void arch_vectors_forget(struct thread *thread)
 {
-    if (switch_state.vectors_owner != thread) return;
-    switch_state.vectors_owner = nullptr;
-    if (switch_state.vectors_user == thread) { /* its frame may become another thread */
-        switch_state.vectors_user = nullptr;
-        cpu_vectors_block();
-    }
+    assert(switch_state.vectors_user != thread); /* another one makes the call, and has been switched to */
+    if (switch_state.vectors_owner == thread) switch_state.vectors_owner = nullptr; /* its frame may become another thread */
 }
 
-void switch_vectors(struct thread *to)
+/* The thread has vector state, and it is not in the registers. */
+static void vectors_switch(struct thread *to)
 {
-    switch_state.vectors_user = to->vectors_user;
-    if (to->vectors_user == nullptr) {
-        cpu_vectors_block();
-        return;
-    }
+    switch_state.vectors_user = to;
     cpu_vectors_allow();
-    if (switch_state.vectors_owner == to) return;
     if (switch_state.vectors_owner != nullptr) vectors_save(switch_state.vectors_owner);
     vectors_load(to);
     switch_state.vectors_owner = to;
@@ -87,7 +79,7 @@ void arch_thread_switch(struct thread *to)
 {
     switch_to(to, to->space);
     cpu_clear_selectors();
-    if (!switch_vectors_are_right(to)) switch_vectors(to);
+    if (!switch_vectors_easily(to)) vectors_switch(to);
 }
 
 bool arch_root_is_active(frame_t root)

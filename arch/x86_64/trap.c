@@ -26,7 +26,7 @@ static const struct arch_context *broken_context;
 }
 
 /* The timer, a line of a device, or a spurious interrupt, which needs no end-of-interrupt: AMD64 manual vol. 2, 16.4.7. */
-static void on_interrupt(unsigned vector, bool from_user)
+ARCH_HANDLER static void on_interrupt(unsigned vector, bool from_user)
 {
     unsigned line = vector - PIC_VECTOR;
     if (vector == APIC_TIMER_VECTOR) {
@@ -71,13 +71,13 @@ static void log_registers(const struct arch_context *context)
     static const char names[][7] = { "rax", "rdi", "rsi", "rdx", "r14", "r8", "r9", "r12", "r13", "r15", "r10", "rbx", "rbp", "rcx", "r11", "vector", "error",
                                      "rip", "cs", "rflags", "rsp", "ss" };
     constexpr unsigned words = sizeof *context / sizeof(uint64_t);
-    static_assert(sizeof names / sizeof names[0] == words);
+    static_assert(sizeof names / sizeof names[0] == words && words % 8 != 0);
     for (unsigned i = 0; i < words; i++) {
-        bool is_last = i % 8 == 7 || i == words - 1; /* of its line */
         if (i % 8 == 0) log_begin("panic");
-        log_add("%s=0x%lx%s", names[i], ((const uint64_t *)context)[i], is_last ? "" : " ");
-        if (is_last) log_end();
+        log_add("%s=0x%lx ", names[i], ((const uint64_t *)context)[i]);
+        if (i % 8 == 7) log_end();
     }
+    log_end();
 }
 
 extern const char kernel_stack[], kernel_stack_top[], init_first[], text_first[], text_limit[], boot_ends[];

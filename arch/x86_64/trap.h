@@ -1,4 +1,4 @@
-/* What entry.S calls. Each runs on the kernel stack (trap_special: on a stack of its own) with interrupts off. */
+/* What entry.S calls, with the argument in r12 (ARCH_HANDLER). Each runs on the kernel stack (trap_special: on a stack of its own) with interrupts off. */
 #ifndef QUIRE_TRAP_H
 #define QUIRE_TRAP_H
 
@@ -17,10 +17,10 @@ static inline uint64_t page_fault_tried(uint64_t error)
 }
 
 /* The running thread's context has been filled by an exception or interrupt. */
-void trap_from_user(struct thread *thread);
+ARCH_HANDLER void trap_from_user(struct thread *thread);
 /* An exception or interrupt inside the kernel; returns for interrupts of the idle processor only. */
-void trap_from_kernel(const struct arch_context *context);
+ARCH_HANDLER void trap_from_kernel(const struct arch_context *context);
 /* A vector with a stack of its own; returns when it came from user mode and now stands in the running thread's context. */
-void trap_special(const struct arch_context *context);
+ARCH_HANDLER void trap_special(const struct arch_context *context);
 
 #endif

@@ -70,7 +70,7 @@ static uint64_t pick_token(struct script *script)
 {
     const struct thread *thread = thread_find(pick_frame(script, FRAME_KIND_THREAD));
     const struct caller_link *callers = &processor.current->space->callers;
-    const struct thread *caller = callers->next == callers ? nullptr : thread_of_caller(callers->next);
+    const struct thread *caller = callers->next == callers ? nullptr : thread_of(callers->next);
     uint8_t choice = take(script);
     if (choice < 160) return caller != nullptr ? caller->token : 0;
     if (thread == nullptr) return 0;

@@ -11,7 +11,7 @@ DECLARATION = re.compile(r'^(?!typedef|static_assert|struct \w+ \{|#)[a-z_][\w \
 def declared(text):
     """(line number, name) of the functions of a header."""
     for number, line in enumerate(without_comments(text).splitlines(), 1):
-        found = DECLARATION.match(re.sub(r'\[\[\w+(::\w+)?\]\]\s*', '', line))
+        found = DECLARATION.match(re.sub(r'(\[\[\w+(::\w+)?\]\]|\bARCH_HANDLER)\s*', '', line))
         if found:
             yield number, found.group(1)
 
@@ -42,7 +42,7 @@ REACHED = {
         'budget_on_timer': 'kernel_on_timer', 'budget_give': 'give_time', 'budget_answered': 'reply_receive', 'budget_forget': 'thread_destroy',
         'budget_check': 'check_run',
     },
-    'microkernel/deadline.h': {'deadline_forget': 'thread_destroy'},
+    'microkernel/deadline.h': {'deadline_forget': 'thread_destroy', 'deadline_age': 'thread_info'},
     'microkernel/calls.h': {'row_with_right': 'kernel_on_call', 'row_refuse': 'kernel_on_call', 'resolve_page': 'CALL_resolve'},
     'microkernel/counter.h': {'counter_add': 'counters'},
     'microkernel/endpoint.h': {'endpoint_drop_client': 'thread_stop'},
@@ -52,18 +52,21 @@ REACHED = {
         'frame_allocate_object': 'frame_allocate', 'frame_free_user': 'frame_free', 'frame_free_object': 'frame_free',
         'frame_release': 'frame_free', 'frame_is_object': 'space_destroy', 'frame_object': 'space_destroy',
     },
-    'microkernel/handle.h': {'handle_served': 'reply_receive'},
+    'microkernel/handle.h': {'handle_served': 'reply_receive', 'handle_row_of_link': 'endpoint_destroy'},
     'microkernel/kernel.h': {'kernel_leave': 'kernel_on_call', 'kernel_start': 'bundle_bytes'},
-    'microkernel/message.h': {'message_service_end': 'reply_receive', 'message_copy_part': 'CALL_call', 'message_copy_words': 'CALL_call',
+    'microkernel/link.h': {'link_insert': 'endpoint_create', 'link_remove': 'endpoint_destroy',
+                           'link_insert_here': 'handle_fill', 'link_remove_here': 'handle_fill'},
+    'microkernel/message.h': {'message_service_end': 'reply_receive', 'message_part_fits': 'CALL_call', 'message_reply': 'reply_receive',
                               'message_caller': 'message_find_caller'},
     'microkernel/schedule.h': {
         'schedule_may_serve': 'give_time', 'schedule_may_pay_alone': 'give_time', 'schedule_pay_alone': 'give_time', 'schedule_push_front': 'resolve',
-        'schedule_set_priority': 'thread_create', 'schedule_raise': 'CALL_call', 'schedule_set_limit': 'thread_create', 'schedule_exhaust': 'kernel_on_timer',
-        'schedule_resume': 'give_time', 'schedule_idle': 'host_on_idle',
+        'schedule_set_priority': 'thread_create', 'schedule_raise': 'CALL_call', 'schedule_work_for': 'schedule_work_alone',
+        'schedule_set_limit': 'thread_create', 'schedule_exhaust': 'kernel_on_timer', 'schedule_resume': 'give_time', 'schedule_idle': 'host_on_idle',
     },
     'microkernel/space.h': {'space_transfer': 'space_move'},
     'microkernel/thread.h': {
-        'thread_end_wait': 'thread_stop', 'thread_log_fault_lost': 'HANDLE_PAGER', 'thread_queue_insert': 'endpoint_push', 'thread_queue_remove': 'thread_stop',
+        'thread_refuse': 'thread_cancel', 'thread_end_wait': 'thread_stop', 'thread_of_link': 'thread_create',
+        'thread_log_fault_lost': 'HANDLE_PAGER', 'thread_queue_insert': 'endpoint_push', 'thread_queue_remove': 'thread_stop',
     },
     'microkernel/types.h': {'frame_to_physical': 'space_create', 'physical_to_frame': 'boot_info'},
 }

@@ -47,7 +47,7 @@ def an_endpoint_without_its_rows(scene):
 
 @breaks(8)
 def a_row_that_does_not_know_who_points_to_it(scene):
-    yield scene.member(scene.filled_row(), 'handle_row', 'link', add=8)
+    yield scene.member(scene.filled_row(), 'handle_row', 'of_endpoint.back', add=8)
 
 
 # --- 9: threads and queues ---

@@ -102,13 +102,11 @@ def a_giver_that_is_answered_on_a_short_way(scene):
 
 
 @GIFTS.breaks(11)
-def a_ring_that_leaves_a_thread_out(scene):
-    _, one = scene.threads[0]
-    beyond = scene.image.field(scene.image.physical_of(scene.image.field(one, 'thread', 'every.next')), 'caller_link', 'next')
-    own = scene.image.physical_of(scene.image.field(one, 'thread', 'every.next'))
-    place = scene.image.field(own, 'caller_link', 'previous')
-    yield scene.member(one, 'thread', 'every.next', beyond)
-    yield scene.member(scene.image.physical_of(beyond), 'caller_link', 'previous', place)
+def a_list_that_leaves_a_thread_out(scene):
+    first = scene.image.physical_of(scene.image.variable('deadline_threads'))
+    beyond = scene.image.field(first, 'link', 'next')
+    yield scene.variable('deadline_threads', value=beyond)
+    yield scene.member(scene.image.physical_of(beyond), 'link', 'back', scene.image.field(first, 'link', 'back'))
 
 
 # --- Lines of devices ---

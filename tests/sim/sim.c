@@ -284,7 +284,7 @@ static void make_pager_thread(struct boot_info *info)
     enum status status = space_create(&sim_space);
     if (status == STATUS_OK) status = endpoint_create(&endpoint);
     if (status == STATUS_OK) status = frame_allocate(0, FRAME_KIND_USER, &buffer);
-    if (status == STATUS_OK) status = thread_create(sim_space, 0, buffer, PRIORITY_PAGER, false, &sim_thread);
+    if (status == STATUS_OK) status = thread_create(sim_space, buffer, PRIORITY_PAGER, &sim_thread);
     assert(status == STATUS_OK);
     sim_space->is_pager = true;
     sim_space->incarnation_tag = (uint64_t)INCARNATION << TAG_INCARNATION_SHIFT;
@@ -356,7 +356,7 @@ void sim_stop(void)
     (void)status;
     deadline_forget(sim_thread); /* its frame goes with the machine */
     processor = (struct processor){ 0 };
-    deadline_threads = (struct caller_link){ &deadline_threads, &deadline_threads }; /* the pager's thread goes with the machine's memory */
+    deadline_threads = nullptr; /* the pager's thread goes with the machine's memory */
     sim_thread = nullptr;
 }
 

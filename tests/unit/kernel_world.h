@@ -79,7 +79,8 @@ static inline void world_check(void)
     static uint64_t label;
     struct thread *thread;
     frame_t buffer = has_buffer ? world_frame() : (frame_t){ FRAME_NONE };
-    must(thread_create(space, ++label, buffer, priority, false, &thread));
+    must(thread_create(space, buffer, priority, &thread));
+    thread->label = ++label;
     return thread;
 }
 
@@ -87,7 +88,7 @@ static inline void world_check(void)
 [[maybe_unused]] static void world_start(struct thread *thread)
 {
     arch_context_start(thread, WORLD_CODE, WORLD_STACK, 0);
-    thread_work_alone(thread);
+    schedule_work_alone(thread);
     schedule_wake(thread);
     if (processor.current != nullptr) kernel_switch(nullptr);
 }

@@ -140,8 +140,8 @@ static void ended_apply(const struct ended *ended)
 [[maybe_unused]] static void model_renew(unsigned endpoint)
 {
     struct ended ended = {};
-    for (const struct thread *client = model.endpoint[endpoint]->clients; client != nullptr; client = client->client_next)
-        if (client->state == THREAD_WAITING) ended_add(&ended, client);
+    for (const struct link *link = model.endpoint[endpoint]->clients; link != nullptr; link = link->next)
+        if (thread_of(link)->state == THREAD_WAITING) ended_add(&ended, thread_of(link));
     while (endpoint_destroy(model.endpoint[endpoint]) == STATUS_AGAIN) {
     }
     for (unsigned space = 0; space < model.count_spaces; space++) {
@@ -161,7 +161,7 @@ static void ended_apply(const struct ended *ended)
 {
     struct ended ended = {};
     const struct caller_link *callers = &model.space[space]->callers;
-    for (const struct caller_link *link = callers->previous; link != callers; link = link->previous) ended_add(&ended, thread_of_caller(link));
+    for (const struct caller_link *link = callers->previous; link != callers; link = link->previous) ended_add(&ended, thread_of(link));
     must(message_end_callers(model.space[space]));
     ended_apply(&ended);
     for (unsigned i = 0; i < model.count_threads; i++) cr_assert(model.thread[i].state != THREAD_WAITING || model.thread[i].server != space);

@@ -223,7 +223,7 @@ static void begin_thread(unsigned of)
     uint64_t purse = world_random(2 * THREADS);
     if (purse < THREADS && purse != of && account[purse].thread != nullptr) pay_from(one, purse);
     arch_context_start(one->thread, WORLD_CODE, WORLD_STACK, 0);
-    thread_work_alone(one->thread);
+    schedule_work_alone(one->thread);
     schedule_ready(one->thread);
 }
 

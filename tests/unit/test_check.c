@@ -32,8 +32,8 @@ static void begin(void)
     cr_assert_eq(space_map_page(other, (user_page_t){ PLACE }, user, ATTRIBUTE_READ), STATUS_OK);
     cr_assert_eq(frame_allocate(0, FRAME_KIND_USER, &buffer), STATUS_OK);
     cr_assert_eq(endpoint_create(&endpoint), STATUS_OK);
-    cr_assert_eq(thread_create(space, 1, buffer, 2, false, &thread), STATUS_OK);
-    cr_assert_eq(thread_create(space, 2, (frame_t){ FRAME_NONE }, 2, false, &second), STATUS_OK);
+    cr_assert_eq(thread_create(space, buffer, 2, &thread), STATUS_OK);
+    cr_assert_eq(thread_create(space, (frame_t){ FRAME_NONE }, 2, &second), STATUS_OK);
     handle_fill(handle_row_of(space, 64 + 5), 64 + 5, endpoint, RIGHT_CALL, 7);
     handle_fill(&other->pager, 1, endpoint, RIGHT_CALL, 8);
     cr_assert_eq(check_run(), 0, "%s", host_log_text());
@@ -350,12 +350,13 @@ Test(check, time_11)
     BREAK(thread->account, 0, 11);
     BREAK(budget->gift, 1, 11); /* for nobody */
     BREAK(budget->gift_to, thread->account, 11); /* and it is not in that one's list */
-    BREAK(budget->gifts, thread, 11);
+    BREAK(budget->gifts, &budget->of_gift, 11);
     BREAK(budget->capacity, 0, 11); /* without a period */
     BREAK(budget->timer.rank, 1, 11);
-    BREAK(thread->every.next, thread->every.next->next, 11);
-    BREAK(thread->every.previous, &thread->every, 11);
-    BREAK(deadline_threads.next, &deadline_threads, 11);
+    BREAK(deadline_threads->next, nullptr, 11);
+    BREAK(thread->every.next, &thread->every, 11); /* a ring */
+    BREAK(thread->every.back, &thread->every.next, 11);
+    BREAK(deadline_threads, nullptr, 11);
     BREAK(endpoint->timer.rank, 1, 11);
     struct timer sooner = { .kind = TIMER_NOTIFY };
     timer_set(&endpoint->timer, 100);
@@ -379,11 +380,11 @@ Test(check, queues_9)
     BREAK(thread->space, other, 9);
     BREAK(space->count_threads, 1, 9);
     BREAK(space->threads, nullptr, 9);
-    BREAK(space->threads->space_next, space->threads, 9);
+    BREAK(space->threads->next, space->threads, 9);
     BREAK(space->callers.next, &thread->caller, 9);
     BREAK(space->callers.previous, &thread->caller, 9);
     BREAK(thread->client_of, endpoint, 9);
-    BREAK(endpoint->clients, thread, 9);
+    BREAK(endpoint->clients, &thread->of_client, 9);
     BREAK(processor.current, thread, 9);
     BREAK(processor.current, (struct thread *)space, 9);
     BREAK(endpoint->queue.first, thread, 9);

@@ -33,7 +33,7 @@ static void leave(void)
 static unsigned rows_of(const struct endpoint *endpoint)
 {
     unsigned count = 0;
-    for (const struct handle_row *row = endpoint->rows; row != nullptr; row = row->next) count++;
+    for (const struct link *link = endpoint->rows; link != nullptr; link = link->next) count++;
     return count;
 }
 

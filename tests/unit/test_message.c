@@ -174,7 +174,7 @@ Test(message, token_of_another_life_of_the_frame)
     cr_assert_eq(play(server, reply_receive, SERVE, 0, 0, 0, 0, 0, 0, 0, token), STATUS_STALE);
     struct thread *made;
     do {
-        must(thread_create(client_space, 9, (frame_t){ FRAME_NONE }, PRIORITY_PROGRAM, false, &made));
+        must(thread_create(client_space, (frame_t){ FRAME_NONE }, PRIORITY_PROGRAM, &made));
     } while (made->frame.number != frame.number);
     world_start(made);
     (void)play(server, receive, SERVE);

@@ -191,7 +191,7 @@ Test(message_buffer, fault_needs_no_buffer)
 Test(message_buffer, one_buffer_of_two_threads)
 {
     struct thread *twin;
-    must(thread_create(server_space, 1, client->buffer, PRIORITY_PROGRAM, false, &twin));
+    must(thread_create(server_space, client->buffer, PRIORITY_PROGRAM, &twin));
     thread_stop(server);
     world_start(twin);
     world_let(twin);

@@ -271,7 +271,9 @@ Test(thread, create_decodes_everything)
 Test(thread, a_frame_ends_as_zeroes)
 {
     struct thread *made;
-    cr_assert_eq(thread_create(space, UINT64_MAX, thread->buffer, 2, true, &made), STATUS_OK);
+    cr_assert_eq(thread_create(space, thread->buffer, 2, &made), STATUS_OK);
+    made->label = UINT64_MAX;
+    made->vectors_user = made;
     memset(&made->context, 0x5a, sizeof(made->context));
     memset(&made->vectors, 0x5a, sizeof(made->vectors));
     memset(&made->fault, 0x5a, sizeof(made->fault));
@@ -301,7 +303,7 @@ Test(thread, buffer_is_held_while_the_thread_lives)
     struct thread *second;
     cr_assert_eq(frame_find(buffer)->count, 1);
     cr_assert_eq(frame_free(buffer, 0, FRAME_KIND_USER), STATUS_FRAME_BUSY);
-    cr_assert_eq(thread_create(space, 1, buffer, 2, false, &second), STATUS_OK); /* two threads may share one */
+    cr_assert_eq(thread_create(space, buffer, 2, &second), STATUS_OK); /* two threads may share one */
     cr_assert_eq(frame_find(buffer)->count, 2);
     world_check();
     thread_destroy(thread);
@@ -319,7 +321,7 @@ Test(thread, buffer_is_clean)
     frame_t again = world_frame();
     cr_assert_eq(again.number, frame.number);
     struct thread *made;
-    cr_assert_eq(thread_create(space, 1, again, 2, false, &made), STATUS_OK);
+    cr_assert_eq(thread_create(space, again, 2, &made), STATUS_OK);
     static const char zero[PAGE_BYTES];
     cr_assert_eq(memcmp(made->buffer_pointer, zero, PAGE_BYTES), 0);
     world_end_all();
@@ -332,7 +334,7 @@ Test(thread, buffer_that_is_mapped_too_often)
     uint64_t free_before = frame_count_free();
     struct thread *made = nullptr;
     info->count = FRAME_COUNT_LIMIT;
-    cr_assert_eq(thread_create(space, 1, buffer, 2, false, &made), STATUS_TOO_MANY_MAPPINGS);
+    cr_assert_eq(thread_create(space, buffer, 2, &made), STATUS_TOO_MANY_MAPPINGS);
     info->count = 0;
     cr_assert_null(made);
     cr_assert_eq(frame_count_free(), free_before);
@@ -347,7 +349,7 @@ Test(thread, buffer_beyond_the_direct_map)
     must(frame_free(low, 0, FRAME_KIND_USER));
     host_set_direct_frames(400);
     struct thread *made = nullptr;
-    cr_assert_eq(thread_create(space, 1, buffer, 2, false, &made), STATUS_BAD_FRAME);
+    cr_assert_eq(thread_create(space, buffer, 2, &made), STATUS_BAD_FRAME);
     cr_assert_null(made);
     host_set_direct_frames(frame_count_table());
     world_check();
@@ -359,12 +361,12 @@ Test(thread, no_memory)
     frame_t buffer = world_frame();
     world_leave_free(0);
     struct thread *made = nullptr;
-    cr_assert_eq(thread_create(space, 1, buffer, 2, false, &made), STATUS_NO_MEMORY);
+    cr_assert_eq(thread_create(space, buffer, 2, &made), STATUS_NO_MEMORY);
     cr_assert_null(made);
     cr_assert_eq(frame_find(buffer)->count, 0);
     world_check();
     world_give_back();
-    cr_assert_eq(thread_create(space, 1, buffer, 2, false, &made), STATUS_OK);
+    cr_assert_eq(thread_create(space, buffer, 2, &made), STATUS_OK);
     world_end_all();
 }
 
@@ -375,7 +377,7 @@ Test(thread, new_one_is_clean_in_an_old_frame)
     thread_destroy(thread);
     struct thread *made;
     do { /* until the frame comes around again */
-        must(thread_create(space, 9, (frame_t){ FRAME_NONE }, 2, false, &made));
+        must(thread_create(space, (frame_t){ FRAME_NONE }, 2, &made));
     } while (made->frame.number != frame.number);
     static const struct arch_context clean;
     cr_assert_eq(memcmp(&made->context, &clean, sizeof clean), 0);
