@@ -58,6 +58,9 @@ bool arch_root_is_active(frame_t root);
 void arch_tlb_invalidate(user_page_t page); /* one page of the active root */
 void arch_tlb_flush(void);                  /* all user entries of the active root */
 
+/* The same pointer, of a part that lies far from the beginning of its structure: where much is done with the part, that is less code from there. */
+static inline void *arch_near(void *part);
+
 /* --- Threads --- */
 
 /* A context that will start at `instruction` with `stack` and the argument in argument[0]; everything else zero, flags clean. */

@@ -129,7 +129,7 @@ void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period)
 {
     uint64_t now = budget_charge();
     budget_return(thread);
-    struct budget *budget = &thread->budget;
+    struct budget *budget = arch_near(&thread->budget);
     budget->purse = 0;
     budget->capacity = budget->left = capacity;
     budget->period = period;
@@ -141,7 +141,7 @@ void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period)
 
 [[gnu::noinline]] uint64_t budget_return(struct thread *giver)
 {
-    struct budget *budget = &giver->budget;
+    struct budget *budget = arch_near(&giver->budget);
     if (budget->gift_to == 0) return 0;
     budget_charge();
     if (budget_find(budget->gift_to) != nullptr) link_remove(&budget->of_gift); /* invariant 4 */
@@ -161,7 +161,7 @@ void budget_answered(struct thread *giver)
 
 enum status budget_give(struct thread *giver, struct thread *to, uint64_t cycles)
 {
-    struct budget *budget = &giver->budget;
+    struct budget *budget = arch_near(&giver->budget);
     if (giver == to) return STATUS_BAD_STATE;
     budget_charge();
     if (budget->gift_to != to->account) budget_return(giver);

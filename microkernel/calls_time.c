@@ -47,7 +47,7 @@ enum status sys_thread_budget(struct thread *thread, uint64_t argument[CALL_ARGU
 enum status sys_thread_time(struct thread *thread, uint64_t argument[CALL_ARGUMENTS])
 {
     budget_charge();
-    const struct budget *budget = &thread->budget;
+    const struct budget *budget = arch_near(&thread->budget);
     argument[0] = budget->paid;
     argument[1] = budget->capacity == TIME_UNLIMITED ? TIME_UNLIMITED : budget->left;
     argument[2] = budget->gift;

@@ -46,10 +46,10 @@ void kernel_switch(const struct thread *entered)
 }
 
 /* The first pager broke: nobody can answer its faults. */
-[[noreturn]] static void pager_crashed(const struct thread *thread)
+[[noreturn]] static void pager_crashed(const struct fault *fault)
 {
-    const uint64_t *word = thread->fault.word;
-    log_line("kernel", "pager crashed kind=%u vector=%u error=0x%lx addr=0x%lx ip=0x%lx sp=0x%lx", thread->fault.kind, (uint8_t)(word[0] >> 8),
+    const uint64_t *word = fault->word;
+    log_line("kernel", "pager crashed kind=%u vector=%u error=0x%lx addr=0x%lx ip=0x%lx sp=0x%lx", fault->kind, (uint8_t)(word[0] >> 8),
              (unsigned long)(word[0] >> 32), (unsigned long)word[1], (unsigned long)word[2], (unsigned long)word[3]);
     arch_machine_end(1);
 }
@@ -58,16 +58,17 @@ void kernel_on_fault(struct thread *thread, enum fault_kind kind, uint64_t tried
 {
     assert(thread == processor.current && thread->state == THREAD_RUNNING);
     struct handle_row *pager = &thread->space->pager;
-    thread->fault.kind = kind;
-    thread->fault.word[0] = tried;
-    thread->fault.word[1] = address;
-    thread->fault.word[2] = arch_context_instruction(thread);
-    thread->fault.word[3] = arch_context_stack(thread);
-    thread->fault.word[4] = thread->label;
-    thread->fault.word[5] = fault_marks != 0 ? deadline_note() : 0;
+    struct fault *fault = arch_near(&thread->fault);
+    fault->kind = kind;
+    fault->word[0] = tried;
+    fault->word[1] = address;
+    fault->word[2] = arch_context_instruction(thread);
+    fault->word[3] = arch_context_stack(thread);
+    fault->word[4] = thread->label;
+    fault->word[5] = fault_marks != 0 ? deadline_note() : 0;
     thread->badge = pager->badge;
     if (pager->endpoint == nullptr) {
-        if (thread->space->is_pager) pager_crashed(thread);
+        if (thread->space->is_pager) pager_crashed(fault);
         thread_log_fault_lost(thread);
         thread->state = THREAD_STOPPED;
         schedule_switch(nullptr);

@@ -84,7 +84,7 @@ struct thread {
     struct budget budget;
     uint64_t served;       /* token of the request that was chosen from a queue and is worked on; 0: none (message.c) */
     uint64_t served_begin; /* what its payer and this thread had paid then */
-    struct {
+    struct fault {
         uint32_t kind; /* enum fault_kind */
         uint64_t word[MESSAGE_WORDS];
     } fault;

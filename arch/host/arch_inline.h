@@ -24,4 +24,9 @@ static inline void arch_words_fill(void *words, uint64_t word, uint64_t count)
     for (uint64_t i = 0; i < count; i++) memcpy((unsigned char *)words + 8 * i, &word, sizeof word);
 }
 
+static inline void *arch_near(void *part)
+{
+    return part;
+}
+
 #endif

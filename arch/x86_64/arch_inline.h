@@ -29,4 +29,11 @@ static inline void arch_words_fill(void *words, uint64_t word, uint64_t count)
     __asm__ volatile("rep stosq" : "+D"(words), "+c"(count) : "a"(word) : "memory");
 }
 
+/* Its members are then addressed from there, by offsets of one byte. */
+static inline void *arch_near(void *part)
+{
+    __asm__("" : "+r"(part));
+    return part;
+}
+
 #endif

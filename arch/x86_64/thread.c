@@ -38,15 +38,13 @@ uint64_t arch_context_stack(const struct thread *thread)
 
 static void vectors_save(struct thread *thread)
 {
-    uint32_t low = (uint32_t)cpu_features.vectors_mask, high = (uint32_t)(cpu_features.vectors_mask >> 32);
-    if (cpu_features.has_xsave) __asm__ volatile("xsave64 %0" : "+m"(thread->vectors) : "a"(low), "d"(high));
+    if (cpu_features.has_xsave) __asm__ volatile("xsave64 %0" : "+m"(thread->vectors) : "a"(-1), "d"(-1)); /* all that XCR0 has */
     else __asm__ volatile("fxsave64 %0" : "+m"(thread->vectors));
 }
 
 static void vectors_load(const struct thread *thread)
 {
-    uint32_t low = (uint32_t)cpu_features.vectors_mask, high = (uint32_t)(cpu_features.vectors_mask >> 32);
-    if (cpu_features.has_xsave) __asm__ volatile("xrstor64 %0" ::"m"(thread->vectors), "a"(low), "d"(high));
+    if (cpu_features.has_xsave) __asm__ volatile("xrstor64 %0" ::"m"(thread->vectors), "a"(-1), "d"(-1));
     else __asm__ volatile("fxrstor64 %0" ::"m"(thread->vectors));
 }
 

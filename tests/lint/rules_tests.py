@@ -34,7 +34,7 @@ REACHED = {
         'arch_cache_write_back': 'HOST_WRITE_BACKS', 'arch_root_initialise': 'space_create', 'arch_root_clear': 'space_destroy',
         'arch_context_instruction': 'FAULT_RETRY', 'arch_context_stack': 'FAULT_RETRY', 'arch_vectors_initialise': 'thread_create',
         'arch_vectors_forget': 'thread_destroy', 'arch_cycles_per_second': 'boot_info', 'arch_cycles_to_nanoseconds': 'arch_cycles',
-        'arch_nanoseconds_to_cycles': 'host_timer', 'arch_panic': 'HOST_PANICKED',
+        'arch_nanoseconds_to_cycles': 'host_timer', 'arch_panic': 'HOST_PANICKED', 'arch_near': 'give_time',
     },
     'microkernel/bitmap.h': {'bitmap_may_have': 'frame_allocate', 'bitmap_take_frame': 'frame_allocate', 'bitmap_word': 'bitmap_is_free'},
     'microkernel/budget.h': {
