@@ -104,8 +104,7 @@ bool budget_begin(struct thread *thread)
         budget_return(giver);
     }
     if (payer != thread && pay(thread, false)) return true;
-    processor.payer = nullptr;
-    processor.is_unlimited = false;
+    budget_pause();
     /* Also where both are granted nothing now: the payer's pager may grant it time while others run on it, and cannot find them. */
     uint64_t when = charged_for(payer)->renewal, own = charged_for(thread)->renewal;
     timer_set(&thread->budget.timer, own < when ? own : when);

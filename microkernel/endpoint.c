@@ -91,7 +91,7 @@ struct endpoint *endpoint_find(uint64_t name)
     return endpoints != nullptr && slot != 0 && endpoints[slot].is_used ? &endpoints[slot] : nullptr;
 }
 
-uint64_t endpoint_name(const struct endpoint *endpoint)
+[[gnu::noinline]] uint64_t endpoint_name(const struct endpoint *endpoint)
 {
     const struct pool *pool = pool_of(endpoint);
     return (uint64_t)pool->frame.number * ENDPOINTS_PER_FRAME + (uint64_t)(endpoint - (const struct endpoint *)pool);
