@@ -20,6 +20,7 @@ struct call_registers {
 #include "arch_types.h"
 #include "pte.h"
 
+struct space;
 struct thread;
 struct frame_info;
 
@@ -53,8 +54,8 @@ void arch_root_initialise(frame_t root);
 /* Undoes it: a root whose user half is empty is zero again. */
 void arch_root_clear(frame_t root);
 
-/* Translation buffer. `active` means: the root is loaded on this processor. */
-bool arch_root_is_active(frame_t root);
+/* Translation buffer. `active` means: the root of the space is loaded on this processor. */
+bool arch_space_is_active(const struct space *space);
 void arch_tlb_invalidate(user_page_t page); /* one page of the active root */
 void arch_tlb_flush(void);                  /* all user entries of the active root */
 

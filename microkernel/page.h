@@ -15,56 +15,47 @@ static inline struct space *page_space(uint64_t frame)
     return (struct space *)arch_frame_pointer((frame_t){ (uint32_t)frame });
 }
 
-/* Maps a page, whose entry has been looked for, to a frame below frame_limit with checked attributes. */
-static inline bool page_map_at(struct space *space, pte_t *entry, const struct lowest *lowest, frame_t frame, uint32_t attributes)
+/* Maps a page, whose entry has been found, to a frame below frame_limit with checked attributes. */
+static inline bool page_map(struct space *space, const struct lowest *lowest, frame_t frame, uint32_t attributes)
 {
-    if (entry == nullptr || pte_is_present(*entry)) return false;
+    if (pte_is_present(*lowest->entry)) return false;
     struct frame_info *info = &frame_table[frame.number];
     bool is_plain = info->kind == FRAME_KIND_USER && (info->flags & (FRAME_ORDER_MASK | FRAME_DIRTY)) == 0 && info->count != FRAME_COUNT_LIMIT;
     if (!is_plain) return false;
 
     // Commit: nothing below may fail.
     info->count++;
-    *entry = pte_make_leaf(frame, attributes, 0);
+    *lowest->entry = pte_make_leaf(frame, attributes, 0);
     lowest_count(lowest, space, 1);
     counter_add(COUNTER_ENTRIES_WRITTEN, 1);
     return true;
 }
 
-/* Maps a page. */
-static inline bool page_map(struct space *space, user_page_t page, frame_t frame, uint32_t attributes)
-{
-    struct lowest lowest;
-    return frame.number < frame_limit && page_map_at(space, lowest_find(&lowest, space, page.address), &lowest, frame, attributes);
-}
-
 /* Takes the entry of a page and its count away. Copied into both its callers: the quick way of unmap has no registers to spare for a call. */
-[[gnu::always_inline]] static inline void page_clear(struct space *space, user_page_t page, pte_t *entry, const struct lowest *lowest,
+[[gnu::always_inline]] static inline void page_clear(struct space *space, user_page_t page, const struct lowest *lowest,
                                                       struct frame_info *info)
 {
-    *entry = 0;
+    *lowest->entry = 0;
     info->count--;
     lowest_count(lowest, space, -1);
     counter_add(COUNTER_ENTRIES_WRITTEN, 1);
-    if (arch_root_is_active(space->root)) {
+    if (arch_space_is_active(space)) {
         counter_add(COUNTER_INVALIDATIONS, 1);
         arch_tlb_invalidate(page);
     }
 }
 
-/* Unmaps a page whose table stays; and whose frame stays, when it would be freed otherwise (`is_freeing`). */
-static inline bool page_unmap(struct space *space, user_page_t page, bool is_freeing)
+/* Unmaps a page, whose entry has been found, whose table stays; and with UNMAP_FREE whose frame stays too. */
+static inline bool page_unmap(struct space *space, user_page_t page, const struct lowest *lowest, uint64_t flags)
 {
-    struct lowest lowest;
-    pte_t *entry = lowest_find(&lowest, space, page.address);
-    if (entry == nullptr) return false;
-    pte_t leaf = *entry;
-    if (!pte_is_memory(leaf) || lowest.table->count == 1) return false; /* the table would go too */
+    pte_t leaf = *lowest->entry;
+    if (!pte_is_memory(leaf) || table_row_of(lowest->entry)->count == 1) return false; /* the table would go too */
     struct frame_info *info = &frame_table[pte_frame(leaf).number];
-    if ((info->flags & FRAME_ORDER_MASK) != 0 || info->kind != FRAME_KIND_USER || (is_freeing && info->count == 1)) return false;
+    static_assert(UNMAP_FREE == 1);
+    if ((info->flags & FRAME_ORDER_MASK) != 0 || info->kind != FRAME_KIND_USER || info->count <= flags) return false;
 
     // Commit: nothing below may fail.
-    page_clear(space, page, entry, &lowest, info);
+    page_clear(space, page, lowest, info);
     return true;
 }
 

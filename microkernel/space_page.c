@@ -15,7 +15,7 @@ enum status space_map_page(struct space *space, user_page_t page, frame_t frame,
 {
     assert(attributes_check(attributes) == STATUS_OK);
     struct lowest lowest;
-    bool is_done = frame.number < frame_limit && page_map_at(space, lowest_find(&lowest, space, page.address), &lowest, frame, attributes);
+    bool is_done = frame.number < frame_limit && lowest_find(&lowest, space, page.address) && page_map(space, &lowest, frame, attributes);
     return is_done ? STATUS_OK : space_map_leaf(space, page, frame, attributes, 0);
 }
 

@@ -283,7 +283,7 @@ void gather_block(uint32_t head)
 
 static void translations_forget(const struct space *space)
 {
-    if (gather.count_pages == 0 || !arch_root_is_active(space->root)) return;
+    if (gather.count_pages == 0 || !arch_space_is_active(space)) return;
     if (gather.count_pages > INVALIDATE_LIMIT) {
         counter_add(COUNTER_FLUSHES, 1);
         arch_tlb_flush();

@@ -155,7 +155,7 @@ static bool mapped_find(const struct space *space, struct user_span *span)
 /* A step ends one lowest table or one large leaf, and the tables above that it leaves empty; what devices have there goes first. */
 enum status space_destroy(struct space *space)
 {
-    assert(space->count_threads == 0 && space->callers.next == &space->callers && !arch_root_is_active(space->root));
+    assert(space->count_threads == 0 && space->callers.next == &space->callers && !arch_space_is_active(space));
     struct user_span span;
     if (space->count_mapped != 0 && mapped_find(space, &span)) { /* a large leaf may stand in the root: no table */
         uint64_t done;

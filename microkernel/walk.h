@@ -140,33 +140,40 @@ bool walk_to_room(struct walk *walk, struct space *space, uint64_t address, unsi
 
 /* --- The short way to one page --- */
 
-/* The rows that know of the entry of a page of 4 KiB. */
+/* The entry of a page of 4 KiB, and the one on the way to it in the table that keeps totals. */
 struct lowest {
-    struct frame_info *table;
-    struct frame_info *totals;
+    pte_t *entry;
+    const pte_t *above;
 };
 
-/* The entry and its rows. Null when there is no lowest table for the address: then the long way has to be gone. */
-static inline pte_t *lowest_find(struct lowest *lowest, const struct space *space, uint64_t address)
+/* Finds them. False when there is no lowest table for the address: then the long way has to be gone. */
+static inline bool lowest_find(struct lowest *lowest, const struct space *space, uint64_t address)
 {
-    frame_t table = space->root;
+    pte_t *at = walk_table_entry(space->root, address, PTE_LEVELS - 1);
 #pragma clang loop unroll(full)
     for (unsigned level = PTE_LEVELS - 1; level > 0; level--) {
-        pte_t entry = *walk_table_entry(table, address, level);
-        if (!pte_is_present(entry) || (level < PTE_LEAF_LEVELS && pte_is_large(entry, level))) return nullptr;
-        table = pte_frame(entry);
-        if (HAS_TOTALS && level - 1 == TOTALS_LEVEL) lowest->totals = table_row(table);
+        pte_t entry = *at;
+        if (!pte_is_present(entry) || (level < PTE_LEAF_LEVELS && pte_is_large(entry, level))) return false;
+        if (level == TOTALS_LEVEL) lowest->above = at;
+        at = walk_table_entry(pte_frame(entry), address, level - 1);
     }
     counter_add(COUNTER_ENTRIES_READ, PTE_LEVELS);
-    lowest->table = table_row(table);
-    return walk_table_entry(table, address, 0);
+    lowest->entry = at;
+    return true;
+}
+
+/* The row of the table that an entry stands in. */
+static inline struct frame_info *table_row_of(const pte_t *entry)
+{
+    return table_row(arch_pointer_frame(entry));
 }
 
 /* One page more (1) or less (-1) is mapped there. */
 static inline void lowest_count(const struct lowest *lowest, struct space *space, int change)
 {
-    lowest->table->count = (uint16_t)(lowest->table->count + change);
-    if (HAS_TOTALS) lowest->totals->cookie += (uint32_t)change;
+    struct frame_info *table = table_row_of(lowest->entry);
+    table->count = (uint16_t)(table->count + change);
+    if (HAS_TOTALS) table_row_of(lowest->above)->cookie += (uint32_t)change;
     space->count_mapped += (uint64_t)(int64_t)change;
 }
 

@@ -16,6 +16,11 @@ static inline void *arch_frame_pointer(frame_t frame)
     return host_arena + ((uint64_t)frame.number << PAGE_SHIFT);
 }
 
+static inline frame_t arch_pointer_frame(const void *pointer)
+{
+    return (frame_t){ (uint32_t)((uint64_t)((const unsigned char *)pointer - host_arena) >> PAGE_SHIFT) };
+}
+
 static inline struct frame_info *arch_frame_table(void) { return host_frame_table; }
 static inline void arch_frame_table_place(void *storage) { host_frame_table = storage; }
 

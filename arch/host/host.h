@@ -28,6 +28,7 @@ void host_set_write_combining(bool has);
 
 /* Loads a root table, as a switch to a thread of its space does: forgets all translations. Number 0: no root is active. */
 void host_activate(frame_t root);
+bool host_root_is_active(frame_t root);
 
 /* --- Events, counted since host_initialise() --- */
 

@@ -28,11 +28,16 @@ uint64_t arch_context_stack(const struct thread *thread)
     return thread->context.stack;
 }
 
+bool arch_space_is_active(const struct space *space)
+{
+    return host_root_is_active(space->root);
+}
+
 /* A root that is loaded already stays, with its translations. */
 void arch_thread_switch(struct thread *to)
 {
     assert(to->space != nullptr);
-    if (arch_root_is_active(to->space->root)) return;
+    if (arch_space_is_active(to->space)) return;
     counter_add(COUNTER_ROOT_LOADS, 1);
     host_activate(to->space->root);
 }

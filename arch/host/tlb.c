@@ -89,12 +89,12 @@ void host_activate(frame_t root)
     memset(host_tlb, 0, sizeof host_tlb);
 }
 
-/* --- The contract --- */
-
-bool arch_root_is_active(frame_t root)
+bool host_root_is_active(frame_t root)
 {
     return root.number == active_root.number;
 }
+
+/* --- The contract --- */
 
 /* One address drops every translation of the page that holds it, also pieces of a large one (AMD64 manual vol. 3, INVLPG). */
 void arch_tlb_invalidate(user_page_t page)

@@ -19,15 +19,30 @@
 #define TAG_LENGTH_MASK 0x1fff
 #define MESSAGE_BUFFER_BYTES 4096
 
+        .macro pop_to_rbp
+        pop %rax
+        pop %rdi
+        pop %rsi
+        pop %rdx
+        pop %r14
+        pop %r8
+        pop %r9
+        pop %r12
+        pop %r13
+        pop %r15
+        pop %r10
+        pop %rbx
+        pop %rbp
+        .endm
+
         .text
         .global syscall_entry, resume, vector_entries
-        .global fast_slow_call, fast_slow_reply_receive, fast_slow_saved, fast_slow_fault, fast_resume, fast_resume_saved
-        .global fast_slow_space_map, fast_slow_space_unmap, save_arguments, switch_vectors_over, message_part
+        .global fast_slow, fast_slow_saved, fast_slow_fault, fast_resume, fast_resume_saved, save_arguments, switch_vectors_over, message_part
 
 /* AMD64 manual vol. 3, SYSCALL: rcx = user rip, r11 = user flags, rsp unchanged.
  *
  * What every call needs is saved here; then the registers are those of a fast path (fast.h): the message words stay where they are. A fast path that does
- * not apply ends in syscall_slow with the same registers. The field of the vector holds VECTOR_SYSCALL whenever a thread runs in user mode. */
+ * not apply ends in fast_slow with the same registers. The field of the vector holds VECTOR_SYSCALL whenever a thread runs in user mode. */
         .balign 16
 syscall_entry:
         mov processor + PROCESSOR_CURRENT(%rip), %r10
@@ -39,14 +54,14 @@ syscall_entry:
         lea kernel_stack_top(%rip), %rsp
         cmp $CALL_NUMBER_CALL, %rax
         je fast_call
-        jb fast_version                 /* 0 */
         cmp $CALL_NUMBER_REPLY_RECEIVE, %rax
         je fast_reply_receive
+        jb fast_version                 /* 0 */
         cmp $CALL_NUMBER_SPACE_MAP, %rax
-        je fast_space_map
+        je fast_page
         cmp $CALL_NUMBER_SPACE_UNMAP, %rax
-        je fast_space_unmap
-syscall_slow:
+        je fast_page
+fast_slow:
         mov %rax, THREAD_CONTEXT + CONTEXT_NUMBER(%rcx)
         call save_arguments
         cmp $CALL_NUMBER_RESOLVE, %rax
@@ -66,38 +81,12 @@ resume:
         jne resume_by_iret
         cmpl $USER_LIMIT_HIGH, CONTEXT_RIP + 4(%rsp) /* SYSRET to a non-canonical address faults in ring 0 (CVE-2012-0217) */
         ja resume_by_iret
-        mov CONTEXT_RIP(%rsp), %rcx
-        mov CONTEXT_FLAGS(%rsp), %r11
-        and $FLAGS_USER_ALLOWED, %r11d
-        or $FLAGS_ALWAYS, %r11d
-        mov CONTEXT_NUMBER(%rsp), %rax
-        mov CONTEXT_ARGUMENT + 0(%rsp), %rdi
-        mov CONTEXT_ARGUMENT + 8(%rsp), %rsi
-        mov CONTEXT_ARGUMENT + 16(%rsp), %rdx
-        mov CONTEXT_ARGUMENT + 24(%rsp), %r14
-        mov CONTEXT_ARGUMENT + 32(%rsp), %r8
-        mov CONTEXT_ARGUMENT + 40(%rsp), %r9
-        mov CONTEXT_ARGUMENT + 48(%rsp), %r12
-        mov CONTEXT_ARGUMENT + 56(%rsp), %r13
-        mov CONTEXT_ARGUMENT + 64(%rsp), %r15
-        mov CONTEXT_RBP(%rsp), %rbp
-        xor %r10d, %r10d
-        xor %ebx, %ebx
-        mov CONTEXT_RSP(%rsp), %rsp
+        pop_to_rbp                      /* r10 and rbx: what the thread had in them at its last trap */
+        mov CONTEXT_RIP - CONTEXT_RCX(%rsp), %rcx
+        mov CONTEXT_FLAGS - CONTEXT_RCX(%rsp), %r11
+        and $FLAGS_USER, %r11d
+        mov CONTEXT_RSP - CONTEXT_RCX(%rsp), %rsp
         sysretq
-
-fast_slow_space_map:
-        mov $CALL_NUMBER_SPACE_MAP, %eax
-        jmp syscall_slow
-fast_slow_space_unmap:
-        mov $CALL_NUMBER_SPACE_UNMAP, %eax
-        jmp syscall_slow
-fast_slow_call:
-        mov $CALL_NUMBER_CALL, %eax
-        jmp syscall_slow
-fast_slow_reply_receive:
-        mov $CALL_NUMBER_REPLY_RECEIVE, %eax
-        jmp syscall_slow
 
 /* The end of a fast path: message words, badge (rdi), tag (rsi), token (r15) and the thread to go on with (rcx) are in registers. */
         .balign 16
@@ -109,8 +98,7 @@ fast_resume:
         mov THREAD_CONTEXT + CONTEXT_FLAGS(%rcx), %r11
         mov THREAD_CONTEXT + CONTEXT_RSP(%rcx), %rsp
         mov THREAD_CONTEXT + CONTEXT_RIP(%rcx), %rcx
-        and $FLAGS_USER_ALLOWED, %r11d
-        or $FLAGS_ALWAYS, %r11d
+        and $FLAGS_USER, %r11d
         xor %r10d, %r10d
         xor %ebx, %ebx
         sysretq
@@ -137,36 +125,22 @@ save_arguments:
 fast_resume_saved:
         lea THREAD_CONTEXT(%rcx), %rsp
 resume_by_iret:
-        andl $FLAGS_USER_ALLOWED, CONTEXT_FLAGS(%rsp)
-        orl $FLAGS_ALWAYS, CONTEXT_FLAGS(%rsp)
-        movl $0, CONTEXT_FLAGS + 4(%rsp)
+        andq $FLAGS_USER, CONTEXT_FLAGS(%rsp)
         movq $SELECTOR_USER_CODE, CONTEXT_CS(%rsp)
         movq $SELECTOR_USER_DATA, CONTEXT_SS(%rsp)
         movq $VECTOR_SYSCALL, CONTEXT_VECTOR(%rsp) /* unless a trap comes next, which pushes its own */
 pop_all:
-        pop %rax
-        pop %rdi
-        pop %rsi
-        pop %rdx
-        pop %r14
-        pop %r8
-        pop %r9
-        pop %r12
-        pop %r13
-        pop %r15
-        pop %r10
-        pop %rbx
-        pop %rbp
+        pop_to_rbp
         pop %rcx
         pop %r11
         add $16, %rsp                   /* vector, error */
         iretq
 
-/* switch.h: the vector registers for the thread in rax, whose vectors_user is in rbx, where nothing has to be saved or loaded. Zero flag: they are so now. */
+/* switch.h: the vector registers for the thread in r10, whose vectors_user is in rbx, where nothing has to be saved or loaded. Zero flag: they are so now. */
 switch_vectors_over:
         test %rbx, %rbx
         je 1f
-        cmp %rax, switch_state + SWITCH_VECTORS_OWNER(%rip)
+        cmp %r10, switch_state + SWITCH_VECTORS_OWNER(%rip)
         jne 2f
         mov %rbx, switch_state + SWITCH_VECTORS_USER(%rip)
         clts
@@ -175,10 +149,10 @@ switch_vectors_over:
         mov %cr0, %rbx
         or $CR0_TASK_SWITCHED, %rbx
         mov %rbx, %cr0
-        cmp %eax, %eax
+        cmp %ebx, %ebx
 2:      ret
 
-/* fast.c: copies the part in the message buffer of the thread in rcx to that of the one in rax, as long as the tag in rsi says: whole words, then the
+/* fast.c: copies the part in the message buffer of the thread in rcx to that of the one in r10, as long as the tag in rsi says: whole words, then the
  * bytes that are left. Carry flag: done; else it does not fit, and nothing has happened. Changes rbx alone. */
 message_part:
         mov %esi, %ebx
@@ -190,7 +164,7 @@ message_part:
         push %rsi
         push %rcx
         mov THREAD_BUFFER_POINTER(%rcx), %rsi
-        mov THREAD_BUFFER_POINTER(%rax), %rdi
+        mov THREAD_BUFFER_POINTER(%r10), %rdi
         test %rsi, %rsi
         je 1f
         test %rdi, %rdi
@@ -278,9 +252,9 @@ exception_plain:
         movq $0, 8(%rsp)
 /* Stack: vector, error, rip, cs, flags, rsp, ss. */
 exception:
-        testb $3, 24(%rsp)
-        jz exception_in_kernel
         push_all
+        testb $3, CONTEXT_CS(%rsp)
+        jz exception_in_kernel
         cmpb $0, cpu_features + CPU_FEATURES_SMAP(%rip)
         je 1f
         clac                            /* the user's AC flag would open user memory to the kernel: AMD64 manual vol. 2, 5.6.6 */
@@ -295,7 +269,6 @@ fast_slow_fault:
         jmp resume
 
 exception_in_kernel:
-        push_all
         mov %rsp, %r12
         call trap_from_kernel           /* comes back only for an interrupt of the idle processor */
         jmp pop_all

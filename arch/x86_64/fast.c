@@ -34,13 +34,15 @@ static inline uint64_t any(void)
     return value;
 }
 #define ANY any()
+#define ONLY(thread) ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY, ANY, ANY
+#define ANSWERED(endpoint, caller) ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY, (uint64_t)(endpoint), (uint64_t)(caller)
 
 /* Keeps a call with its arguments, from the registers where they came, in the thread. */
 [[gnu::always_inline]] static inline void keep_call(FAST_ARGUMENTS)
 {
     register uint64_t r12 __asm__("r12") = w4, r13 __asm__("r13") = w5, r14 __asm__("r14") = w1, r15 __asm__("r15") = token;
     register uint64_t r8 __asm__("r8") = w2, r9 __asm__("r9") = w3;
-    thread->context.call.number = CALL_call;
+    thread->context.call.number = number;
     __asm__ volatile("call save_arguments" /* entry.S: changes no register */
                      ::"c"(thread), "D"(handle), "S"(tag), "d"(w0), "r"(r8), "r"(r9), "r"(r12), "r"(r13), "r"(r14), "r"(r15)
                      : "memory");
@@ -103,19 +105,18 @@ static inline void take_receiver(struct endpoint *endpoint, struct thread *recei
 /* Copies the part in the message buffer, as the ordinary path would. False: it does not fit, and nothing has happened. */
 [[gnu::always_inline]] static inline bool part_copy(uint64_t tag, const struct thread *from, struct thread *to)
 {
-    uint64_t scratch;
-    __asm__ goto("call message_part\n\tjnc %l[unfit]" : "=b"(scratch) : "S"(tag), "c"(from), "a"(to) : "cc", "memory" : unfit); /* entry.S */
+    register struct thread *receiver __asm__("r10") = to;
+    __asm__ goto("call message_part\n\tjnc %l[unfit]" ::"S"(tag), "c"(from), "r"(receiver) : "rbx", "cc", "memory" : unfit); /* entry.S */
     return true;
 unfit:
     return false;
 }
 
 /* The sender waits for a reply from the receiver's space. Returns the token. */
-static inline uint64_t wait_for_reply(struct thread *sender, enum thread_request request, struct space *server)
+static inline uint64_t wait_for_reply(struct thread *sender, struct space *server)
 {
     caller_insert(&server->callers, &sender->caller); /* first, while there are registers for it */
     sender->server = server;
-    sender->request = request;
     sender->state = THREAD_WAITING;
     sender->token_sequence++;
     assert(thread_check(sender));
@@ -127,7 +128,7 @@ FAST void fast_version(FAST_ARGUMENTS)
 {
     counter_add(COUNTER_ENTRIES, 1);
     handle = ABI_VERSION;
-    [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, thread, w2, w3, ANY, ANY);
 }
 
 /* The thread's last request went elsewhere (thread.h, invariant 4). Apart from the paths, which so need no stack; it keeps all registers but one. */
@@ -139,13 +140,13 @@ FAST void fast_version(FAST_ARGUMENTS)
 [[gnu::noinline]] FAST static void call_elsewhere(FAST_ARGUMENTS)
 {
     become_client(thread->space->rows[handle % HANDLE_ROWS].endpoint, thread);
-    [[clang::musttail]] return fast_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3, ANY, ANY);
 }
 
 [[gnu::noinline]] FAST static void fault_elsewhere(FAST_ARGUMENTS)
 {
     become_client(thread->space->pager.endpoint, thread);
-    [[clang::musttail]] return fast_fault(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_fault(ONLY(thread));
 }
 
 /* What a fault has to do when it is not the usual one. Apart, as become_client() is. */
@@ -154,13 +155,26 @@ FAST void fast_version(FAST_ARGUMENTS)
     return deadline_note();
 }
 
-/* Hands a fault to the pager, which waits: its kind, what was tried, and where. */
-[[gnu::noinline]] FAST static void send_fault(uint64_t, uint64_t, uint64_t address, uint64_t kind, uint64_t pager, uint64_t, uint64_t tried,
-                                              struct thread *thread, uint64_t, uint64_t)
+/* Hands the running thread's request to the first receiver of the endpoint in `more`, and goes on with that. `handle`: the badge. */
+[[gnu::noinline]] FAST static void hand_over(FAST_ARGUMENTS)
 {
-    struct endpoint *endpoint = (struct endpoint *)pager;
+    struct endpoint *endpoint = (struct endpoint *)more;
     struct thread *receiver = endpoint->queue.first;
+    take_receiver(endpoint, receiver);
+    receiver->payer = thread->payer;
+    struct space *server = receiver->space;
+    token = wait_for_reply(thread, server);
+    tag |= server->incarnation_tag;
+    run(receiver, server);
+    [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, receiver, w2, w3, ANY, ANY);
+}
+
+/* Hands a fault to the pager, which waits: its kind, what was tried, and where. */
+[[gnu::noinline]] FAST static void send_fault(uint64_t, uint64_t, uint64_t address, uint64_t kind, uint64_t, uint64_t, uint64_t tried,
+                                              struct thread *thread, uint64_t, uint64_t, uint64_t endpoint, uint64_t)
+{
     uint64_t now = fault_marks != 0 ? note_fault() : 0, instruction = thread->context.rip, stack = thread->context.rsp, label = thread->label;
+    thread->request = REQUEST_FAULT;
     thread->fault.kind = (uint32_t)kind;
     thread->fault.word[0] = tried;
     thread->fault.word[1] = address;
@@ -169,27 +183,21 @@ FAST void fast_version(FAST_ARGUMENTS)
     thread->fault.word[4] = label;
     thread->fault.word[5] = now;
     uint64_t badge = thread->badge = thread->space->pager.badge;
-    take_receiver(endpoint, receiver);
-    receiver->payer = thread->payer;
-    struct space *server = receiver->space;
-    uint64_t token = wait_for_reply(thread, REQUEST_FAULT, server);
-    uint64_t tag = kind | TAG_FAULT | server->incarnation_tag;
-    run(receiver, server);
-    [[clang::musttail]] return fast_resume(label, now, address, token, badge, tag, tried, receiver, instruction, stack);
+    [[clang::musttail]] return hand_over(label, now, address, ANY, badge, kind | TAG_FAULT, tried, thread, instruction, stack, endpoint, ANY);
 }
 
-FAST void fast_fault(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, struct thread *thread, uint64_t, uint64_t)
+FAST void fast_fault(FAST_ARGUMENTS)
 {
     uint64_t error = thread->context.error;
     struct endpoint *endpoint = thread->space->pager.endpoint;
     if (endpoint == nullptr || !endpoint->queue_is_receivers || (error & ERROR_RESERVED) != 0) goto slow;
-    if (thread->client_of != endpoint) [[clang::musttail]] return fault_elsewhere(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
+    if (thread->client_of != endpoint) [[clang::musttail]] return fault_elsewhere(ONLY(thread));
     if (!may_serve(endpoint->queue.first, thread)) goto slow;
 
     // Commit: nothing below may fail.
-    [[clang::musttail]] return send_fault(ANY, ANY, cpu_read_cr2(), FAULT_PAGE, (uint64_t)endpoint, ANY, page_fault_tried(error), thread, ANY, ANY);
+    [[clang::musttail]] return send_fault(ANY, ANY, cpu_read_cr2(), FAULT_PAGE, ANY, ANY, page_fault_tried(error), thread, ANY, ANY, (uint64_t)endpoint, ANY);
 slow:
-    [[clang::musttail]] return fast_slow_fault(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
+    [[clang::musttail]] return fast_slow_fault(ONLY(thread));
 }
 
 /* A call through a handle without a row: the pager is asked for the row, and the call waits in the thread's registers. */
@@ -203,38 +211,32 @@ slow:
     if (!may_serve(endpoint->queue.first, thread)) goto slow;
 
     // Commit: nothing below may fail.
-    keep_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
-    [[clang::musttail]] return send_fault(ANY, ANY, handle, FAULT_HANDLE, (uint64_t)endpoint, ANY, 0, thread, ANY, ANY);
+    keep_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3, more, CALL_call);
+    [[clang::musttail]] return send_fault(ANY, ANY, handle, FAULT_HANDLE, ANY, ANY, 0, thread, ANY, ANY, (uint64_t)endpoint, ANY);
 slow:
-    [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_slow(w4, w5, w1, token, handle, tag, w0, thread, w2, w3, ANY, CALL_call);
 }
 
 FAST void fast_call(FAST_ARGUMENTS)
 {
     const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
-    if (!row_is_good(row, handle, RIGHT_CALL)) [[clang::musttail]] return call_without_row(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    if (!row_is_good(row, handle, RIGHT_CALL)) [[clang::musttail]] return call_without_row(w4, w5, w1, token, handle, tag, w0, thread, w2, w3, ANY, ANY);
     struct endpoint *endpoint = row->endpoint;
     struct thread *receiver = endpoint->queue.first;
     if (!endpoint->queue_is_receivers) goto slow;
-    if (thread->client_of != endpoint) [[clang::musttail]] return call_elsewhere(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    if (thread->client_of != endpoint) [[clang::musttail]] return call_elsewhere(w4, w5, w1, token, handle, tag, w0, thread, w2, w3, ANY, ANY);
     if ((tag & TAG_HAS_PART) != 0 && !part_copy(tag, thread, receiver)) goto slow;
     if (!may_serve(receiver, thread)) goto slow;
 
     // Commit: nothing below may fail.
-    receiver->payer = thread->payer;
-    struct space *server = receiver->space;
-    if (server->is_pager) { /* invariant 2 */
-        keep_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    thread->request = REQUEST_CALL;
+    if (receiver->space->is_pager) { /* invariant 2 */
+        keep_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3, more, CALL_call);
         thread->badge = row->badge;
     }
-    handle = row->badge;
-    take_receiver(endpoint, receiver);
-    token = wait_for_reply(thread, REQUEST_CALL, server);
-    tag = (tag & TAG_SENDER_MASK) | server->incarnation_tag;
-    run(receiver, server);
-    [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, receiver, w2, w3);
+    [[clang::musttail]] return hand_over(w4, w5, w1, token, row->badge, tag & TAG_SENDER_MASK, w0, thread, w2, w3, (uint64_t)endpoint, ANY);
 slow:
-    [[clang::musttail]] return fast_slow_call(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_slow(w4, w5, w1, token, handle, tag, w0, thread, w2, w3, ANY, CALL_call);
 }
 
 /* Takes a caller out of its server's ring. */
@@ -255,15 +257,15 @@ static inline void wait_for_message(struct thread *receiver, struct endpoint *en
     assert(thread_check(receiver));
 }
 
-/* The end of what answers a fault: the thread waits at the endpoint, and whom it has answered goes on. */
-[[gnu::noinline]] FAST static void answered(uint64_t, uint64_t, uint64_t, uint64_t caller, uint64_t endpoint, uint64_t, uint64_t, struct thread *thread,
-                                            uint64_t, uint64_t)
+/* The end of what answers a fault: the thread waits at the endpoint, and the caller, whom it has answered, goes on. */
+[[gnu::noinline]] FAST static void answered(FAST_ARGUMENTS)
 {
-    struct thread *heir = (struct thread *)caller;
-    end_waiting(heir);
-    wait_for_message(thread, (struct endpoint *)endpoint);
-    run(heir, heir->space);
-    [[clang::musttail]] return fast_resume_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, heir, ANY, ANY);
+    struct endpoint *endpoint = (struct endpoint *)more;
+    struct thread *caller = (struct thread *)number;
+    end_waiting(caller);
+    wait_for_message(thread, endpoint);
+    run(caller, caller->space);
+    [[clang::musttail]] return fast_resume_saved(ONLY(caller));
 }
 
 FAST void fast_reply_receive(FAST_ARGUMENTS)
@@ -275,21 +277,46 @@ FAST void fast_reply_receive(FAST_ARGUMENTS)
     struct thread *caller = message_caller(thread, token);
     if (caller == nullptr) goto slow;
     if (caller->request == REQUEST_FAULT) {
-        if (caller->fault.kind == FAULT_HANDLE || (tag & TAG_SENDER_MASK) != FAULT_RETRY || caller->context.vector == VECTOR_SYSCALL) goto slow;
+        if ((tag & TAG_SENDER_MASK) != FAULT_RETRY || caller->context.vector == VECTOR_SYSCALL) goto slow;
     } else if ((tag & TAG_HAS_PART) != 0 && !part_copy(tag, thread, caller)) {
         goto slow;
     }
     if (!may_go_on(caller, thread)) goto slow;
     __asm__("" : "+r"(caller)); /* its request is looked at again: nothing keeps it meanwhile */
-    if (caller->request == REQUEST_FAULT) [[clang::musttail]] return answered(ANY, ANY, ANY, (uint64_t)caller, (uint64_t)endpoint, ANY, ANY, thread, ANY, ANY);
+    if (caller->request == REQUEST_FAULT) [[clang::musttail]] return answered(ANSWERED(endpoint, caller));
 
     // Commit: nothing below may fail.
     end_waiting(caller);
     wait_for_message(thread, endpoint);
     run(caller, caller->space);
-    [[clang::musttail]] return fast_resume(w4, w5, w1, 0, 0, tag & TAG_SENDER_MASK, w0, caller, w2, w3);
+    [[clang::musttail]] return fast_resume(w4, w5, w1, 0, 0, tag & TAG_SENDER_MASK, w0, caller, w2, w3, ANY, ANY);
 slow:
-    [[clang::musttail]] return fast_slow_reply_receive(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_slow(w4, w5, w1, token, handle, tag, w0, thread, w2, w3, ANY, CALL_reply_receive);
+}
+
+/* A page of user addresses. */
+static inline bool page_is_good(uint64_t address)
+{
+    /* Bits of a place inside the page are turned to where they make it too high. */
+    return __builtin_rotateright64(address - USER_FIRST, PAGE_SHIFT) < (USER_LIMIT - USER_FIRST) >> PAGE_SHIFT;
+}
+
+FAST void fast_resolve(FAST_ARGUMENTS)
+{
+    const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
+    if (!row_is_good(row, handle, RIGHT_RECEIVE) || !thread->space->is_pager) goto slow;
+    struct endpoint *endpoint = row->endpoint;
+    if (endpoint->queue.first != nullptr || endpoint->bits != 0) goto slow;
+    struct thread *caller = message_caller(thread, token);
+    if (caller == nullptr || caller->context.vector != VECTOR_PAGE_FAULT) goto slow; /* in user mode, and it waits */
+    uint32_t attributes = (uint32_t)(tag & (PAGE_BYTES - 1));
+    if (!page_is_good(tag - attributes) || w1 != 1 || w0 > UINT32_MAX || attributes_check(attributes) != STATUS_OK) goto slow;
+    if (!may_go_on(caller, thread)) goto slow;
+    enum status status = resolve_page(caller->space, (user_page_t){ tag - attributes }, w0, attributes);
+    if (status == STATUS_OK) [[clang::musttail]] return answered(ANSWERED(endpoint, caller));
+    switch_vectors_easily(thread); /* nothing has changed: the ordinary path comes to the same status */
+slow:
+    [[clang::musttail]] return fast_slow_saved(ONLY(thread));
 }
 
 /* Where nobody waits the bits stay; a receiver above the notifier runs at once, on its own time, and the notifier is the next of its priority. */
@@ -301,7 +328,7 @@ slow:
     if (!endpoint->queue_is_receivers) {
         endpoint->bits |= tag;
         counter_add(COUNTER_ENTRIES, 1);
-        [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+        [[clang::musttail]] return fast_resume(w4, w5, w1, token, handle, tag, w0, thread, w2, w3, ANY, ANY);
     }
     struct thread *receiver = endpoint->queue.first;
     if (receiver->priority <= thread->priority || receiver->priority != receiver->own_priority || processor.slice_end == 0) goto slow;
@@ -318,62 +345,49 @@ slow:
     struct space *space = receiver->space;
     tag = TAG_NOTIFICATION | space->incarnation_tag;
     run(receiver, space);
-    [[clang::musttail]] return fast_resume(0, 0, 0, 0, 0, tag, w0, receiver, 0, 0);
+    [[clang::musttail]] return fast_resume(0, 0, 0, 0, 0, tag, w0, receiver, 0, 0, ANY, ANY);
 slow:
-    [[clang::musttail]] return fast_slow_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
+    [[clang::musttail]] return fast_slow_saved(ONLY(thread));
 }
 
-FAST void fast_resolve(uint64_t, uint64_t, uint64_t w1, uint64_t token, uint64_t handle, uint64_t tag, uint64_t w0, struct thread *thread, uint64_t, uint64_t)
+/* The space of a name that has been looked at. */
+static inline struct space *space_of(uint64_t frame)
 {
-    const struct handle_row *row = &thread->space->rows[handle % HANDLE_ROWS];
-    if (!row_is_good(row, handle, RIGHT_RECEIVE) || !thread->space->is_pager) goto slow;
-    struct endpoint *endpoint = row->endpoint;
-    if (endpoint->queue.first != nullptr || endpoint->bits != 0) goto slow;
-    struct thread *caller = message_caller(thread, token);
-    if (caller == nullptr) goto slow;
-    if (caller->request != REQUEST_FAULT || caller->fault.kind != FAULT_PAGE || caller->context.vector == VECTOR_SYSCALL) goto slow;
-    uint64_t page = tag & ~(PAGE_BYTES - 1);
-    uint32_t attributes = (uint32_t)(tag & (PAGE_BYTES - 1));
-    if (page - USER_FIRST >= USER_LIMIT - USER_FIRST || w1 != 1 || w0 > UINT32_MAX || attributes_check(attributes) != STATUS_OK) goto slow;
-    if (!may_go_on(caller, thread)) goto slow;
-    enum status status = resolve_page(caller->space, (user_page_t){ page }, w0, attributes);
-    if (status != STATUS_OK) { /* nothing has changed: the ordinary path comes to the same status */
-        switch_vectors_easily(thread);
-        goto slow;
-    }
-
-    [[clang::musttail]] return answered(ANY, ANY, ANY, (uint64_t)caller, (uint64_t)endpoint, ANY, ANY, thread, ANY, ANY);
-slow:
-    [[clang::musttail]] return fast_slow_saved(ANY, ANY, ANY, ANY, ANY, ANY, ANY, thread, ANY, ANY);
+    return (struct space *)arch_frame_pointer((frame_t){ (uint32_t)frame });
 }
 
-/* A page of user addresses. */
-static inline bool page_is_good(uint64_t address)
+/* Its entry has been found, struct lowest is in `more` and `number`, and the count, which is 1, nowhere. */
+[[gnu::noinline]] FAST static void map_there(FAST_ARGUMENTS)
 {
-    return address % PAGE_BYTES == 0 && address - USER_FIRST < USER_LIMIT - USER_FIRST;
-}
-
-/* The caller goes on at once, so nothing of it was touched but the registers of the results. */
-FAST void fast_space_map(FAST_ARGUMENTS)
-{
-    struct space *space = page_space(handle);
-    if (space == nullptr || !thread->space->is_pager || fast_is_off) goto slow;
-    if (w1 != 1 || !page_is_good(tag) || w0 >= frame_limit || attributes_check(w2) != STATUS_OK) goto slow;
-    if (!page_map(space, (user_page_t){ tag }, (frame_t){ (uint32_t)w0 }, (uint32_t)w2)) goto slow;
+    struct lowest lowest = { (pte_t *)more, (const pte_t *)number };
+    if (w0 >= frame_limit || attributes_check(w2) != STATUS_OK) goto slow;
+    if (!page_map(space_of(handle), &lowest, (frame_t){ (uint32_t)w0 }, (uint32_t)w2)) goto slow;
     counter_add(COUNTER_ENTRIES, 1);
-    [[clang::musttail]] return fast_resume(w4, w5, w1, token, 1, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_resume(w4, w5, 1, token, 1, tag, w0, thread, w2, w3, ANY, ANY);
 slow:
-    [[clang::musttail]] return fast_slow_space_map(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_slow(w4, w5, 1, token, handle, tag, w0, thread, w2, w3, ANY, CALL_space_map);
 }
 
-FAST void fast_space_unmap(FAST_ARGUMENTS)
+[[gnu::noinline]] FAST static void unmap_there(FAST_ARGUMENTS)
 {
-    struct space *space = page_space(handle);
-    if (space == nullptr || !thread->space->is_pager || fast_is_off) goto slow;
-    if (w0 != 1 || !page_is_good(tag) || w1 > UNMAP_FREE) goto slow;
-    if (!page_unmap(space, (user_page_t){ tag }, w1 == UNMAP_FREE)) goto slow;
+    struct lowest lowest = { (pte_t *)more, (const pte_t *)number };
+    if (w1 > UNMAP_FREE || !page_unmap(space_of(handle), (user_page_t){ tag }, &lowest, w1)) goto slow;
     counter_add(COUNTER_ENTRIES, 1);
-    [[clang::musttail]] return fast_resume(w4, w5, w1, token, 1, 1, 0, thread, w2, w3);
+    [[clang::musttail]] return fast_resume(w4, w5, w1, token, 1, 1, 0, thread, w2, w3, ANY, ANY);
 slow:
-    [[clang::musttail]] return fast_slow_space_unmap(w4, w5, w1, token, handle, tag, w0, thread, w2, w3);
+    [[clang::musttail]] return fast_slow(w4, w5, w1, token, handle, tag, 1, thread, w2, w3, ANY, CALL_space_unmap);
+}
+
+/* One page mapped or unmapped. The caller goes on at once, so nothing of it was touched but the registers of the results. */
+FAST void fast_page(FAST_ARGUMENTS)
+{
+    const struct space *space = page_space(handle);
+    if (space == nullptr || !thread->space->is_pager || !page_is_good(tag) || fast_is_off) goto slow;
+    struct lowest lowest;
+    if ((number == CALL_space_map ? w1 : w0) != 1 || !lowest_find(&lowest, space, tag)) goto slow;
+    more = (uint64_t)lowest.entry;
+    if (number == CALL_space_map) [[clang::musttail]] return map_there(w4, w5, ANY, token, handle, tag, w0, thread, w2, w3, more, (uint64_t)lowest.above);
+    [[clang::musttail]] return unmap_there(w4, w5, w1, token, handle, tag, ANY, thread, w2, w3, more, (uint64_t)lowest.above);
+slow:
+    [[clang::musttail]] return fast_slow(w4, w5, w1, token, handle, tag, w0, thread, w2, w3, ANY, number);
 }

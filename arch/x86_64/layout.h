@@ -61,8 +61,9 @@
 /* struct processor (schedule.h) */
 #define PROCESSOR_CURRENT 0
 
-/* Flags that a user may have (status flags, direction, alignment check, identification); interrupts are always on. AMD64 manual vol. 2, 3.1.6. */
-#define FLAGS_USER_ALLOWED 0x240cd5
+/* Flags that user mode has (status flags, direction, alignment check, identification), and those that are always set there: interrupts are on, bit 1.
+ * AMD64 manual vol. 2, 3.1.6. */
+#define FLAGS_USER 0x240ed7
 #define FLAGS_ALWAYS 0x202
 #define FLAGS_MASKED_ON_SYSCALL 0x47700 /* AC NT IOPL DF IF TF: clear in the kernel */
 

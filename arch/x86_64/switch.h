@@ -33,7 +33,9 @@ static inline void switch_to(struct thread *to, const struct space *space)
 {
     const struct thread *user = to->vectors_user;
     if (__builtin_expect(switch_state.vectors_user == user, true)) return true;
-    __asm__ goto("call switch_vectors_over\n\tjne %l[not_easy]" : "+b"(user), "+m"(switch_state) : "a"(to) : "cc" : not_easy); /* changes no other register */
+    register const struct thread *thread __asm__("r10") = to;
+    /* It changes no other register. */
+    __asm__ goto("call switch_vectors_over\n\tjne %l[not_easy]" : "+b"(user), "+m"(switch_state) : "r"(thread) : "cc" : not_easy);
     return true;
 not_easy:
     return false;

@@ -80,9 +80,9 @@ void arch_thread_switch(struct thread *to)
     if (!switch_vectors_easily(to)) vectors_switch(to);
 }
 
-bool arch_root_is_active(frame_t root)
+bool arch_space_is_active(const struct space *space)
 {
-    return frame_to_physical(root).address == switch_state.root_address;
+    return space->root_address == switch_state.root_address;
 }
 
 void arch_tlb_invalidate(user_page_t page)

@@ -199,7 +199,7 @@ static void model_compare(void)
 {
     world_check();
     cr_assert_eq(processor.current, model.thread[model.current].real, "thread %u should run", model.current);
-    cr_assert(arch_root_is_active(processor.current->space->root));
+    cr_assert(arch_space_is_active(processor.current->space));
     for (unsigned i = 0; i < model.count_threads; i++) thread_compare(i);
     for (unsigned i = 0; i < model.count_endpoints; i++) {
         line_compare(&model.queue[i], model.endpoint[i]->queue.first, "an endpoint's queue");

@@ -364,7 +364,7 @@ Test(message, bits_for_a_receiver_above_the_notifying_pager)
     world_handle(world.pager_space, NOTIFIES, endpoint, RIGHT_NOTIFY, 0);
     cr_assert_eq(play(world.pager, notify, NOTIFIES, 2), STATUS_OK);
     cr_assert_eq(processor.current, high);
-    cr_assert(arch_root_is_active(server_space->root));
+    cr_assert(arch_space_is_active(server_space));
     cr_assert_eq(world.pager->state, THREAD_READY);
     (void)play(high, receive, SERVE);
     cr_assert_eq(processor.current, world.pager);

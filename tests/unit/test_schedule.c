@@ -289,7 +289,7 @@ Test(schedule, idle_prepares_frames_then_waits)
     cr_assert_eq(processor.current, awaited);
     cr_assert_not(processor.is_idle);
     cr_assert_not(frame_prepare(), "the stock was filled while nothing ran");
-    cr_assert(arch_root_is_active(space->root));
+    cr_assert(arch_space_is_active(space));
     world_check();
 }
 

@@ -233,7 +233,7 @@ Test(thread, started_with_higher_priority_runs_at_once)
     cr_assert_eq(processor.current, world.pager);
     cr_assert_eq(play(world.pager, thread_start, high->frame.number, WORLD_CODE, WORLD_STACK), STATUS_OK);
     cr_assert_eq(processor.current, high);
-    cr_assert(arch_root_is_active(space->root));
+    cr_assert(arch_space_is_active(space));
     (void)play(high, receive, HANDLE);
     cr_assert_eq(processor.current, world.pager, "who was preempted goes on before its equals");
     world_end_all();
