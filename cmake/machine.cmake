@@ -30,14 +30,16 @@ function(quire_kernel name)
         -mstack-alignment=8 -mskip-rax-setup # no vector register is ever on the stack or an argument
         -mtune=znver3) # an address of three parts is one instruction
     target_compile_definitions(${name} PRIVATE QUIRE_KERNEL=1 ${ARGN})
-    target_link_options(${name} PRIVATE -T${kernel_script} "SHELL:-mllvm -align-loops=1")
+    target_link_options(${name} PRIVATE -T${kernel_script}
+        "SHELL:-mllvm -align-loops=1 -mllvm -disable-lsr"
+        "SHELL:-mllvm -enable-ipra") # callers know which registers a function changes: docs/adr/0026-size.md
     set_target_properties(${name} PROPERTIES LINK_DEPENDS ${kernel_script})
 endfunction()
 
 # The loops over whole tables are compiled for speed; what runs on every call or fault, and what such ways need now and then, for size first; the rest for size
 # alone. Functions that hot ones share are kept from being copied into each of them (gnu::noinline in the scheduler, budgets, messages, endpoints).
 set(kernel_hot_names "space_loops")
-set(kernel_warm_names "fast|handle|calls_message|frame|space_page|space_tables|space_unmap") # cmake/host_bench.cmake measures frames and bitmap
+set(kernel_warm_names "fast|frame|space_page|space_tables|space_unmap") # cmake/host_bench.cmake measures frames and bitmap
 if(CMAKE_BUILD_TYPE MATCHES "^Rel")
     foreach(source ${kernel_sources})
         if(source MATCHES "/(${kernel_warm_names})\\.c$")

@@ -1,9 +1,7 @@
 /* System calls of messages: call, reply, receive, notify, yield, resolve, handle_resolve.
  *
  * Each decodes all of its arguments first; a wrong one is a status and nothing has happened. A handle without a row is a fault to the pager, which fills the
- * row and lets the call run again, or refuses it.
- *
- * clang::minsize: what is not on the way of a call that misses its row, which has a goal; usual replies and page faults have fast paths. */
+ * row and lets the call run again, or refuses it. */
 #include "calls.h"
 #include "counter.h"
 #include "kernel.h"
@@ -53,7 +51,7 @@ static void wait_behind(struct thread *receiver, struct endpoint *endpoint, stru
     message_receive(receiver, endpoint, true, answered);
 }
 
-[[clang::minsize]] enum status sys_reply_receive(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
+enum status sys_reply_receive(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
     struct thread *answered = nullptr;
     if (argument[8] != 0) {
@@ -73,14 +71,14 @@ static void wait_behind(struct thread *receiver, struct endpoint *endpoint, stru
     return STATUS_OK;
 }
 
-[[clang::minsize]] enum status sys_receive(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
+enum status sys_receive(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
     if (argument[1] > RECEIVE_DO_NOT_WAIT) return STATUS_BAD_ARGUMENT;
     message_service_end(caller);
     return message_receive(caller, row->endpoint, argument[1] == RECEIVE_WAIT, nullptr) ? STATUS_LATER : STATUS_WOULD_BLOCK;
 }
 
-[[clang::minsize]] enum status sys_notify([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
+enum status sys_notify([[maybe_unused]] struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
     message_notify(row->endpoint, argument[1]);
     return STATUS_OK;
@@ -100,7 +98,7 @@ enum status resolve_page(struct space *space, user_page_t page, uint64_t frame, 
 }
 
 /* Maps what resolve asks for into the faulting thread's space. */
-[[clang::minsize]] static enum status resolve_map(const uint64_t *argument, struct space *space)
+static enum status resolve_map(const uint64_t *argument, struct space *space)
 {
     uint32_t attributes = (uint32_t)(argument[1] & (PAGE_BYTES - 1));
     struct user_span span;
@@ -124,7 +122,7 @@ static enum status fault_check(const struct thread *faulted, enum fault_kind kin
     return faulted->request == REQUEST_FAULT && faulted->fault.kind == kind ? STATUS_OK : STATUS_BAD_STATE;
 }
 
-[[clang::minsize]] enum status sys_resolve(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
+enum status sys_resolve(struct thread *caller, uint64_t argument[CALL_ARGUMENTS], const struct handle_row *row)
 {
     struct thread *faulted = message_find_caller(caller, argument[8]);
     enum status status = fault_check(faulted, FAULT_PAGE);

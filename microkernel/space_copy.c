@@ -31,7 +31,6 @@ enum status space_copy_page(struct space *space, user_page_t page, uint32_t attr
     pte_t leaf = *walk.entry;
     *walk.entry = is_own ? pte_protect(leaf, attributes, 0) : pte_make_leaf(fresh, attributes, 0);
     counter_add(COUNTER_ENTRIES_WRITTEN, 1);
-    gather_begin();
     gather_page(page.address);
     gather_end(space);
     if (is_own) return STATUS_OK;

@@ -1,15 +1,15 @@
 /* Loops over the entries of a table and the rows of frames: one or two instructions for each.
  *
- * They decide what mapping, unmapping and protecting a whole table costs, so they are compiled for speed. 32 elements make one turn: more would save less
- * than a thirtieth. A turn is looked at from its middle, from where all of it has one-byte offsets; so each loop is a function that is given the middle
- * of the first turn, or else the compiler would begin at the first element. */
+ * They decide what mapping, unmapping and protecting a whole table costs, so they are compiled for speed. A turn is 32 instructions: more would save less
+ * than a thirtieth. It is looked at from its middle, from where all of it has one-byte offsets; so each loop is a function that is given the middle of the
+ * first turn, or else the compiler would begin at the first element. */
 #include "walk.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
-constexpr unsigned TURN = 32;
-constexpr int MIDDLE = TURN / 2;
+constexpr unsigned COMMON_TURN = 16, FLIP_TURN = 32; /* elements */
+constexpr int COMMON_MIDDLE = COMMON_TURN / 2, FLIP_MIDDLE = FLIP_TURN / 2;
 static_assert(sizeof(pte_t) <= sizeof(word_t));
 
 /* Keeps the compiler from carrying an element through a register of its own. No instruction. */
@@ -18,9 +18,9 @@ static inline void element_done(void) { atomic_signal_fence(memory_order_seq_cst
 [[gnu::noinline]] static struct words_common common_from(const word_t *middle, unsigned count)
 {
     word_t any = 0, all = ~(word_t)0;
-    for (unsigned turns = count / TURN; turns != 0; turns--, middle += TURN) {
+    for (unsigned turns = count / COMMON_TURN; turns != 0; turns--, middle += COMMON_TURN) {
 #pragma clang loop unroll(full)
-        for (int i = -MIDDLE; i < MIDDLE; i++) {
+        for (int i = -COMMON_MIDDLE; i < COMMON_MIDDLE; i++) {
             any |= middle[i];
             element_done();
             all &= middle[i];
@@ -28,7 +28,7 @@ static inline void element_done(void) { atomic_signal_fence(memory_order_seq_cst
         }
     }
 #pragma clang loop unroll(disable)
-    for (int i = -MIDDLE; i < (int)(count % TURN) - MIDDLE; i++) {
+    for (int i = -COMMON_MIDDLE; i < (int)(count % COMMON_TURN) - COMMON_MIDDLE; i++) {
         any |= middle[i];
         all &= middle[i];
     }
@@ -37,25 +37,25 @@ static inline void element_done(void) { atomic_signal_fence(memory_order_seq_cst
 
 [[clang::minsize]] struct words_common words_common(const word_t *words, unsigned count)
 {
-    return common_from(words + MIDDLE, count);
+    return common_from(words + COMMON_MIDDLE, count);
 }
 
 [[gnu::noinline]] static void flip_from(pte_t *middle, unsigned count, pte_t change)
 {
-    for (unsigned turns = count / TURN; turns != 0; turns--, middle += TURN) {
+    for (unsigned turns = count / FLIP_TURN; turns != 0; turns--, middle += FLIP_TURN) {
 #pragma clang loop unroll(full)
-        for (int i = -MIDDLE; i < MIDDLE; i++) {
+        for (int i = -FLIP_MIDDLE; i < FLIP_MIDDLE; i++) {
             middle[i] ^= change;
             element_done();
         }
     }
 #pragma clang loop unroll(disable)
-    for (int i = -MIDDLE; i < (int)(count % TURN) - MIDDLE; i++) middle[i] ^= change;
+    for (int i = -FLIP_MIDDLE; i < (int)(count % FLIP_TURN) - FLIP_MIDDLE; i++) middle[i] ^= change;
 }
 
 [[clang::minsize]] void entries_flip(pte_t *entries, unsigned count, pte_t change)
 {
-    flip_from(entries + MIDDLE, count, change);
+    flip_from(entries + FLIP_MIDDLE, count, change);
 }
 
 /* Two instructions an entry, so that a turn of 8 costs it no more than four tenths of one. */

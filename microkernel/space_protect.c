@@ -60,7 +60,6 @@ enum status space_protect(struct space *space, struct user_span span, uint32_t a
     unsigned count = (unsigned)span.count_pages, written = 0;
     walk_begin(&visit.walk, space, span.first.address);
     bool is_much = span.count_pages > INVALIDATE_LIMIT && span.count_pages <= least(STEP_PAGES, walk_pages_left(span.first.address, 1));
-    gather_begin();
     /* The short way through much of one table: without it protect_512_per_page is 4.13. */
     if (is_much && visit.walk.level == 0 && protect_alike(visit.walk.entry, count, attributes, &written)) {
         gather_end(space);

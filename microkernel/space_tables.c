@@ -195,7 +195,6 @@ static void part_find(struct visit *visit, struct space *space)
 [[gnu::noinline, clang::minsize]] enum status visit_all(struct visit *visit, struct space *space, struct user_span span, uint64_t *done, uint64_t *changed)
 {
     enum status status;
-    gather_begin();
     visit->span = span;
     visit->budget = STEP_PAGES;
     visit->done = visit->changed = visit->freed = 0;
@@ -226,18 +225,13 @@ static void part_find(struct visit *visit, struct space *space)
 
 /* --- What waits for the end of a step --- */
 
+/* All zero between steps. */
 static struct {
     unsigned count_pages; /* changed entries, also those beyond pages[] */
-    uint32_t frames;      /* chains through frame_info.cookie: heads of blocks */
+    uint32_t frames;      /* chains through frame_info.cookie, ended by 0, which is a frame that is never given: heads of blocks */
     uint32_t tables;
     user_page_t pages[INVALIDATE_LIMIT];
 } gather;
-
-[[gnu::noinline]] void gather_begin(void)
-{
-    gather.count_pages = 0;
-    gather.frames = gather.tables = CHAIN_END;
-}
 
 [[gnu::noinline, clang::preserve_most]] void gather_page(uint64_t address)
 {
@@ -283,23 +277,24 @@ void gather_block(uint32_t head)
 
 static void translations_forget(const struct space *space)
 {
-    if (gather.count_pages == 0 || !arch_space_is_active(space)) return;
-    if (gather.count_pages > INVALIDATE_LIMIT) {
+    unsigned count = gather.count_pages;
+    gather.count_pages = 0;
+    if (count == 0 || !arch_space_is_active(space)) return;
+    if (count > INVALIDATE_LIMIT) {
         counter_add(COUNTER_FLUSHES, 1);
         arch_tlb_flush();
         return;
     }
-    counter_add(COUNTER_INVALIDATIONS, gather.count_pages);
-    for (unsigned i = 0; i < gather.count_pages; i++)
-        arch_tlb_invalidate(gather.pages[i]);
+    counter_add(COUNTER_INVALIDATIONS, count);
+    while (count-- != 0) arch_tlb_invalidate(gather.pages[count]);
 }
 
 [[clang::minsize]] uint64_t gather_end(const struct space *space)
 {
-    assert(gather.count_pages != 0 || (gather.frames == CHAIN_END && gather.tables == CHAIN_END));
+    assert(gather.count_pages != 0 || (gather.frames == 0 && gather.tables == 0));
     translations_forget(space);
     uint64_t freed = 0;
-    while (gather.frames != CHAIN_END) {
+    while (gather.frames != 0) {
         frame_t frame = { gather.frames };
         struct frame_info *info = &frame_table[frame.number];
         unsigned order = frame_order(info);
@@ -307,7 +302,7 @@ static void translations_forget(const struct space *space)
         frame_release(frame, order, FRAME_KIND_USER);
         freed += (uint64_t)1 << order;
     }
-    while (gather.tables != CHAIN_END) {
+    while (gather.tables != 0) {
         frame_t table = { gather.tables };
         struct frame_info *row = table_row(table);
         gather.tables = row->cookie;

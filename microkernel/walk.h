@@ -283,9 +283,6 @@ static inline enum status visit_split(struct visit *visit)
 
 constexpr unsigned INVALIDATE_LIMIT = 32; /* more changed entries than this: one flush */
 
-constexpr uint32_t CHAIN_END = UINT32_MAX;
-
-void gather_begin(void);
 /* An entry that was present has changed. One address of a large leaf is enough. */
 [[gnu::noinline, clang::preserve_most]] void gather_page(uint64_t address);
 /* More have changed than are worth listing. */

@@ -216,6 +216,9 @@ exception_plain_far:
 exception_far:
         jmp exception
         .endif
+        .if number == 15
+vector_reserved:
+        .endif
 1:      .if number == 1 || number == 2 || number == 18
         push $0
         push $number
@@ -229,16 +232,18 @@ exception_far:
         .elseif number == 29 || number == 30
         push $number
         jmp exception
-        .elseif number < 24
+        .elseif number < 22
         push $number
         jmp exception_plain_far
-        .elseif number < 34 || number >= 40
+        .elseif number == 28 || number == 32 || number == 33 || number >= 40
         push $number
         jmp exception_plain
         .endif
         .pushsection .init.vectors
         .if number >= 34 && number < 40 /* between the spurious interrupt and the devices */
         .quad vector_ignored
+        .elseif number >= 22 && number < 28 || number == 31 /* no processor has these */
+        .quad vector_reserved
         .else
         .quad 1b
         .endif
