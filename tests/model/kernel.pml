@@ -38,7 +38,7 @@ byte caller_previous[THREADS + SPACES] = NONE;
 byte client_of[THREADS] = NONE;
 byte sequence[THREADS];               /* the sequence number in thread->token; the thread is the other half */
 bit has_part[THREADS];                /* the request has a part in the message buffer */
-byte tokens_used;
+byte sequences_used;
 
 byte first[ENDPOINTS] = NONE;
 byte last[ENDPOINTS] = NONE;
@@ -239,7 +239,7 @@ inline thread_create(t)
 #ifdef BUG_NEW_THREAD_COUNTS_FROM_ZERO
     sequence[t] = 0
 #else
-    sequence[t] = tokens_used
+    sequence[t] = sequences_used
 #endif
 }
 
@@ -247,7 +247,7 @@ inline thread_destroy(t)
 {
     thread_stop(t);
     if
-    :: sequence[t] > tokens_used -> tokens_used = sequence[t]
+    :: sequence[t] > sequences_used -> sequences_used = sequence[t]
     :: else
     fi;
     sequence[t] = 0;
