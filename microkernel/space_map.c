@@ -112,7 +112,7 @@ static enum status map(struct space *space, struct user_span span, uint64_t firs
         run.level = level_fit(address >> PAGE_SHIFT | first, least(span.count_pages, inside), arch_leaf_levels() - 1);
     }
     if (span.count_pages == walk_pages_of(run.level) && first != FRESH) {
-                enum status status = space_map_leaf(space, span.first, (frame_t){ (uint32_t)first }, attributes, run.level);
+        enum status status = space_map_leaf(space, span.first, (frame_t){ (uint32_t)first }, attributes, run.level);
         if (status == STATUS_OK) *done = span.count_pages;
         return status;
     }
