@@ -54,7 +54,9 @@ void bitmap_free(struct bitmap *bitmap, uint32_t first, unsigned order)
     if (order == 0) {
         uint64_t *word = &bitmap->words[first / 64], before = *word;
         *word = before | (uint64_t)1 << first % 64;
-        if (before != 0 && (before >> (first ^ 1) % 64 & 1) == 0) return; /* the line has a frame, and with its buddy used this one is no larger run */
+        /* Most often the line has a frame, and this one is no larger run, for its buddy is used, or one that the line has a hint of. */
+        bool is_larger = (before >> (first ^ 1) % 64 & 1) != 0;
+        if (before != 0 && (!is_larger || (*word != ALL && unit_is_set(bitmap->gigabytes[first >> GIGABYTE_ORDER].masks[5], node_place(1, first))))) return;
     } else {
         block_flip(bitmap, first, order);
     }

@@ -160,7 +160,9 @@ static inline bool user_is_free_to_go(uint32_t number, unsigned order)
 enum status frame_free_user(frame_t block, unsigned order)
 {
     if (order == 0 && user_is_free_to_go(block.number, 0)) {
-        if (!spare_give(block.number, 0)) block_give_back(block.number, 0);
+        if (spare_give(block.number, 0)) return STATUS_OK;
+        frame_table[block.number] = (struct frame_info){ .kind = FRAME_KIND_FREE };
+        bitmap_free(&frame_state.bitmap, block.number, 0);
         return STATUS_OK;
     }
     if (order == GROUP_ORDER && user_is_free_to_go(block.number, GROUP_ORDER) && spare_give(block.number, GROUP_ORDER)) return STATUS_OK;

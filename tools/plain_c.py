@@ -1,7 +1,7 @@
 """C23 as the project writes it, turned into the C11 that Frama-C reads: for tests/proof.
 
 The compiler preprocesses; what is left is a matter of spelling. Functions keep their bodies: only words around them change.
-  attributes, static_assert, pragmas  left out
+  attributes, alignas, static_assert, pragmas  left out
   enum with a type                  without it
   constexpr T NAME = VALUE;         left out, and NAME becomes ((T)(VALUE)) where it is used
   1'000                             1000
@@ -46,7 +46,7 @@ def without_comments(text):
 
 def plain_c(path):
     text = without_asserts(without_comments(preprocessed(path)))
-    text = re.sub(r'\[\[[^]]*\]\]', '', text)
+    text = re.sub(r'\[\[[^]]*\]\]|\balignas\([^()]*\)', '', text)
     text = re.sub(r'^#pragma .*$', '', text, flags=re.M)
     text = re.sub(r'\benum\s*(\w*)\s*:\s*[\w ]+?\s*\{', r'enum \1 {', text)
     text = re.sub(r"(?<=[0-9a-fA-F])'(?=[0-9a-fA-F])", '', text)

@@ -89,7 +89,8 @@ void case_processes(void)
     uint64_t running = system_now().processes;
     printf("subject: processes count=%u running=%lu status=%s\n", count, running, status_name(status));
     expect(count > 10);
-    expect_status(process_start("subject", 1, (const char *const[]){ "nothing" }, &refused), status);
+    enum status again = process_start("subject", 1, (const char *const[]){ "nothing" }, &refused);
+    expect(again == status || (again == STATUS_OK && running < before + count)); /* one has ended for the memory that it wanted, and left room for this one */
     expect_status(name_publish(morning, "morning"), STATUS_OK);
     /* Sleepers that had not yet asked find the name now. It stays until they have all gone; one may have ended before, for memory. */
     for (unsigned i = 0; i < 200'000 && system_now().processes > before; i++) yield();
