@@ -31,6 +31,8 @@ static inline uint32_t arch_direct_frames(void);
 static inline bool arch_frame_is_direct(frame_t frame);
 /* A frame of the direct map in the kernel's address space. */
 static inline void *arch_frame_pointer(frame_t frame);
+/* The frame that such a pointer points into. */
+static inline frame_t arch_pointer_frame(const void *pointer);
 /* Where the frame table is. The port maps storage for it there; frame_initialise() says where it found that. */
 static inline struct frame_info *arch_frame_table(void);
 static inline void arch_frame_table_place(void *storage);

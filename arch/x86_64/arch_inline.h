@@ -17,7 +17,6 @@ static inline void *arch_frame_pointer(frame_t frame)
     return pointer;
 }
 
-/* The frame that a pointer into the direct map points into. */
 static inline frame_t arch_pointer_frame(const void *pointer)
 {
     return (frame_t){ (uint32_t)((uint64_t)pointer >> PAGE_SHIFT) & INT32_MAX };

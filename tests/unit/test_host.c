@@ -71,6 +71,15 @@ Test(host, third_window, .signal = SIGABRT)
 }
 
 /* An entry that changes behind the buffer's back is stale until it is invalidated. */
+Test(host, pointers_lead_back_to_their_frames)
+{
+    for (uint32_t number = 0; number < frame_count_table(); number++) {
+        const char *page = arch_frame_pointer((frame_t){ number });
+        cr_assert_eq(arch_pointer_frame(page).number, number);
+        cr_assert_eq(arch_pointer_frame(page + PAGE_BYTES - 1).number, number);
+    }
+}
+
 Test(host, stale_translations_are_seen)
 {
     struct space *space;
