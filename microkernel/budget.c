@@ -5,9 +5,10 @@
 
 #include "frame.h"
 #include "schedule.h"
+#include "space.h"
 #include "thread.h"
 
-constexpr unsigned GIFTS_STEP = 16; /* used-up gifts dropped in one step */
+constexpr unsigned GIVERS_LOOKED = 64; /* threads of a process that may have given, the newest; the pager lets it have no more */
 
 static uint32_t births; /* upper half of the latest account's name */
 
@@ -98,8 +99,10 @@ bool budget_begin(struct thread *thread)
     processor.paid_for = thread->payer;
     if (pay(payer, false)) return true;
     processor.paid_for = 0; /* what now pays is of this thread alone: the next one is looked at again */
-    for (unsigned i = 0; thread->budget.gifts != nullptr && i < GIFTS_STEP; i++) {
-        struct thread *giver = thread_of(thread->budget.gifts);
+    const struct link *link = payer->space->threads;
+    for (unsigned i = 0; link != nullptr && i < GIVERS_LOOKED; link = link->next, i++) {
+        struct thread *giver = thread_of(link);
+        if (giver->budget.gift_to != thread->account) continue;
         if (pay(giver, true)) return true;
         budget_return(giver);
     }
@@ -143,7 +146,6 @@ void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period)
     struct budget *budget = arch_near(&giver->budget);
     if (budget->gift_to == 0) return 0;
     budget_charge();
-    if (budget_find(budget->gift_to) != nullptr) link_remove(&budget->of_gift); /* invariant 4 */
     uint64_t unused = budget->gift;
     if (budget->capacity != TIME_UNLIMITED) budget->left += unused;
     budget->gift = budget->gift_to = 0;
@@ -170,10 +172,7 @@ enum status budget_give(struct thread *giver, struct thread *to, uint64_t cycles
     // Commit: nothing below may fail.
     if (is_limited) budget->left -= cycles;
     budget->gift += cycles;
-    if (budget->gift_to == 0) {
-        budget->gift_to = to->account;
-        link_insert(&to->budget.gifts, &budget->of_gift);
-    }
+    budget->gift_to = to->account;
     schedule_set_limit(giver);
     processor.paid_for = 0; /* the giver has less left: the timer is asked again */
     if (to->state == THREAD_EXHAUSTED) schedule_resume(to);
@@ -192,7 +191,7 @@ bool budget_check(const struct thread *thread)
 {
     const struct budget *budget = &thread->budget;
     if (budget->gift_to == 0 && budget->gift != 0) return false;
-    if (budget->gift_to != 0 && thread->priority_limit != 0) return false;
+    if (budget->gift_to != 0 && (budget->gift_to == thread->account || thread->priority_limit != 0)) return false;
     if (budget->purse != 0 && budget->capacity != 0) return false;
     if (budget->capacity == TIME_UNLIMITED) return budget->gift <= TIME_LIMIT;
     return budget->left <= budget->capacity && budget->gift <= budget->capacity - budget->left && budget->period != 0;

@@ -4,8 +4,9 @@
  *   - the payer of the running thread. A thread pays itself; a thread that works on a request is paid by whoever paid for the sender: `payer` goes
  *     along with the message and lasts until the thread receives again. That is what a call lends, and all that the fast paths do about time:
  *     nothing is counted while the payer is the same.
- *   - when the payer has nothing left, what others have given to the thread (budget_give), then the thread's own account: a server finishes a
- *     request of a client that has run out, on time that it was given for such cases.
+ *   - when the payer has nothing left, what threads of the payer's process have given to the thread (budget_give), then the thread's own account: a
+ *     server finishes a request of a client that has run out, on time that it was given for such cases. What other processes have given does not pay
+ *     for it: a gift helps the requests of its giver's process and no others.
  *   - when there is none of these, the thread is EXHAUSTED until the period of its payer, or its own, ends.
  * Time is charged by the cycle counter when who pays changes and when the timer fires.
  *
@@ -19,17 +20,14 @@
  * Accounts are named, not pointed at: a thread may end while servers run on its time, and a name of it is then the name of nothing.
  *
  * Invariants (budget_check):
- *  1. left + gift <= capacity where there is a limit; gift <= TIME_LIMIT always; gift is 0 without gift_to.
+ *  1. left + gift <= capacity where there is a limit; gift <= TIME_LIMIT always; gift is 0 without gift_to, which is not the thread itself.
  *  2. A giver's priority_limit is 0: its replies take the ordinary path, where the gift is looked at.
- *  3. An account with a purse holds nothing and is granted nothing.
- *  4. of_gift means something only while the thread that gift_to names lives: then the giver is in that thread's list
- *     `gifts`. */
+ *  3. An account with a purse holds nothing and is granted nothing. */
 #ifndef QUIRE_BUDGET_H
 #define QUIRE_BUDGET_H
 
 #include "abi/call.h"
 #include "abi/status.h"
-#include "link.h"
 #include "timer.h"
 
 struct thread;
@@ -43,8 +41,6 @@ struct budget {
     uint64_t purse;    /* name of the account that is charged in place of this one, or 0 */
     uint64_t gift;     /* cycles set aside for gift_to */
     uint64_t gift_to;  /* an account's name, or 0 */
-    struct link of_gift;   /* in the other thread's gifts */
-    struct link *gifts;    /* of threads that give to this one */
     struct timer timer;    /* of an EXHAUSTED thread: when it may go on */
 };
 
@@ -66,8 +62,8 @@ void budget_on_timer(void);
 void budget_pay_from(struct thread *thread, const struct thread *purse);
 /* Gives the thread, from now on, so many cycles in each period; the first period begins now. TIME_UNLIMITED: no limit. It has no purse any more. */
 void budget_limit(struct thread *thread, uint64_t capacity, uint64_t period);
-/* Sets cycles of the giver's account aside for the thread. LIMIT: it has not as many left. BAD_STATE: both are one. A gift to another thread is
- * taken back first. */
+/* Sets cycles of the giver's account aside for the thread, for what it does for the giver's space. LIMIT: it has not as many left. BAD_STATE: both are
+ * one. A gift to another thread is taken back first. */
 enum status budget_give(struct thread *giver, struct thread *to, uint64_t cycles);
 /* The unused part of a gift is the giver's again. Returns how much that was. */
 uint64_t budget_return(struct thread *giver);

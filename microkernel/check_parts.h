@@ -16,7 +16,7 @@ enum invariant : uint32_t {
     INVARIANT_TABLES = 6,  /* each table in one space and place, live counters right, no unknown bits */
     INVARIANT_HANDLES = 8, /* each row empty or a right one of a living endpoint */
     INVARIANT_QUEUES = 9,  /* each thread where its state says, and nowhere else */
-    INVARIANT_TIME = 11,   /* no account holds more than it was granted; gifts are in the lists of those they are for; timers are in their tree */
+    INVARIANT_TIME = 11,   /* no account holds more than it was granted; timers are in their tree */
 };
 
 /* Remembers a finding; the first one of each invariant is logged. `where`: a frame, or an address. */

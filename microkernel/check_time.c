@@ -1,28 +1,12 @@
 /* The checker of time, invariant 11, and of the lines of devices, a part of 8.
  *
- * Each account is recomputed from what stands in its thread; each gift must stand in the list of the thread it is for, and each such list holds as
- * many as there are gifts to it. */
+ * Each account is recomputed from what stands in its thread. */
 #ifdef QUIRE_TEST
 #include "check_parts.h"
 #include "deadline.h"
 #include "endpoint.h"
 #include "interrupt.h"
 #include "thread.h"
-
-/* The gifts to a thread, followed for at most `limit` steps. */
-static uint32_t gifts_to(const struct thread *to, uint32_t limit)
-{
-    uint32_t count = 0;
-    struct link *const *back = &to->budget.gifts;
-    for (const struct link *link = to->budget.gifts; link != nullptr; back = &link->next, link = link->next) {
-        const struct thread *giver = check_object(link, FRAME_KIND_THREAD);
-        if (count++ == limit || giver == nullptr || link != &giver->budget.of_gift || giver->budget.gift_to != to->account || link->back != back) {
-            check_fail(INVARIANT_TIME, "list of gifts", to->frame.number, count, limit);
-            return count;
-        }
-    }
-    return count;
-}
 
 /* How many threads the list of all of them has; more than `limit`: it is none, or has no end. */
 static uint32_t count_list(uint32_t limit)
@@ -58,7 +42,7 @@ void check_time(void)
 {
     check_lines();
     void *object;
-    uint32_t threads = 0, given = 0, listed = 0;
+    uint32_t threads = 0;
     for (frame_t frame = { 0 }; check_next(FRAME_KIND_THREAD, &frame, &object); frame.number++) {
         const struct thread *thread = object;
         threads++;
@@ -68,10 +52,7 @@ void check_time(void)
             check_fail(INVARIANT_TIME, "more time than granted", frame.number, thread->budget.left, thread->budget.capacity);
         else if (!timer_is_good(thread))
             check_fail(INVARIANT_TIME, "timer of a thread", frame.number, thread->budget.timer.when, thread->state);
-        given += thread->budget.gift_to != 0 && budget_find(thread->budget.gift_to) != nullptr;
     }
-    for (frame_t frame = { 0 }; check_next(FRAME_KIND_THREAD, &frame, &object); frame.number++) listed += gifts_to(object, threads);
-    if (listed != given) check_fail(INVARIANT_TIME, "gifts in lists", 0, listed, given);
     if (count_list(threads) != threads) check_fail(INVARIANT_TIME, "list of threads", 0, count_list(threads), threads);
     if (!timer_check(deadline_timer())) check_fail(INVARIANT_TIME, "timer of late faults", 0, deadline_timer()->when, deadline_timer()->rank);
     for (frame_t frame = { 0 }; check_next(FRAME_KIND_ENDPOINTS, &frame, &object); frame.number++) {

@@ -84,16 +84,9 @@ def a_gift_to_nobody(scene):
 
 
 @GIFTS.breaks(11)
-def a_list_that_has_lost_its_givers(scene):
-    to = scene.image.field(giver(scene), 'thread', 'budget.gift_to') & 0xffffffff
-    yield scene.member(dict(scene.threads)[to], 'thread', 'budget.gifts', 0)
-
-
-@GIFTS.breaks(11)
-def a_list_with_one_that_gives_nothing(scene):
-    (_, one), (_, other) = scene.threads[:2]
-    place = scene.image.field(one, 'thread', 'space')
-    yield scene.member(one, 'thread', 'budget.gifts', place - scene.image.physical_of(place) + other)
+def a_gift_to_the_giver(scene):
+    place = giver(scene)
+    yield scene.member(place, 'thread', 'budget.gift_to', scene.image.field(place, 'thread', 'account'))
 
 
 @GIFTS.breaks(11)

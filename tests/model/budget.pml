@@ -2,20 +2,22 @@
  *
  * Two clients and a server, each with so many units of time in each period. A unit passes in the running thread and is charged to one account; the clients
  * call, give time and take it back, the server answers, the pager sets other budgets, ends threads and makes new ones in their frames. Who runs is
- * anybody's choice. The functions are those of microkernel/budget.c, `leave` is find_and_switch() of microkernel/kernel.c; `due` is the hardware timer as
+ * anybody's choice. The clients are threads of one process (FRIENDS) or of two. The functions are those of microkernel/budget.c, `leave` is find_and_switch() of microkernel/kernel.c; `due` is the hardware timer as
  * far as budgets set it, `resume_in` the timer of an EXHAUSTED thread.
  *
  * Properties: what an account has, what it has set aside and what it has used since its period began are together what it was granted, always: nobody makes
  * time and none is lost; each unit that passes in a thread is charged to somebody who has it; it is charged to the thread itself, to whose request it works
- * on, or to who gives to it, and to no thread that came into such a one's frame later; an answered giver has its gift back, and nobody runs out
+ * on, or to a thread of that one's process which gives to it, and to no thread that came into such a one's frame later; an answered giver has its gift back, and nobody runs out
  * with a gift for one that has ended; a thread is EXHAUSTED only while none of these has time, except that it looks at the end of a period whether its payer was granted some.
  *
- * run lend safety -DOWN=1 -DCALLS=2 -DGIVES=0 -DDEATHS=1 -DLIMITS=0 -DNOTICES=1
- * run give safety -DOWN=1 -DCALLS=2 -DGIVES=2 -DDEATHS=0 -DLIMITS=0 -DNOTICES=0
- * run ends safety -DOWN=0 -DCALLS=1 -DGIVES=1 -DDEATHS=2 -DLIMITS=0 -DNOTICES=0
- * run limits safety -DOWN=0 -DCALLS=1 -DGIVES=1 -DDEATHS=0 -DLIMITS=1 -DNOTICES=0
+ * run lend safety -DOWN=1 -DCALLS=2 -DGIVES=0 -DDEATHS=1 -DLIMITS=0 -DNOTICES=1 -DFRIENDS=0
+ * run give safety -DOWN=1 -DCALLS=2 -DGIVES=2 -DDEATHS=0 -DLIMITS=0 -DNOTICES=0 -DFRIENDS=1
+ * run strangers safety -DOWN=1 -DCALLS=2 -DGIVES=2 -DDEATHS=0 -DLIMITS=0 -DNOTICES=0 -DFRIENDS=0
+ * run ends safety -DOWN=0 -DCALLS=1 -DGIVES=1 -DDEATHS=2 -DLIMITS=0 -DNOTICES=0 -DFRIENDS=1
+ * run limits safety -DOWN=0 -DCALLS=1 -DGIVES=1 -DDEATHS=0 -DLIMITS=1 -DNOTICES=0 -DFRIENDS=1
  * bugs lend PAYER_WITHOUT_BIRTH PAYER_STAYS ENDED_PAYER_PAYS RENEWED_TOO_EARLY WAITS_FOR_PAYER_ALONE
  * bugs give GIFT_STAYS_WITH_GIVER RENEWAL_FORGETS_GIFT RETURNED_TWICE GIVING_KEEPS_TIMER NOT_RESUMED_BY_GIFT GIFT_STAYS_AFTER_REPLY GIFT_USED_TWICE
+ * bugs strangers STRANGER_PAYS
  * bugs ends GIFT_LOST_WITH_RECEIVER END_KEEPS_PAYING END_KEEPS_TIMER
  * bugs limits LIMIT_KEEPS_GIFT LIMIT_KEEPS_PAYING NO_TIMER_WITHOUT_GRANT */
 #define THREADS 3
@@ -60,6 +62,12 @@ hidden byte i, can_pay, giver, when, has, who;
 #endif
 #endif
 #define REALLY_LIVES(t, b) (t != NONE && state[t] != FREE && birth[t] == b)
+#ifdef BUG_STRANGER_PAYS
+#define PAYS_FOR(g, p) true
+#else
+#define PAYS_FOR(g, p) OF_ONE_PROCESS(g, p)
+#endif
+#define OF_ONE_PROCESS(a, b) (a == b || FRIENDS && a != SERVER && b != SERVER)
 #define GIVES_TO(g, t) (state[g] != FREE && gift_to[g] == t && gift_birth[g] == birth[t])
 
 /* The timer is needed when what the account has is used up: `has`. */
@@ -146,14 +154,14 @@ inline budget_begin(t)
         paid_for = NONE;
         giver = 0;
         do
-        :: !can_pay && giver < THREADS && GIVES_TO(giver, t) ->
+        :: !can_pay && giver < THREADS && GIVES_TO(giver, t) && PAYS_FOR(giver, who) ->
             pay(giver, true);
             if
             :: !can_pay -> budget_return(giver)
             :: else
             fi;
             giver++
-        :: !can_pay && giver < THREADS && !GIVES_TO(giver, t) -> giver++
+        :: !can_pay && giver < THREADS && !(GIVES_TO(giver, t) && PAYS_FOR(giver, who)) -> giver++
         :: else -> break
         od;
         if
@@ -205,6 +213,9 @@ inline leave()
     check()
 }
 
+/* g has set something aside for what t does. */
+#define HELPS(g, t) (GIVES_TO(g, t) && gift[g] > 0 && REALLY_LIVES(payer[t], payer_birth[t]) && OF_ONE_PROCESS(g, payer[t]))
+
 /* budget_check(), and what can be said of everybody at once. */
 inline check()
 {
@@ -219,8 +230,7 @@ inline check()
             :: state[i] == EXHAUSTED ->
                 assert(resume_in[i] > 0);                          /* it looks again */
                 assert(left[i] == 0 && until[i] > 0);              /* it has no time, */
-                assert(!GIVES_TO(0, i) || gift[0] == 0);           /* nor anybody who gives to it */
-                assert(!GIVES_TO(1, i) || gift[1] == 0);
+                assert(!HELPS(0, i) && !HELPS(1, i));              /* nor anybody who gives to it for what it does, */
                 assert(LIMITS > 0 || !REALLY_LIVES(payer[i], payer_birth[i]) || left[payer[i]] == 0) /* nor who pays, unless that was granted time meanwhile */
             :: else
             fi
@@ -419,7 +429,7 @@ inline thread_ends(t)
 
 #define IS_MEANT (pays == current && !is_gift \
     || current == SERVER && pays == g_client && REALLY_LIVES(g_client, g_client_birth) && !is_gift \
-    || is_gift && GIVES_TO(pays, current))
+    || current == SERVER && is_gift && GIVES_TO(pays, SERVER) && REALLY_LIVES(g_client, g_client_birth) && OF_ONE_PROCESS(pays, g_client))
 
 /* A unit of time passes, in the running thread or in none; then what is due happens. */
 inline time_passes()

@@ -253,6 +253,74 @@ Test(budget, gifts)
     world_end_all();
 }
 
+/* A thread of another space than the client's, with an unlimited budget and a right to call the server. */
+static struct thread *begin_stranger(void)
+{
+    struct space *space = world_space(90);
+    world_handle(space, TO_SERVER, endpoint, RIGHT_CALL, 0x99);
+    struct thread *stranger = world_thread(space, PRIORITY_PROGRAM, false);
+    world_start(stranger);
+    return stranger;
+}
+
+/* A server that lives on others works for a client that has run out: a stranger's gift leaves it where it is, one of the client's process does not. */
+Test(budget, a_gift_is_for_the_process_that_gave_it)
+{
+    struct thread *stranger = begin_stranger();
+    limit(client, MS, 1000 * MS);
+    budget_limit(server, 0, 1000 * MS);
+    (void)play(client, call, TO_SERVER, 0);
+    pass(MS);
+    cr_assert_eq(server->state, THREAD_EXHAUSTED);
+    world_let(stranger);
+    cr_assert_eq(play(stranger, give_time, TO_SERVER, 5 * MS), STATUS_OK);
+    cr_assert_eq(server->state, THREAD_READY, "it looks again,");
+    for (unsigned turns = 0; turns < 4; turns++) (void)play(processor.current, yield);
+    cr_assert_eq(server->state, THREAD_EXHAUSTED, "and finds nothing");
+    world_let(second);
+    cr_assert_eq(stranger->budget.gift, 5 * MS);
+    cr_assert_eq(play(second, give_time, TO_SERVER, 5 * MS), STATUS_OK);
+    world_let(server);
+    thread_stop(second);
+    thread_stop(stranger);
+    pass(2 * MS);
+    cr_assert_eq(processor.current, server);
+    (void)budget_charge();
+    cr_assert_eq(second->budget.gift, 3 * MS);
+    (void)play(server, reply_receive, SERVE, 0, 0, 0, 0, 0, 0, 0, client->token);
+    cr_assert_eq(stranger->budget.gift, 5 * MS);
+    world_end_all();
+}
+
+/* However many strangers give, the gift that is meant is found; and whoever has used up its own is passed by. */
+Test(budget, gifts_of_many)
+{
+    constexpr unsigned many = 80;
+    struct thread *stranger[many];
+    for (unsigned i = 0; i < many; i++) {
+        world_let(stranger[i] = begin_stranger());
+        cr_assert_eq(play(stranger[i], give_time, TO_SERVER, MS), STATUS_OK);
+        world_let(client);
+        thread_stop(stranger[i]);
+    }
+    for (unsigned i = 0; i < 62; i++) (void)world_thread(client_space, PRIORITY_PROGRAM, false); /* 64 with the client and second, which are the oldest */
+    world_let(second);
+    cr_assert_eq(play(second, give_time, TO_SERVER, 5 * MS), STATUS_OK);
+    world_let(client);
+    thread_stop(second);
+    budget_limit(server, 0, 1000 * MS);
+    limit(client, MS, 1000 * MS);
+    (void)play(client, call, TO_SERVER, 0);
+    pass(MS);
+    cr_assert_eq(processor.current, server);
+    cr_assert_eq(processor.payer, second);
+    pass(5 * MS);
+    cr_assert_eq(server->state, THREAD_EXHAUSTED);
+    cr_assert_eq(second->budget.gift_to, 0, "a gift that has been used up is none");
+    for (unsigned i = 0; i < many; i++) cr_assert_eq(stranger[i]->budget.gift, MS);
+    world_end_all();
+}
+
 Test(budget, a_gift_returns_by_the_reply_and_by_the_end)
 {
     limit(client, 10 * MS, 1000 * MS);
@@ -290,13 +358,10 @@ Test(budget, a_gift_to_one_that_has_ended_is_used_by_its_giver)
 Test(budget, the_time_of_a_server_is_shared_among_handles)
 {
     constexpr unsigned many = 8, rounds = 200;
-    struct space *quiet_space = world_space(90);
-    world_handle(quiet_space, TO_SERVER, endpoint, RIGHT_CALL, 0x99);
-    struct thread *quiet = world_thread(quiet_space, PRIORITY_PROGRAM, false), *flood[many];
+    struct thread *quiet = begin_stranger(), *flood[many];
     flood[0] = client;
     flood[1] = second;
     for (unsigned i = 2; i < many; i++) world_start(flood[i] = world_thread(client_space, PRIORITY_PROGRAM, false));
-    world_start(quiet);
     uint64_t badge = 0, token = 0;
     unsigned served[2] = { 0 }, longest = 0, waits = 0;
     for (unsigned i = 0; i <= many; i++) {

@@ -8,6 +8,7 @@
 #include "kernel_world.h"
 
 constexpr unsigned CLIENTS = 4, SERVERS = 2, THREADS = CLIENTS + SERVERS; /* servers behind the clients; server 0 is a client of server 1 */
+constexpr unsigned CLIENTS_PER_SPACE = 2; /* which may help each other's requests */
 constexpr uint32_t TO = 9, SERVE = 12;
 constexpr uint64_t MS = 1'000'000, NOBODY = UINT64_MAX;
 
@@ -19,9 +20,10 @@ struct account {
     uint64_t capacity, total, gift, gift_to, gift_life, paid, renewal, period;
 };
 static struct account account[THREADS];
-static struct space *space[THREADS];
+static struct space *space[THREADS]; /* of the thread in that place */
 static struct endpoint *endpoint_of[SERVERS];
-static uint64_t lives, count_exhausted, count_gifts_used, count_from_purses, count_lent, count_periods, count_ended[THREAD_EXHAUSTED + 1];
+static uint64_t lives, count_exhausted, count_gifts_used, count_gifts_not_meant, count_from_purses;
+static uint64_t count_lent, count_periods, count_ended[THREAD_EXHAUSTED + 1];
 
 static bool is_limited(const struct account *of) { return of->capacity != TIME_UNLIMITED; }
 static bool lives_still(uint64_t place, uint64_t life) { return place != NOBODY && account[place].life == life; }
@@ -61,12 +63,18 @@ static void charge(uint64_t time)
         return pay(&account[payer], time);
     }
     for (unsigned giver = 0; giver < THREADS; giver++) {
-        if (!gives_to(&account[giver], runs) || processor.payer != account[giver].thread) continue; /* which of several: the kernel's choice */
+        if (!gives_to(&account[giver], runs) || space[giver] != space[payer]) {
+            count_gifts_not_meant += gives_to(&account[giver], runs);
+            continue;
+        }
+        if (processor.payer != account[giver].thread) continue; /* which of several: the kernel's choice */
         cr_assert_geq(account[giver].gift, time);
         account[giver].gift -= time;
         count_gifts_used++;
         return pay(&account[giver], time);
     }
+    for (unsigned giver = 0; giver < THREADS; giver++)
+        cr_assert(!gives_to(&account[giver], runs) || space[giver] != space[payer], "thread %u has a gift and does not use it", runs);
     cr_assert(has_time(of), "thread %u runs on time that nobody has", runs);
     pay(of, time);
 }
@@ -272,11 +280,11 @@ static void run(uint64_t seed)
     world_check_each = 8;
     world_begin();
     host_cycles_read = 0; /* time passes when a test says so */
-    for (unsigned i = 0; i < THREADS; i++) space[i] = world_space(i);
+    for (unsigned i = 0; i < THREADS; i++) space[i] = i < CLIENTS && i % CLIENTS_PER_SPACE != 0 ? space[i - 1] : world_space(i);
     for (unsigned i = 0; i < SERVERS; i++) endpoint_of[i] = world_endpoint(space[CLIENTS + i], SERVE, RIGHTS_ALL, 0);
     for (unsigned i = 0; i < THREADS; i++)
         for (unsigned k = 0; k < SERVERS; k++)
-            if (i != CLIENTS + k) world_handle(space[i], TO + k, endpoint_of[k], RIGHT_CALL, i);
+            if (i != CLIENTS + k && (i == 0 || space[i] != space[i - 1])) world_handle(space[i], TO + k, endpoint_of[k], RIGHT_CALL, i);
     for (unsigned i = 0; i < THREADS; i++) begin_thread(i);
     kernel_switch(nullptr);
     for (unsigned i = 0; i < 20'000; i++) step();
@@ -289,6 +297,7 @@ Test(budget_random, against_the_model)
     for (uint64_t seed = 1; seed <= 4; seed++) run(seed);
     cr_assert_gt(count_exhausted, 1000);
     cr_assert_gt(count_gifts_used, 100);
+    cr_assert_gt(count_gifts_not_meant, 100);
     cr_assert_gt(count_from_purses, 1000);
     cr_assert_gt(count_lent, 1000);
     cr_assert_gt(count_periods, 1000);

@@ -22,9 +22,10 @@ enum status time_after(uint32_t handle, uint64_t bits, uint64_t nanoseconds);
  * there is no endpoint to wait at. */
 enum status time_sleep(uint64_t nanoseconds);
 
-/* Sets nanoseconds of this thread's budget aside for the thread that serves the endpoint of the handle: it may use them when the budget on which it
- * works for a caller is used up. What is left of them comes back when a call of this thread to that server is answered, when either ends, or by
- * time_take_back(). A further gift to the same thread adds; one to another takes back the first. Needs RIGHT_CALL.
+/* Sets nanoseconds of this thread's budget aside for the thread that serves the endpoint of the handle: it may use them when it works on a request of
+ * any thread of this process and the budget of that thread is used up; requests of other processes get nothing from it. What is left comes back when a
+ * call of this thread to that server is answered, when either ends, or by time_take_back(). A further gift to the same thread adds; one to another takes
+ * back the first. Needs RIGHT_CALL.
  * STATUS_LIMIT: more than is left in this period, or the time of the caller's family is limited (family_time): such a thread has none of its own.
  * STATUS_NOT_FOUND: nobody has received at the endpoint yet. STATUS_BAD_STATE: it is this thread itself.
  * STATUS_BAD_ARGUMENT: more than TIME_LIMIT_NANOSECONDS. STATUS_BAD_LENGTH: 0 nanoseconds. STATUS_BAD_HANDLE, STATUS_NO_RIGHT, STATUS_STALE: the

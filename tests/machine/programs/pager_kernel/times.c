@@ -61,7 +61,7 @@ static void give_and_ask(uint64_t nanoseconds)
     if (given_status == STATUS_OK) ask(0);
 }
 
-/* --- A server and two who have time --- */
+/* --- A server, a client, and two who have time: one of the client's process and one of another --- */
 
 static volatile uint64_t request_cycles; /* what a request takes */
 
@@ -73,23 +73,25 @@ static void serve([[maybe_unused]] uint64_t argument)
 
 struct party {
     uint64_t endpoint;
-    struct worker server, client, donor;
+    struct worker server, client, donor, stranger; /* the donor is a thread of the client's space */
 };
 
 /* The server waits; it lives on others. The others have what they are given here. */
 static struct party party_begin(uint64_t client_nanoseconds, uint64_t period, uint64_t request)
 {
     struct party party = { .server = worker_make(BADGE, PRIORITY_FIRST, THREAD_PLAIN), .client = worker_make(BADGE + 1, PRIORITY_FIRST, THREAD_PLAIN),
-                           .donor = worker_make(BADGE + 2, PRIORITY_FIRST, THREAD_PLAIN) };
+                           .stranger = worker_make(BADGE + 2, PRIORITY_FIRST, THREAD_PLAIN) };
+    party.donor = worker_join(party.client.space, party.client.badge, PRIORITY_FIRST, THREAD_PLAIN, FRAME_NONE);
     kit_must(kernel_endpoint_create(&party.endpoint), "endpoint_create");
     kit_must(kernel_handle_map(party.server.space, SERVE, party.endpoint, RIGHT_RECEIVE, 0), "handle_map");
     kit_must(kernel_handle_map(party.client.space, TO_SERVER, party.endpoint, RIGHT_CALL, 1), "handle_map");
-    kit_must(kernel_handle_map(party.donor.space, TO_SERVER, party.endpoint, RIGHT_CALL, 2), "handle_map");
+    kit_must(kernel_handle_map(party.stranger.space, TO_SERVER, party.endpoint, RIGHT_CALL, 2), "handle_map");
     request_cycles = cycles_of(request);
     worker_start(&party.server, serve, 0);
     kit_must(kernel_thread_budget(party.server.thread, PRIORITY_FIRST, 0, LONG), "thread_budget");
     kit_must(kernel_thread_budget(party.client.thread, PRIORITY_FIRST, client_nanoseconds, period), "thread_budget");
     kit_must(kernel_thread_budget(party.donor.thread, PRIORITY_FIRST, 200 * MS, LONG), "thread_budget");
+    kit_must(kernel_thread_budget(party.stranger.thread, PRIORITY_FIRST, 200 * MS, LONG), "thread_budget");
     return party;
 }
 
@@ -97,8 +99,9 @@ static void party_end(struct party *party)
 {
     if (party->server.thread != 0) worker_leave(&party->server);
     worker_space_end(party->server.space);
+    worker_leave(&party->donor);
     worker_end(&party->client);
-    worker_end(&party->donor);
+    worker_end(&party->stranger);
     kit_must(kernel_endpoint_destroy(party->endpoint), "endpoint_destroy");
 }
 
@@ -157,12 +160,13 @@ void case_times_gifts(void)
     party_end(&party);
 }
 
-/* The server uses all of a gift, and no more than its donor had set aside. */
+/* The server uses all of a gift, and no more than its donor had set aside. What a stranger gives is not for the client's request. */
 void case_times_gifts_are_used(void)
 {
     struct party party = party_begin(2 * MS, LONG, LONG);
     struct account donor = account_of(party.donor.thread);
     let(&party.donor, give, 4 * MS);
+    let(&party.stranger, give, 4 * MS);
     worker_start(&party.client, ask, 0); /* runs out of 2 ms, then of the donor's 4 */
     struct thread_info info;
     struct account after = account_of(party.donor.thread);
@@ -172,6 +176,7 @@ void case_times_gifts_are_used(void)
     expect_equal(after.given, 0);
     expect(after.paid - donor.paid >= cycles_of(4 * MS));
     expect(after.left > cycles_of(195 * MS) && after.left < cycles_of(196 * MS)); /* 200 less the gift and what giving took */
+    expect_equal(account_of(party.stranger.thread).given, cycles_of(4 * MS));
     worker_take_none();
     party_end(&party);
 }
@@ -201,26 +206,51 @@ void case_times_gifts_return(void)
     party_end(&party);
 }
 
-/* Until the client's request is answered: how often its period had to end for it. */
-static uint64_t periods_of_request(uint64_t gift)
+constexpr uint64_t SHORT = 30 * MS; /* a period that a request may have to wait for */
+
+/* Until the worker's request is answered: how often a period had to end for it. */
+static uint64_t periods_of_request(const struct worker *asks)
 {
-    constexpr uint64_t period = 30 * MS;
-    struct party party = party_begin(3 * MS, period, 20 * MS);
-    if (gift != 0) let(&party.donor, give, gift);
     uint64_t begin = kit_cycles();
-    worker_start(&party.client, ask, 0);
+    worker_start(asks, ask, 0);
     struct message message;
     expect_status(receive(HANDLE_PAGER, RECEIVE_WAIT, &message), STATUS_OK);
-    expect_equal(message.badge, party.client.badge);
-    uint64_t periods = (kit_cycles() - begin) / cycles_of(period);
+    expect_equal(message.badge, asks->badge);
+    return (kit_cycles() - begin) / cycles_of(SHORT);
+}
+
+/* A request of 20 ms at 3 ms a period, with a gift of its own process, of another, or none. */
+static uint64_t periods_with_gift(bool of_donor, bool of_stranger)
+{
+    struct party party = party_begin(3 * MS, SHORT, 20 * MS);
+    if (of_donor) let(&party.donor, give, 100 * MS);
+    if (of_stranger) let(&party.stranger, give, 100 * MS);
+    uint64_t periods = periods_of_request(&party.client);
+    expect_equal(account_of(party.stranger.thread).given, of_stranger ? cycles_of(100 * MS) : 0);
     party_end(&party);
     return periods;
 }
 
 void case_times_gifts_help(void)
 {
-    uint64_t alone = periods_of_request(0), helped = periods_of_request(100 * MS);
-    expect(alone == 6 && helped == 0); /* 20 ms at 3 ms a period; at once */
+    expect_equal(periods_with_gift(false, false), 6);
+    expect_equal(periods_with_gift(true, false), 0);
+    expect_equal(periods_with_gift(false, true), 6);
+    expect_equal(periods_with_gift(true, true), 0);
+}
+
+/* The client has given and asked nothing yet: a stranger's request, which the server takes first, finishes as if nothing had been given; then the
+ * client's own with the gift, at once. */
+void case_times_gifts_are_for_their_givers(void)
+{
+    struct party party = party_begin(3 * MS, SHORT, 20 * MS);
+    kit_must(kernel_thread_budget(party.stranger.thread, PRIORITY_FIRST, 3 * MS, SHORT), "thread_budget");
+    let(&party.donor, give, 100 * MS);
+    expect_equal(periods_of_request(&party.stranger), 6);
+    expect_equal(account_of(party.donor.thread).given, cycles_of(100 * MS));
+    expect(periods_of_request(&party.client) <= 1); /* what it takes to be told when its own time is used up */
+    expect(account_of(party.donor.thread).given < cycles_of(84 * MS)); /* 20 ms less a period's */
+    party_end(&party);
 }
 
 /* --- Fair service --- */
