@@ -11,24 +11,26 @@ static uint32_t pages_taken, pages_given;
 
 static uint32_t entry(uint32_t id) { return GROUP_PRESENT | id; }
 
-static void insert(uint32_t id)
+static void insert_into(struct group_set *to, uint32_t id)
 {
     struct group_page *page = nullptr;
-    if (group_set_wants_page(&set)) {
+    if (group_set_wants_page(to)) {
         page = aligned_alloc(PAGE_BYTES, PAGE_BYTES);
         memset(page, 0, PAGE_BYTES);
         pages_taken++;
     }
-    group_set_insert(&set, entry(id), page);
+    group_set_insert(to, entry(id), page);
 }
+static void insert(uint32_t id) { insert_into(&set, id); }
 
-static void drop(uint32_t id)
+static void drop_from(struct group_set *from, uint32_t id)
 {
-    struct group_page *page = group_set_remove(&set, entry(id));
+    struct group_page *page = group_set_remove(from, entry(id));
     if (page == nullptr) return;
     pages_given++;
     free(page);
 }
+static void drop(uint32_t id) { drop_from(&set, id); }
 
 static void expect(uint32_t count, uint32_t pages)
 {
@@ -178,28 +180,72 @@ Test(pager_group_set, random_walk_beside_a_naive_set)
 
 /* --- The first idea of the notes: a bitmap for each process --- */
 
-/* What both must do alike, for ids that the bitmap can hold. */
-constexpr uint32_t BITMAP_BYTES = 4096;
-constexpr uint32_t BITMAP_LARGEST = BITMAP_BYTES * 8 - 1;
+/* All that the set can do, on one page of bits. */
+constexpr uint32_t BITMAP_WORDS = PAGE_BYTES / sizeof(uint64_t), BITMAP_IDS = PAGE_BYTES * 8;
 
+struct bitmap {
+    uint64_t word[BITMAP_WORDS];
+};
+
+static bool bitmap_contains(const struct bitmap *bitmap, uint32_t id) { return bitmap->word[id / 64] >> id % 64 & 1; }
+static void bitmap_change(struct bitmap *bitmap, uint32_t id) { bitmap->word[id / 64] ^= (uint64_t)1 << id % 64; }
+
+static bool bitmap_meets(const struct bitmap *one, const struct bitmap *other)
+{
+    uint64_t common = 0;
+    for (uint32_t i = 0; i < BITMAP_WORDS; i++) common |= one->word[i] & other->word[i];
+    return common != 0;
+}
+
+/* The first id from `from` on, or BITMAP_IDS. */
+static uint32_t bitmap_next(const struct bitmap *bitmap, uint32_t from)
+{
+    while (from < BITMAP_IDS && !bitmap_contains(bitmap, from)) from++;
+    return from;
+}
+
+/* Both, in one after the other: as many ids, and the same. */
+static void expect_same(const struct group_set *in, const struct bitmap *bitmap)
+{
+    uint32_t count = 0, group = GROUP_NONE;
+    for (uint32_t id = bitmap_next(bitmap, 0); id < BITMAP_IDS; id = bitmap_next(bitmap, id + 1), count++)
+        cr_assert_eq(group = group_set_next(in, group), entry(id));
+    cr_assert_eq(group_set_next(in, group), GROUP_NONE);
+    cr_assert_eq(in->count, count);
+}
+
+/* Two processes join and leave, by sets and by bitmaps: members, all groups in order, whether they have one in common, nothing left in the end. */
 Test(pager_group_set, bitmap_does_the_same_for_small_ids)
 {
-    static uint8_t bitmap[BITMAP_BYTES];
-    for (uint32_t step = 0; step < 20000; step++) {
-        uint32_t id = random_below(BITMAP_LARGEST + 1);
-        if (step % 3 == 0) id = random_below(600);
-        bool is_there = bitmap[id / 8] >> id % 8 & 1;
-        cr_assert_eq(group_set_contains(&set, entry(id)), is_there);
-        if (is_there) drop(id);
-        else if (set.count < 3000) insert(id);
-        else continue;
-        bitmap[id / 8] ^= (uint8_t)(1 << id % 8);
+    static struct bitmap bitmap[2];
+    struct group_set sets[2] = {};
+    unsigned met = 0, looked = 0;
+    for (uint32_t step = 0; step < 20'000; step++) {
+        uint32_t which = random_below(2), id = random_below(step / 100 % 2 == 0 ? BITMAP_IDS : 600);
+        bool is_there = bitmap_contains(&bitmap[which], id);
+        cr_assert_eq(group_set_contains(&sets[which], entry(id)), is_there);
+        if (is_there) drop_from(&sets[which], id);
+        else insert_into(&sets[which], id);
+        bitmap_change(&bitmap[which], id);
+        bool has_common = bitmap_meets(&bitmap[0], &bitmap[1]);
+        if (step % 16 == 0) cr_assert_eq(group_set_meets(&sets[0], &sets[1]), has_common);
+        met += has_common;
+        looked++;
+        if (step % 400 == 0) expect_same(&sets[which], &bitmap[which]);
+        if (step % 1000 != 999) continue;
+        for (id = bitmap_next(&bitmap[which], 0); id < BITMAP_IDS; id = bitmap_next(&bitmap[which], id + 1)) {
+            drop_from(&sets[which], id); /* one of them ends */
+            bitmap_change(&bitmap[which], id);
+        }
+        expect_same(&sets[which], &bitmap[which]);
+        cr_assert_eq(group_set_count_pages(&sets[which]), 0);
     }
-    uint32_t expected = 0;
-    for (uint32_t id = 0; id <= BITMAP_LARGEST; id++) expected += bitmap[id / 8] >> id % 8 & 1;
-    cr_assert_eq(expected, set.count);
+    cr_assert(met > 0 && met < looked);
+    for (uint32_t which = 0; which < 2; which++)
+        for (uint32_t id = bitmap_next(&bitmap[which], 0); id < BITMAP_IDS; id = bitmap_next(&bitmap[which], id + 1)) drop_from(&sets[which], id);
+    cr_assert_eq(pages_given, pages_taken);
     /* What docs/adr/0016-groups.md says of both. */
     cr_assert_eq(sizeof(struct group_set), 24);
-    cr_assert_eq(BITMAP_LARGEST, 32767);
+    cr_assert_eq(BITMAP_IDS, 32'768);
     cr_assert_eq(((uint64_t)GROUP_ID_LAST + 1) / 8, (uint64_t)256 << 20); /* bytes of a bitmap that holds every id */
 }
