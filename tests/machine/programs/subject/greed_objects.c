@@ -73,28 +73,56 @@ void case_handles(void)
     expect_status(endpoint_create(&handle[0]), STATUS_OK);
 }
 
-/* Processes that stay, until there is no memory or no room for one more. */
+/* Processes that stay: each calls "morning" and sleeps until it is answered. */
+constexpr unsigned RESIDENTS_MOST = 512;
+static uint64_t sleeper[RESIDENTS_MOST]; /* the token of each that sleeps */
+
+/* Until nobody is awake: each has called, or has ended for the memory that it wanted. Then nothing changes before we do something. */
+static unsigned wait_for_sleep(uint32_t morning, unsigned sleeping, uint64_t processes_before)
+{
+    struct message message;
+    while (system_now().processes != processes_before + sleeping) {
+        if (receive(morning, RECEIVE_DO_NOT_WAIT, &message) == STATUS_OK) sleeper[sleeping++] = message.token;
+        else yield();
+    }
+    return sleeping;
+}
+
+/* Until there is no memory or no room for one more. Which of those that still touch their pages meanwhile end for memory is the scheduler's business; when
+ * all sleep, what is refused is refused again, and where the last one has ended for memory there is room for one as large. */
 void case_processes(void)
 {
-    uint32_t morning, process, refused = 0;
+    uint32_t morning, process, refused = HANDLE_NONE;
+    struct process_result result = { 0 };
     enum status status;
-    unsigned count = 0;
+    unsigned count = 0, sleeping, asleep;
     uint64_t before = system_now().processes;
     expect_status(endpoint_create(&morning), STATUS_OK);
-    while ((status = process_start("subject", 1, (const char *const[]){ "sleeper" }, &process)) == STATUS_OK && count < 5000) {
+    expect_status(name_publish(morning, "morning"), STATUS_OK);
+    while (count < RESIDENTS_MOST && (status = process_start("subject", 1, (const char *const[]){ "resident" }, &process)) == STATUS_OK) {
         expect_status(handle_close(process), STATUS_OK); /* it goes on without */
         count++;
     }
-    expect(status == STATUS_LIMIT || status == STATUS_NO_MEMORY);
-    uint64_t running = system_now().processes;
-    printf("subject: processes count=%u running=%lu status=%s\n", count, running, status_name(status));
-    expect(count > 10);
-    enum status again = process_start("subject", 1, (const char *const[]){ "nothing" }, &refused);
-    expect(again == status || (again == STATUS_OK && running < before + count)); /* one has ended for the memory that it wanted, and left room for this one */
-    expect_status(name_publish(morning, "morning"), STATUS_OK);
-    /* Sleepers that had not yet asked find the name now. It stays until they have all gone; one may have ended before, for memory. */
-    for (unsigned i = 0; i < 200'000 && system_now().processes > before; i++) yield();
-    expect(system_now().processes == before);
+    expect(count > 10 && (status == STATUS_LIMIT || status == STATUS_NO_MEMORY));
+    sleeping = wait_for_sleep(morning, 0, before);
+    printf("subject: processes count=%u running=%lu status=%s\n", count, before + sleeping, status_name(status));
+    enum status again;
+    do {
+        again = process_start("subject", 1, (const char *const[]){ "resident" }, &process);
+        asleep = sleeping;
+        sleeping = wait_for_sleep(morning, asleep, before);
+    } while (again == STATUS_OK && sleeping > asleep && sleeping < RESIDENTS_MOST && handle_close(process) == STATUS_OK);
+    if (again == STATUS_OK) {
+        expect(sleeping == asleep && status == STATUS_NO_MEMORY);
+        expect_status(process_wait(process, &result), STATUS_OK);
+        expect(result.reason == PROCESS_OUT_OF_MEMORY);
+    } else {
+        expect_status(again, status);
+    }
+    expect_status(process_start("subject", 1, (const char *const[]){ "nothing" }, &refused), again);
+    (void)wait_for_sleep(morning, sleeping, before);
+    for (unsigned i = 0; i < sleeping; i++) expect_status(reply(&(struct message){ .tag = tag_make(STATUS_OK, 0), .token = sleeper[i] }), STATUS_OK);
+    (void)wait_for_sleep(morning, 0, before);
 }
 
 void case_processes_again_and_again(void)

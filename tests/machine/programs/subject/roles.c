@@ -13,6 +13,14 @@ void case_sleeper(void)
     (void)!name_find("morning", true, &handle);
 }
 
+/* Calls "morning" and sleeps until it is answered; at full memory finding the name may be refused. */
+void case_resident(void)
+{
+    uint32_t handle;
+    struct message message = {};
+    if (name_find("morning", false, &handle) == STATUS_OK) expect_status(call(handle, &message), STATUS_OK);
+}
+
 /* Takes one call and ends without an answer. */
 void case_ending_server(void)
 {
