@@ -23,7 +23,14 @@ DEBUG_EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04']
 # The last word of a kernel that panics before it knows of the debug-exit device. Programs cannot write it: their lines begin with a time stamp.
 HALTED = b'\nhalted\r\n'
 DEBUG_EXIT_ARGUMENT = 'debug-exit=0xf4'
-DETERMINISTIC = ['-icount', 'shift=5,sleep=off', '-rtc', 'base=2020-01-01,clock=vm']
+
+
+def icount(shift):
+    """QEMU's options for a run that is repeatable to the instruction: each takes 2**shift ns (0 to 10) of the machine's time, whatever the host does."""
+    return ['-icount', f'shift={shift},sleep=off', '-rtc', 'base=2020-01-01,clock=vm']
+
+
+DETERMINISTIC = icount(5)
 
 
 def kvm_state():

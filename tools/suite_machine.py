@@ -13,20 +13,29 @@ from build import build
 from project import BUILD, TOP, shown
 from suite import Result, chosen
 
+FOLDER = TOP / 'tests' / 'machine'
 TOGETHER = min(2, os.cpu_count() or 1)
+
+
+def module_of_tests(name):
+    if str(FOLDER) not in sys.path:
+        sys.path.insert(0, str(FOLDER))
+    return importlib.import_module(name)
 
 
 def tests():
     """(name, function, arguments) of every case, in the order of the files."""
-    folder = TOP / 'tests' / 'machine'
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    for file in sorted(folder.glob('test_*.py')):
-        module = importlib.import_module(file.stem)
+    for file in sorted(FOLDER.glob('test_*.py')):
+        module = module_of_tests(file.stem)
         for name, function in vars(module).items():
             if name.startswith('test_') and getattr(function, '__module__', '') == file.stem:
                 for label, arguments in getattr(function, 'cases', [('', {})]):
                     yield f'machine/{file.stem}/{name}{label}', function, arguments
+
+
+def shake(shift):
+    """What runs from now on is run with this shift (tests/machine/harness.py)."""
+    module_of_tests('harness').shake(shift)
 
 
 def names(patterns):

@@ -19,11 +19,11 @@ import region_bench
 import serial_log
 from build import build
 from bundle import write_bundle
-from machine import DEBUG_EXIT_ARGUMENT, Machine, run
+from machine import DEBUG_EXIT_ARGUMENT, Machine, icount, run
 from module import Module
 from project import BUILD, Failure, TOP, say, shown
 
-ICOUNT = ['-icount', 'shift=0,sleep=off', '-rtc', 'base=2020-01-01,clock=vm']
+ICOUNT = icount(0)
 TIMEOUT = 300
 LARGE_MEMORY = '2560M'
 MODULE_BYTES = 1025 * 4096

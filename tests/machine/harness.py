@@ -30,6 +30,7 @@ from module import Module, default_modules as modules_of_run
 from project import BUILD, DEFAULT_PRESET, shown
 
 TAIL_LINES = 40
+PATIENCE = 10  # a time-out ends what hangs, and must not end what is slow: times the seconds that a test gives itself
 BASIC_ARGUMENTS = f'{qemu.DEBUG_EXIT_ARGUMENT} end=exit'
 
 
@@ -96,6 +97,22 @@ def end_test(keep):
     return report
 
 
+shaken = None  # shift of the boots that name none, chosen by ./quire test --shift
+
+
+def shake(shift):
+    """From now on every boot that is not under icount is run with this shift (None: without icount): another interleaving, and a repeatable one."""
+    global shaken
+    shaken = shift
+
+
+def options_of(icount, extra, shift):
+    """QEMU's options of a boot; its own shift goes before that of --shift."""
+    if icount:
+        return [*qemu.DETERMINISTIC, *extra]
+    return [*(qemu.icount(shift) if shift is not None and '-icount' not in extra else []), *extra]
+
+
 def end_all():
     """The tests are being given up: machines that run are ended."""
     qemu.end_running()
@@ -111,7 +128,7 @@ def boot(kernel='kernel-test', modules=(), append='', memory='128M', door='pvh',
     append: further kernel arguments; debug-exit and end=exit are given unless append says end=... itself. trace: value of trace=.
     door: pvh (fast, the default), bios, uefi. icount: exactly repeatable, one instruction = 32 ns of the machine's time.
     bundle: bytes to hand over in place of the bundle of the modules (pvh only). until: end when the log holds this text.
-    timeout: seconds of real time. extra: further options of QEMU.
+    timeout: seconds of real time on a quick machine that has nothing else to do; it gets PATIENCE times as long. extra: further options of QEMU.
 
     When the kernel has ended the machine in order, its memory is checked by the twin (tools/memory_check.py): whatever a test does, it must find nothing."""
     running.folder.mkdir(parents=True, exist_ok=True)
@@ -119,8 +136,7 @@ def boot(kernel='kernel-test', modules=(), append='', memory='128M', door='pvh',
     assert built(kernel).exists(), f'the build made no {shown(built(kernel))}'
     pager = (pager if isinstance(pager, (bytes, Path)) else built(pager), 'pager')
     arguments = ' '.join(kernel_arguments(append, trace))
-    options = [*(qemu.DETERMINISTIC if icount else []), *extra]
-    machine = qemu.Machine(door=door, kernel=built(kernel), arguments=arguments, memory=memory, cpu=cpu, extra=options,
+    machine = qemu.Machine(door=door, kernel=built(kernel), arguments=arguments, memory=memory, cpu=cpu, extra=options_of(icount, extra, shaken),
                            dump=stem.with_suffix('.memory'))
     if door == 'pvh':
         machine.bundle = stem.with_suffix('.bundle')
@@ -129,7 +145,7 @@ def boot(kernel='kernel-test', modules=(), append='', memory='128M', door='pvh',
         machine.iso = stem.with_suffix('.iso')
         files = [Module(file_of(content, stem, index), text) for index, (content, text) in enumerate([pager, *modules])]
         write_iso(machine.kernel, files, arguments, machine.iso, uefi=door == 'uefi')
-    outcome = qemu.run(machine, timeout, log=stem.with_suffix('.log'), until=until)
+    outcome = qemu.run(machine, timeout * PATIENCE, log=stem.with_suffix('.log'), until=until)
     result = Boot(machine, outcome, serial_log.parse(outcome.output), stem.with_suffix('.log'))
     running.boots.append(result)
     check_memory(result, until)

@@ -2,6 +2,7 @@
 
 Sizes: too little for comfort; little; just below and just above the hole under 4 GiB, where the memory map has a second part; plenty.
 """
+import harness
 from harness import boot, cases, default_modules, program
 
 # Under UEFI the firmware alone wants more than 64 MiB.
@@ -26,6 +27,14 @@ def test_default_programs(memory, door):
 @cases(memory=SIZES_UEFI)
 def test_default_programs_by_uefi(memory):
     boot_default(memory, 'uefi')
+
+
+def test_the_shift_is_that_of_the_option():
+    """./quire test --shift N reaches every boot that names no shift, and none without it."""
+    result = boot(modules=[program('hello')])
+    result.ended_well()
+    wanted = '' if harness.shaken is None else f'shift={harness.shaken},sleep=off'
+    assert ' '.join(result.machine.extra).partition('-icount ')[2].partition(' ')[0] == wanted, result.machine.extra
 
 
 def test_a_boot_is_repeatable():

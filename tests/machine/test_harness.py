@@ -10,7 +10,7 @@ import serial_log
 import verb_bench
 import verb_run
 from bundle import bundle_bytes
-from harness import Boot, matches
+from harness import Boot, matches, options_of
 from iso import grub_configuration, write_iso
 from module import Module, default_modules, program_module
 from project import DEFAULT_PRESET, BUILD, Failure
@@ -97,6 +97,13 @@ def test_iso_for_bios_is_below_one_megabyte():
         iso = Path(folder) / 'quire.iso'
         write_iso(Path(folder) / 'kernel', [], '', iso, uefi=False)
         assert iso.stat().st_size < 1_000_000, f'{iso.stat().st_size} bytes'
+
+
+def test_a_shift_of_its_own_goes_first():
+    own = machine.icount(0)
+    assert options_of(False, [], None) == [] and options_of(False, own, None) == own and options_of(False, own, 7) == own
+    assert options_of(True, ['-s'], None) == options_of(True, ['-s'], 7) == [*machine.DETERMINISTIC, '-s']
+    assert options_of(False, ['-s'], 7) == ['-icount', 'shift=7,sleep=off', '-rtc', 'base=2020-01-01,clock=vm', '-s']
 
 
 def test_endings_of_qemu_are_told_apart():

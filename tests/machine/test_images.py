@@ -263,7 +263,7 @@ def boot_by_grub(modules, arguments, timeout=20):
         files.append(SimpleNamespace(path=file, text=text))
     machine = qemu.Machine(door='bios', kernel=built('kernel-test'), memory='128M', iso=stem.with_suffix('.iso'))
     write_iso(machine.kernel, files, arguments, machine.iso, uefi=False)
-    outcome = qemu.run(machine, timeout, log=stem.with_suffix('.log'))
+    outcome = qemu.run(machine, timeout * harness.PATIENCE, log=stem.with_suffix('.log'))
     result = Boot(machine, outcome, serial_log.parse(outcome.output), stem.with_suffix('.log'))
     harness.running.boots.append(result)
     return result

@@ -6,6 +6,7 @@ import re
 import struct
 import subprocess
 
+import machine
 from harness import boot, built, data, default_modules, program, program_for_tests, words_file
 from subjects import expect_audited, expect_end, run_groups
 
@@ -246,7 +247,7 @@ def test_a_gibibyte_that_goes_holds_up_no_other_thread():
     """Each fault, map and unmap of a thread is delayed by one step at most while another one's gibibyte goes, from the middle of a segment, or while all that
     another process had goes after its end; and no message of those that do 40 MiB in parts takes longer. One instruction is one cycle."""
     for kernel in ('kernel-test', 'kernel'):
-        result = run_groups('threads', kernel=kernel, trace='processes', extra=['-icount', 'shift=0,sleep=off', '-rtc', 'base=2020-01-01,clock=vm'])
+        result = run_groups('threads', kernel=kernel, trace='processes', extra=machine.icount(0))
         for what, steps in (('long', 512), ('full', 20), ('end', 540)):
             line = result.expect('out', name='subject', text=f'| subject: while memory goes what={what} ')
             assert line.number('deeds') >= steps, line.raw

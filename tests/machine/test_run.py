@@ -11,7 +11,7 @@ from project import TOP
 
 
 def run(*options):
-    return subprocess.run([str(TOP / 'quire'), 'run', '--headless', '--pvh', '--timeout', '60', *options], text=True, errors='replace',
+    return subprocess.run([str(TOP / 'quire'), 'run', '--headless', '--pvh', '--timeout', '600', *options], text=True, errors='replace',
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -50,7 +50,7 @@ def test_a_panic_is_status_3():
 def test_the_iso_runs():
     """As a newcomer types it, but without a window: GRUB by BIOS and by UEFI."""
     for options in ([], ['--efi']):
-        result = subprocess.run([str(TOP / 'quire'), 'run', '--headless', '--timeout', '120', *options], text=True, errors='replace', stdin=subprocess.DEVNULL,
+        result = subprocess.run([str(TOP / 'quire'), 'run', '--headless', '--timeout', '1200', *options], text=True, errors='replace', stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert result.returncode == 0, result.stderr
         for text in ('loader="GRUB', 'fault: pid=', 'greetings from user mode', 'segments: ok', 'echo: reply in text', 'wordcount: total'):
@@ -74,7 +74,7 @@ def test_ctrl_c_ends_the_machine():
     if child == 0:
         os.chdir(TOP)
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell ignores it for what it runs in the background, and that is inherited
-        os.execv(TOP / 'quire', ['quire', 'run', '--headless', '--pvh', '--stay', '--append', f'mark={mark}', '--timeout', '60'])
+        os.execv(TOP / 'quire', ['quire', 'run', '--headless', '--pvh', '--stay', '--append', f'mark={mark}', '--timeout', '600'])
     output, sent, status = b'', False, None
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:

@@ -25,7 +25,7 @@ def new_home():
 
 def run(*command, folder=None, home=None):
     environment = {**os.environ, **({'HOME': str(home)} if home else {})}
-    return subprocess.run([str(word) for word in command], cwd=folder, env=environment, text=True, errors='replace', timeout=300,
+    return subprocess.run([str(word) for word in command], cwd=folder, env=environment, text=True, errors='replace', timeout=1800,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -138,7 +138,7 @@ quire_program(echo ${{echo}})
 quire_program(wordcount ${{wordcount}})
 ''')
         build(home / 'outside', toolchain)
-        output = succeed(TOP / 'quire', 'run', '--headless', '--pvh', '--timeout', '60', '--program', 'build/echo server', '--program', 'build/echo client',
+        output = succeed(TOP / 'quire', 'run', '--headless', '--pvh', '--timeout', '600', '--program', 'build/echo server', '--program', 'build/echo client',
                          '--program', 'build/segments', '--program', 'build/hello', folder=home / 'outside')
         assert 'echo: client ok' in output and 'hello: greetings' in output, output
 
