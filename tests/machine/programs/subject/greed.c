@@ -87,15 +87,16 @@ void case_memory_and_others(void)
 {
     uint32_t victim, handle, process, refused;
     struct process_result result;
+    struct message toucher, message = { .tag = tag_make(0, 0) };
     expect_status(name_find(VICTIM_NAME, false, &victim), STATUS_OK);
     expect_status(endpoint_create(&handle), STATUS_OK);
+    expect_status(name_publish(handle, "full"), STATUS_OK);
     expect_status(process_start("subject", 1, (const char *const[]){ "toucher" }, &process), STATUS_OK);
-    for (unsigned i = 0; i < 100; i++) yield(); /* until it waits */
+    expect_status(receive(handle, RECEIVE_WAIT, &toucher), STATUS_OK); /* it waits for the answer, and needs no memory for that */
     take(memory_brk, 16 << 20);
     expect_status(process_start("subject", 1, (const char *const[]){ "nothing" }, &refused), STATUS_NO_MEMORY);
-    struct message message = { .tag = tag_make(0, 0) };
     expect_status(call(victim, &message), STATUS_OK);
-    expect_status(name_publish(handle, "full"), STATUS_OK);
+    expect_status(reply(&toucher), STATUS_OK);
     (void)!process_wait(process, &result); /* the end comes here */
     expect(false);
 }

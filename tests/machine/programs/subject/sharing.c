@@ -126,7 +126,9 @@ void case_shared_giver_ends(void)
 void case_duplicated(void)
 {
     constexpr uint64_t count = 1000;
-    uint32_t twin;
+    uint32_t endpoint, twin;
+    struct message message = {};
+    expect_status(endpoint_create(&endpoint), STATUS_OK);
     uint64_t address = 0;
     expect_status(memory_map(count * PAGE_BYTES, PROTECTION_WRITE, &address), STATUS_OK);
     for (uint64_t page = 0; page < count; page++) *byte_at(address + page * PAGE_BYTES) = (uint8_t)page;
@@ -134,12 +136,16 @@ void case_duplicated(void)
     expect_status(process_duplicate(&twin), STATUS_OK);
     if (twin == HANDLE_NONE) {
         (void)system_now(); /* the stack is its own by now */
+        expect_status(call(endpoint, &message), STATUS_OK); /* and the parent's is, which waits from now on */
         uint64_t free = system_now().free_frames;
         for (uint64_t page = 0; page < count; page++) *byte_at(address + page * PAGE_BYTES) = (uint8_t)(page + 1);
         expect(free - system_now().free_frames == count);
         for (uint64_t page = 0; page < count; page++) expect(*byte_at(address + page * PAGE_BYTES) == (uint8_t)(page + 1));
         return;
     }
+    (void)system_now();
+    expect_status(receive(endpoint, RECEIVE_WAIT, &message), STATUS_OK);
+    expect_status(reply(&message), STATUS_OK);
     expect_end(twin, PROCESS_EXITED, 0);
     for (uint64_t page = 0; page < count; page++) expect(*byte_at(address + page * PAGE_BYTES) == (uint8_t)page);
     uint64_t free = system_now().free_frames;

@@ -35,14 +35,17 @@ void case_timer_bits(void)
     expect_status(endpoint_create(&endpoint), STATUS_OK);
     expect_status(time_after(endpoint, 0, TIME_MILLISECOND), STATUS_BAD_ARGUMENT);
     expect_status(time_after(endpoint, 1, UINT64_MAX), STATUS_BAD_ARGUMENT);
-    expect_status(time_after(endpoint, 4, TIME_SECOND), STATUS_OK);
+    expect_status(time_after(endpoint, 4, 1000 * TIME_SECOND), STATUS_OK);
     expect_status(time_after(endpoint, 6, TIME_MILLISECOND), STATUS_OK); /* replaces it */
     expect_status(receive(endpoint, RECEIVE_WAIT, &message), STATUS_OK);
     expect((message.tag & TAG_NOTIFICATION) != 0 && message.word[0] == 6);
+    uint64_t before = time_now();
     expect_status(time_after(endpoint, 1, TIME_MILLISECOND), STATUS_OK);
     expect_status(time_after(endpoint, 1, 0), STATUS_OK); /* none */
+    bool is_late = time_now() - before >= TIME_MILLISECOND; /* the machine may have stood still: then the bits may have been set before */
     expect_status(time_sleep(3 * TIME_MILLISECOND), STATUS_OK);
-    expect_status(receive(endpoint, RECEIVE_DO_NOT_WAIT, &message), STATUS_WOULD_BLOCK);
+    enum status status = receive(endpoint, RECEIVE_DO_NOT_WAIT, &message);
+    expect(status == STATUS_WOULD_BLOCK || (is_late && status == STATUS_OK && message.word[0] == 1));
     expect_status(handle_close(endpoint), STATUS_OK);
     expect_status(time_after(endpoint, 1, TIME_MILLISECOND), STATUS_STALE);
 }
