@@ -100,7 +100,8 @@ ENDINGS = {SUCCESS: 'success', PANIC: 'panic', FAILED: 'failed', 0: 'reset'}
 
 def run(machine, timeout=None, echo=False, log=None, until=None):
     """Runs the machine to its end. `echo`: the serial line is shown on standard output as it comes, the keyboard goes to the machine.
-    `timeout`: seconds of real time. `log`: a file that gets the serial output. `until`: end (as 'success') when the output holds this text."""
+    `timeout`: seconds of real time. `log`: a file that gets the serial output. `until`: end (as 'success') when the output holds this text, or each of a
+    tuple of texts."""
     try:
         # The machine must not outlive the tool, however that ends.
         process = subprocess.Popen(['setpriv', '--pdeathsig', 'KILL', *machine.command()], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -144,7 +145,7 @@ def watch(process, sinks, began, timeout, echo, until):
             if echo and sinks[descriptor] is output:
                 sys.stdout.flush()
                 show(data, sys.stdout.fileno())
-        if until and b'\n' in output.partition(until.encode())[2]: # the whole line
+        if until and all(b'\n' in output.partition(text.encode())[2] for text in ((until,) if isinstance(until, str) else until)): # the whole line
             return 'success'
         if output.endswith(HALTED):
             return 'panic'

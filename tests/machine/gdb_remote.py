@@ -10,7 +10,7 @@ REGISTERS = 17  # rax rbx rcx rdx rsi rdi rbp rsp r8-r15 rip: all that a functio
 
 
 class Remote:
-    def __init__(self, path, timeout=60):
+    def __init__(self, path, timeout=600):
         self.pending = b''
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)

@@ -127,7 +127,8 @@ def boot(kernel='kernel-test', modules=(), append='', memory='128M', door='pvh',
     kernel, pager: names of built files (pager also a path or bytes). modules: [(path or bytes, command line)...] after the pager.
     append: further kernel arguments; debug-exit and end=exit are given unless append says end=... itself. trace: value of trace=.
     door: pvh (fast, the default), bios, uefi. icount: exactly repeatable, one instruction = 32 ns of the machine's time.
-    bundle: bytes to hand over in place of the bundle of the modules (pvh only). until: end when the log holds this text.
+    bundle: bytes to hand over in place of the bundle of the modules (pvh only). until: end when the log holds this text, or each of a tuple of texts,
+    in any order.
     timeout: seconds of real time on a quick machine that has nothing else to do; it gets PATIENCE times as long. extra: further options of QEMU.
 
     When the kernel has ended the machine in order, its memory is checked by the twin (tools/memory_check.py): whatever a test does, it must find nothing."""

@@ -109,19 +109,23 @@ def test_a_shift_of_its_own_goes_first():
 def test_endings_of_qemu_are_told_apart():
     """Stand-ins for QEMU end with each status; only 33 is a success."""
     for status, ending in ((33, 'success'), (35, 'panic'), (37, 'failed'), (0, 'reset'), (1, 'qemu'), (139, 'qemu')):
-        outcome = machine.run(Imitation(f'echo "[0.1] a: b"; echo oh >&2; exit {status}'), timeout=10)
+        outcome = machine.run(Imitation(f'echo "[0.1] a: b"; echo oh >&2; exit {status}'), timeout=300)
         assert (outcome.ending, outcome.status) == (ending, status), outcome
         assert outcome.output == '[0.1] a: b\n' and outcome.errors == 'oh\n', outcome
     assert verb_run.STATUSES['success'] == 0 and all(verb_run.STATUSES[ending] != 0 for ending in verb_run.MESSAGES)
 
 
 def test_a_machine_that_hangs_is_ended():
-    outcome = machine.run(Imitation('echo begun; exec sleep 100'), timeout=0.3)
-    assert outcome.ending == 'timeout' and outcome.output == 'begun\n' and outcome.seconds < 10, outcome
-    outcome = machine.run(Imitation(r'printf "[0.1] panic: x\r\nhalted\r\n"; exec sleep 100'), timeout=10)
-    assert outcome.ending == 'panic' and outcome.seconds < 10, outcome
-    outcome = machine.run(Imitation('echo ready; exec sleep 100'), timeout=10, until='ready')
-    assert outcome.ending == 'success' and outcome.seconds < 10, outcome
+    outcome = machine.run(Imitation('echo begun; exec sleep 1000'), timeout=3)
+    assert outcome.ending == 'timeout' and outcome.output == 'begun\n' and outcome.seconds < 300, outcome
+    outcome = machine.run(Imitation(r'printf "[0.1] panic: x\r\nhalted\r\n"; exec sleep 1000'), timeout=300)
+    assert outcome.ending == 'panic' and outcome.seconds < 300, outcome
+    outcome = machine.run(Imitation('echo ready; exec sleep 1000'), timeout=300, until='ready')
+    assert outcome.ending == 'success' and outcome.seconds < 300, outcome
+    outcome = machine.run(Imitation('echo ready; sleep 0.2; echo steady; exec sleep 1000'), timeout=300, until=('steady', 'ready'))
+    assert outcome.ending == 'success' and outcome.output == 'ready\nsteady\n', outcome
+    outcome = machine.run(Imitation('echo ready; exec sleep 1000'), timeout=3, until=('steady', 'ready'))
+    assert outcome.ending == 'timeout', outcome
 
 
 class Imitation:
@@ -164,6 +168,6 @@ def test_a_full_terminal_loses_nothing():
     thread.start()
     machine.show(said, writer)
     os.close(writer)
-    thread.join(30)
+    thread.join(300)
     os.close(reader)
     assert bytes(seen) == said

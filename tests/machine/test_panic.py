@@ -17,7 +17,7 @@ from bundle import bundle_bytes
 from harness import Boot, Skip, boot, built, cases, program
 
 # Seconds of real time for QEMU and for gdb, which reads all debug information first: on a machine with ten times as much to do as it can, that is a minute.
-LIMIT = 300
+LIMIT = 1800
 NOWHERE, NOTHING = 0xffffffffdead0000, 0xfffff00000000000
 # name: (what gdb does when the kernel is in kernel_on_call, vector, address or None, instruction or None)
 DAMAGE = {
@@ -61,7 +61,7 @@ def is_listening(socket):
 def drive(kernel, socket, over, given, log):
     while not is_listening(socket) and not over.wait(0.02):
         pass  # gdb does not wait for a socket that is not there yet: on a machine with much to do it comes before QEMU does
-    commands = ['set confirm off', 'set tcp connect-timeout 30', f'target remote {socket}', 'hbreak kernel_on_call', 'continue', 'delete', *given, 'continue']
+    commands = ['set confirm off', 'set tcp connect-timeout 300', f'target remote {socket}', 'hbreak kernel_on_call', 'continue', 'delete', *given, 'continue']
     with open(log, 'w') as file:
         subprocess.run(['gdb', '-nx', '-batch', *(part for text in commands for part in ('-ex', text)), str(kernel)], stdin=subprocess.DEVNULL,
                        stdout=file, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)

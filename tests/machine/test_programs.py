@@ -214,7 +214,7 @@ def test_a_circle_of_three_servers_is_told_after_a_deadline():
 def test_a_chain_of_three_servers_is_no_circle():
     """Two wait for servers, the last one for a name that nobody publishes: told as that, and not as a circle."""
     result = boot(modules=[program_for_tests(text) for text in ('chain a b first', 'chain b c', 'chain c nothing')], append='waits=1 end=stay',
-                  until='for=name text=nothing')
+                  until=('for=name text=nothing', 'for=reply', 'for=receive'))
     a, b, c = pids_of_chain(result)
     result.expect('wait', pid=a, of=b, **{'for': 'reply'})
     result.expect('wait', pid=b, of=c, **{'for': 'receive'})
