@@ -48,12 +48,12 @@ def search(name, executable, corpus):
     found = BUILD / 'fuzz' / 'found'
     found.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='quire-fuzz-') as fresh:
-        command = [str(executable), f'-seed={SEED}', f'-max_total_time={SECONDS}', '-timeout=10', f'-artifact_prefix={found}/{executable.name}-', fresh]
+        command = [str(executable), f'-seed={SEED}', f'-max_total_time={SECONDS}', '-timeout=60', f'-artifact_prefix={found}/{executable.name}-', fresh]
         return execute(name, command + ([str(corpus)] if corpus else []))
 
 
 def execute(name, command):
     began = time.monotonic()
-    result = subprocess.run(command, text=True, errors='replace', stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS + 300)
+    result = subprocess.run(command, text=True, errors='replace', stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS + 3000)
     passed = result.returncode == 0
     return Result(name, 'passed' if passed else 'failed', time.monotonic() - began, '' if passed else result.stdout[-8000:])

@@ -22,7 +22,7 @@ TOGETHER = min(2, os.cpu_count() or 1)
 MEMORY_MIB = 2048
 DEPTH = 20000
 # Most of the time goes into compiling; the searches are short.
-TIMEOUT = 100  # seconds, for one search
+TIMEOUT = 1000  # seconds, for one search: ends what hangs
 COMPILE = ('gcc', '-O0', '-w', '-DNOREDUCE', f'-DMEMLIM={MEMORY_MIB}', '-DVECTORSZ=1024')
 # A model is one process: there are no orders between processes that a reduction could leave out.
 SAFETY = ('-DSAFETY', '-DNOCLAIM')

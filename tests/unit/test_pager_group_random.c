@@ -74,7 +74,7 @@ static void one_step(uint32_t number, uint32_t done[])
     if (reply.outcome == SIM_GOES_ON && reply.call == STATUS_OK && reply.label == STATUS_OK) done[what]++;
 }
 
-Test(pager_group_random, anything_in_any_order, .timeout = 120)
+Test(pager_group_random, anything_in_any_order, .timeout = 1200)
 {
     uint32_t done[18] = { 0 };
     for (seed = 1; seed <= 6; seed++) {

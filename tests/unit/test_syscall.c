@@ -129,7 +129,7 @@ static void refused(enum status status, uint64_t number, const uint64_t argument
     cr_assert(frame_count_free() == free_before && space->count_mapped == pages && processor.current == world.pager);
 }
 
-Test(syscall, hostile_moves_and_harvests, .timeout = 120)
+Test(syscall, hostile_moves_and_harvests, .timeout = 1200)
 {
     static const struct { uint64_t address, count; enum status status; } ranges[] = {
         { WORLD_PLACE, 0, STATUS_BAD_LENGTH }, { WORLD_PLACE + 1, 1, STATUS_BAD_ALIGNMENT }, { WORLD_PLACE + 0x800, 2, STATUS_BAD_ALIGNMENT },

@@ -401,7 +401,7 @@ static void play_resize(unsigned index, uint64_t within)
     regions[index].count = wanted;
 }
 
-Test(window, ten_thousand_operations_beside_a_naive_model, .timeout = 240)
+Test(window, ten_thousand_operations_beside_a_naive_model, .timeout = 2400)
 {
     constexpr uint64_t within = 24 * FORMAT_TABLE_PAGES;
     for (unsigned step = 0; step < 10'000; step++) {
