@@ -379,7 +379,8 @@ enum status area_take_at(struct directory *directory, uint64_t first, uint64_t l
 enum status area_take_again(struct directory *directory, uint64_t first, uint64_t limit)
 {
     enum status status = area_check_count(directory, (limit - first) >> PAGE_SHIFT);
-    for (uint64_t index = directory_index(first); status == STATUS_OK && index <= directory_index(limit - 1); index++) {
+    uint64_t index = directory_index(first);
+    for (; status == STATUS_OK && index <= directory_index(limit - 1); index++) {
         struct region *region = directory_at(directory, index);
         uint32_t begin = part_first(index, first), end = part_limit(index, limit);
         if (region->descriptor.end != 0 && begin == 0 && !(region_flags(&region->descriptor) & REGION_FIRST_USED)) {
@@ -390,6 +391,7 @@ enum status area_take_again(struct directory *directory, uint64_t first, uint64_
         if (begin < end) status = area_take_part(directory, index, begin, end);
     }
     if (status == STATUS_OK) directory->area->pages += (limit - first) >> PAGE_SHIFT;
+    else if (index > directory_index(first) + 1) parts_give(directory, first, directory_address(index - 1));
     return status;
 }
 

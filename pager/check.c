@@ -169,6 +169,18 @@ static void check_count_references(const struct pager *pager)
     }
 }
 
+/* A duplicate on its way: nobody meets it, and one thread asks for it. */
+static bool check_making(const struct pager *pager, const struct process *process)
+{
+    const struct making *making = &process->making;
+    const struct process *made = making->process;
+    if (made == nullptr) return making->thread == 0 && making->row == nullptr;
+    if (made->record.magic != 0 || made->family != process->family || made->space.number == 0 || process_is_duplicated(made)) return false;
+    if (made->holdings.used > 0 || made->first.thread.number != 0 || made->groups.count > 0) return false;
+    if (making->row != nullptr && (making->row->limit < making->down || segment_find(&made->segments, making->at) != making->row)) return false;
+    return pager->process[made->index] == nullptr && process_thread_find(process, making->thread) != nullptr && segment_table_check(&made->segments);
+}
+
 /* What each family is charged, counted anew from its processes and from what others were given (I10). */
 static struct { uint64_t pages, processes; } charged[FAMILY_LIMIT];
 
@@ -183,6 +195,10 @@ static void check_count_charges(const struct pager *pager)
         if (process == nullptr) continue;
         charged[process->family - pager->family].pages += process_charge(process);
         charged[process->family - pager->family].processes++;
+        if (process_is_duplicated(process)) {
+            charged[process->family - pager->family].pages += process_charge(process->making.process);
+            charged[process->family - pager->family].processes++;
+        }
         const struct segment_table *table = &process->segments;
         for (const struct segment *row = segment_above(table, 0); row != nullptr; row = segment_above(table, row->limit))
             if (row->payer != 0) charged[process->family - pager->family + row->payer].pages += segment_charge(row);
@@ -326,6 +342,7 @@ static const char *check_process(const struct pager *pager, const struct process
     const char *failed = check_threads(pager, process);
     if (failed != nullptr) return failed;
     if (!check_work(process)) return "work of a process";
+    if (!check_making(pager, process)) return "a duplicate on its way";
     if (!check_ends(process)) return "ends of brk or autogen";
     if (!group_set_check(&process->groups)) return "groups of a process";
     if (!check_holdings(pager, process)) return "handles of a process";
@@ -363,17 +380,20 @@ bool pager_audit(const struct pager *pager)
     return false;
 }
 
-/* Each slot below the limit has a process, or is free, or keeps its pages for the next one; above it there is none. */
+/* Each slot below the limit has a process, or one that is being made, or is free, or keeps its pages for the next one; above it there is none. */
 static bool check_slots(const struct pager *pager)
 {
-    static bool is_free[PROCESS_LIMIT];
+    static bool is_free[PROCESS_LIMIT], is_making[PROCESS_LIMIT];
     memset(is_free, 0, sizeof(is_free));
+    memset(is_making, 0, sizeof(is_making));
+    for (uint32_t i = 0; i < pager->slot_limit; i++)
+        if (pager->process[i] != nullptr && process_is_duplicated(pager->process[i])) is_making[pager->process[i]->making.process->index] = true;
     uint32_t count_free = pager->count_free_slots + pager->count_spare_slots;
     for (uint32_t i = 0; i < pager->count_free_slots; i++) is_free[pager->free_slot[i]] = true;
     for (uint32_t i = 0; i < pager->count_spare_slots; i++) is_free[pager->spare_slot[i]] = true;
     for (uint32_t i = 0; i < PROCESS_LIMIT; i++) {
         bool is_used = i < pager->slot_limit && !is_free[i];
-        if (is_used != (pager->process[i] != nullptr) || (is_free[i] && i >= pager->slot_limit)) return false;
+        if (is_used != (pager->process[i] != nullptr || is_making[i]) || (is_free[i] && i >= pager->slot_limit)) return false;
         count_free -= is_free[i];
     }
     return count_free == 0;

@@ -30,10 +30,10 @@ uint64_t copy_attributes(const struct segment *segment)
     return segment->fill->is_shared ? ATTRIBUTES_ALL : ATTRIBUTE_EXECUTE | SHARE_COPY;
 }
 
-void copy_settle(const struct process *parent, bool is_duplicated)
+void copy_settle(const struct process *parent, uint64_t first, uint64_t limit, bool is_duplicated)
 {
     const struct segment_table *table = &parent->segments;
-    for (struct segment *segment = segment_above(table, 0); segment != nullptr; segment = segment_above(table, segment->limit)) {
+    for (struct segment *segment = segment_above(table, first); segment != nullptr && segment->first < limit; segment = segment_above(table, segment->limit)) {
         if (segment->is_going || segment->is_copied || !copy_is_due(segment)) continue;
         if (is_duplicated) segment_set_copied(segment, true);
         else range_refresh(parent, segment);

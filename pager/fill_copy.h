@@ -62,9 +62,9 @@ void segment_set_copied(struct segment *segment, bool is_copied);
 bool copy_is_due(const struct segment *segment);
 /* The attributes to share a segment's pages with a duplicate by (space_share). */
 uint64_t copy_attributes(const struct segment *segment);
-/* After the pages of a process were shared with a duplicate: segments without a mark get it, and their pages stay without WRITE; or, where no duplicate came of
- * it, they get WRITE back. */
-void copy_settle(const struct process *parent, bool is_duplicated);
+/* After pages of the segments in a range of a process were shared with a duplicate: those without a mark get it, and their pages stay without WRITE; or, where
+ * the duplicate is gone again, they get WRITE back. */
+void copy_settle(const struct process *parent, uint64_t first, uint64_t limit, bool is_duplicated);
 
 /* Whether all pages of a segment are there, and nobody else's but for those of a segment that is shared anyway. One whose pages are copied when they are
  * written to is one of the usual kind afterwards if they all were. */

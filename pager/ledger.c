@@ -168,6 +168,12 @@ void ledger_retire(struct process *process)
     if (process->record.magic == RECORD_MAGIC) journal_admit(&process->record, RECORD_ENDED, sum_of_record(process, PROCESS_ENDED_BYTES));
 }
 
+void ledger_remember_ended(struct process *process)
+{
+    assert(process->record.magic == 0 && process->state == PROCESS_ENDED);
+    journal_admit(&process->record, RECORD_ENDED, sum_of_record(process, PROCESS_ENDED_BYTES));
+}
+
 /* What is kept of families is what they have. */
 static bool families_agree(const struct pager *pager, const struct ledger_families *kept)
 {

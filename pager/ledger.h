@@ -111,6 +111,8 @@ void ledger_commit(struct pager *pager);
 /* A record begins to count, with all that is there; an ended one counts without its tables. */
 void ledger_admit(struct process *process);
 void ledger_retire(struct process *process);
+/* A record that never counted is from now on that of an ended process. */
+void ledger_remember_ended(struct process *process);
 /* The sum of a record, counted anew. */
 uint64_t ledger_sum(const struct process *process);
 

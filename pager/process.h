@@ -14,7 +14,9 @@
  * Invariants (pager_check):
  *  1. A running process has a space and a thread; an ended one has its record, and perhaps an empty page of rows. As long as it is going it also has its
  *     segments, and its first row stands in the list of work.
- *  2. `references` counts the process handles of others that name it. */
+ *  2. `references` counts the process handles of others that name it.
+ *  3. A duplicate on its way (`making`) is named in its parent's record only: the pager's table of slots and handles do not lead to it. It
+ *     is charged like any other. */
 #ifndef QUIRE_PAGER_PROCESS_H
 #define QUIRE_PAGER_PROCESS_H
 
@@ -42,6 +44,16 @@ constexpr uint64_t THREAD_OBJECTS = 1;    /* and for each thread */
 /* Memory whose pages may still have other rights than their segments (settle.h). */
 struct unsettled {
     uint64_t first, limit;
+};
+
+/* A duplicate of a process that is on its way (process_duplicate.c). No record names it, no slot leads to it: a pager that takes over sweeps it, and who asked
+ * for it asks from the beginning. */
+struct making {
+    struct process *process; /* that is being made; nullptr: none */
+    uint64_t thread;         /* number of the thread that asks for it */
+    uint64_t at;             /* memory below is there */
+    uint64_t down;           /* of `row`, if it grows down: what lies above is there */
+    struct segment *row;     /* of the duplicate, of which a part is there; or nullptr */
 };
 
 /* What must not be lost comes first, from `badge` up to first.wait.next; journal_save() goes before each change of it. The rest follows from it and
@@ -87,6 +99,7 @@ struct process {
     uint32_t references;
     struct process_thread *waiters; /* who waits for its end, the latest first (wait.next) */
     space_id_t going;      /* it has ended, and its memory is still being taken out of this space; else 0 */
+    struct making making;
 
     uint32_t line_bytes;
     bool line_continues;
@@ -124,9 +137,15 @@ constexpr uint32_t START_TEXT_BYTES = MESSAGE_BUFFER_BYTES - sizeof(struct start
 /* Starts a module's image as a process of a family, in a group. `text`: its name and arguments, each with its NUL. Every status leaves all as it was. */
 enum status process_create(struct pager *pager, struct family *family, uint32_t group, const struct module *module, const char *text,
                            uint32_t text_bytes, struct process **process);
-/* Makes a process from another one, which waits for its answer: the same memory, lazily copied, the same groups, the handles that may be passed on
- * (holding_duplicate). Its thread begins at an instruction with a stack pointer. BAD_ADDRESS (one of these), NO_MEMORY, LIMIT: all is as it was. */
-enum status process_duplicate(struct pager *pager, struct process *parent, uint64_t instruction, uint64_t stack, struct process **process);
+/* Makes a process from another one: the same memory, lazily copied, the same groups, the handles that may be passed on (holding_duplicate). Its thread begins
+ * at an instruction with a stack pointer. AGAIN: there is more memory than one message may share, the thread is to ask again. BAD_ADDRESS (one of these),
+ * NO_MEMORY, LIMIT: all is as it was, but that pages of memory that was shared in earlier messages are without WRITE until they are written to. */
+enum status process_duplicate(struct pager *pager, struct process *parent, const struct process_thread *thread, uint64_t instruction, uint64_t stack,
+                              struct process **process);
+/* Whether a duplicate is on its way: the ends of brk and autogen stay where they are until it is there. */
+static inline bool process_is_duplicated(const struct process *process) { return process->making.process != nullptr; }
+/* Nothing will come of a duplicate that may be on its way: what there is of it goes, in steps where it is much. */
+void process_duplicate_abandon(struct pager *pager, struct process *parent);
 /* Says in the log that a process has been started, where that is told. */
 void process_tell_start(const struct pager *pager, const struct process *process);
 /* Ends a process: everything it had is given back, who waited for it is answered, others go on. What is too much for one message goes in steps. */

@@ -7,7 +7,18 @@
  * Order: rows and pages of the duplicate, then its thread, its handles. Any of it may fail, and all of it is undone by what ends a process. Only when
  * nothing can fail any more the parent's segments are marked; until then its pages may get back what they had.
  *
- * Kernel steps: one for each 512 pages that are there, all in one message, as at the end of a process. */
+ * A small process is duplicated by one message. Of a larger one each message shares a part of the memory, in address order (stretch.h), and the thread that
+ * asks is told to ask again. Other threads and processes go on meanwhile:
+ *
+ *   asked --> slot, space --> [ rows and pages, up to the room of a message --> AGAIN --> asked again ] ... --> thread, handles --> it counts
+ *
+ * In between no slot leads to the duplicate (`making`), so that nobody meets it. The parent's segments of which pages have been shared are marked with the
+ * message that did it, and stay so whatever becomes of the duplicate. What others do to the parent's memory in between is in the duplicate where the parts
+ * have not got to yet: each page is there as it was when its turn came. Where a segment has changed that is there in part, what is there becomes a segment
+ * of its own, and what has come instead another one. brk and autogen, of which there is one segment each, stay as they are until all is there.
+ *
+ * Who asks again is there to be told what went wrong. When its thread ends instead, or the parent,
+ * what there is goes as the memory of an ended process does. */
 #include <assert.h>
 #include <string.h>
 
@@ -15,128 +26,21 @@
 #include "fill_copy.h"
 #include "process_start.h"
 #include "range.h"
+#include "stretch.h"
 
-constexpr uint64_t LOOK_FIRST = 16; /* pages of memory that grows down are looked for from the top, twice as many each time */
-constexpr uint64_t GAP_MOST = 64 * PAGE_BYTES; /* between two segments: to look at more empty entries costs more than another entry of the kernel */
+constexpr uint64_t ROOM_LEAST = STRETCH_ROOM / 16; /* no part is begun for less */
 
-/* Memory that one walk serves: a segment, or neighbours outside of the mmap area whose pages a duplicate gets alike. */
-struct stretch {
-    uint64_t first, limit;
-    uint64_t attributes;
-    uint64_t pages; /* all of its segments' */
-    uint32_t count;
-    struct segment *part[SEGMENT_FIXED];
+/* A message's work on a duplicate. */
+struct duplication {
+    const struct process *from;
+    struct process *to;
+    uint64_t instruction, stack; /* where it begins */
+    struct making at;            /* how far it is */
+    uint64_t room;               /* for what this message may still do */
+    uint64_t touched;            /* pages of the parent's segments below may have been shared */
+    bool has_unmarked;           /* segments of the parent will have to be marked, */
+    bool is_long;                /* whatever comes of it, since it takes several messages or may */
 };
-
-/* What a duplicate begins with, and whether segments of the parent will have to be marked for it. */
-struct beginning {
-    uint64_t instruction, stack;
-    frame_id_t buffer;
-    bool has_unmarked;
-};
-
-static bool is_left_out(const struct segment *segment) { return segment->is_going || segment->fill->is_pinned; }
-static bool is_mapped(const struct segment *segment) { return directory_index(segment->first) < DIRECTORY_REGIONS; }
-
-static bool stretch_takes(const struct stretch *stretch, const struct segment *segment)
-{
-    if (is_left_out(segment) || segment->fill->is_each_ones || segment_rules_of(segment->kind)->grows == GROWS_DOWN) return false;
-    if (segment_rules_of(stretch->part[0]->kind)->grows == GROWS_DOWN) return false;
-    return segment->first - stretch->limit <= GAP_MOST && copy_attributes(segment) == stretch->attributes;
-}
-
-static void stretch_add(struct stretch *stretch, struct segment *segment)
-{
-    stretch->part[stretch->count++] = segment;
-    stretch->limit = segment->limit;
-    stretch->pages += segment->pages;
-}
-
-static struct stretch stretch_from(struct segment *segment)
-{
-    struct stretch stretch = { .first = segment->first, .attributes = copy_attributes(segment), .count = 0 };
-    stretch_add(&stretch, segment);
-    return stretch;
-}
-
-/* Shares what is mapped in [first, limit), and takes the pages from *left. */
-static enum status share_range(const struct process *from, const struct process *to, uint64_t first, uint64_t limit, uint64_t attributes, uint64_t *left)
-{
-    while (first < limit && *left > 0) {
-        struct seam_shared step = { 0 };
-        enum status status = seam_space_share(from->space, first, to->space, first, layout_pages(first, limit), attributes, &step);
-        if (status != STATUS_OK && status != STATUS_AGAIN) return status;
-        first += step.done_pages << PAGE_SHIFT;
-        *left -= step.shared_pages;
-    }
-    return STATUS_OK;
-}
-
-/* Shares what grows down: it has its pages at the top. */
-static enum status share_down(const struct process *from, const struct process *to, uint64_t first, uint64_t limit, uint64_t attributes, uint64_t *left)
-{
-    enum status status = STATUS_OK;
-    for (uint64_t look = LOOK_FIRST << PAGE_SHIFT; first < limit && *left > 0 && status == STATUS_OK; limit -= look, look *= 2) {
-        if (look > limit - first) look = limit - first;
-        status = share_range(from, to, limit - look, limit, attributes, left);
-    }
-    return status;
-}
-
-/* A page that both will write to at once: the duplicate has a copy from the start, and neither has a fault there. */
-static enum status copy_page(const struct process *from, const struct process *to, uint64_t page, const struct segment *segment, uint64_t *left)
-{
-    frame_id_t theirs, ours;
-    if (seam_space_query(from->space, page, &theirs) != STATUS_OK) return STATUS_OK;
-    enum status status = seam_frame_allocate(&ours);
-    if (status != STATUS_OK) return status;
-    uint64_t done;
-    status = seam_frame_copy(ours, 0, theirs, 0, PAGE_BYTES);
-    if (status == STATUS_OK) status = seam_space_map(to->space, page, ours, 1, segment->attributes, &done);
-    if (status == STATUS_OK) {
-        --*left;
-        return STATUS_OK;
-    }
-    enum status undone = seam_frame_free(ours);
-    assert(undone == STATUS_OK);
-    (void)undone;
-    return status;
-}
-
-/* The segment of the stack where the duplicate begins: nothing else may be in the way of the page that is copied. */
-static enum status share_stack(const struct process *from, const struct process *to, const struct stretch *stretch, uint64_t stack, uint64_t *left)
-{
-    uint64_t page = layout_page_down(stack), above = page + PAGE_BYTES;
-    enum status status = copy_page(from, to, page, stretch->part[0], left);
-    if (status == STATUS_OK) status = share_range(from, to, above, stretch->limit, stretch->attributes, left);
-    return status == STATUS_OK ? share_down(from, to, stretch->first, page, stretch->attributes, left) : status;
-}
-
-/* All pages of a stretch; none on failure. */
-static enum status share_stretch(const struct process *from, const struct process *to, const struct stretch *stretch, uint64_t stack)
-{
-    const struct segment *segment = stretch->part[0];
-    uint64_t left = stretch->pages;
-    bool grows_down = segment_rules_of(segment->kind)->grows == GROWS_DOWN;
-    bool is_stack = grows_down && stack >= segment->first && stack < segment->limit && (segment->attributes & ATTRIBUTE_WRITE);
-    enum status status;
-    if (is_stack) status = share_stack(from, to, stretch, stack, &left);
-    else if (grows_down) status = share_down(from, to, stretch->first, stretch->limit, stretch->attributes, &left);
-    else status = share_range(from, to, stretch->first, stretch->limit, stretch->attributes, &left);
-    assert(status != STATUS_OK || left == 0);
-    if (status == STATUS_OK) return STATUS_OK;
-    left = stretch->pages - left;
-    for (uint32_t i = 0; i < stretch->count; i++) {
-        uint64_t gone;
-        const struct segment *part = stretch->part[i];
-        enum status undone = part->fill->take_out(to->space, part, part->first, part->limit, left, &gone);
-        assert(undone == STATUS_OK);
-        (void)undone;
-        left -= gone;
-    }
-    assert(left == 0);
-    return status;
-}
 
 /* What a segment of the duplicate begins as. */
 static struct segment row_of(const struct segment *segment)
@@ -150,30 +54,47 @@ static struct segment row_of(const struct segment *segment)
     return row;
 }
 
+static bool is_mapped(uint64_t address) { return directory_index(address) < DIRECTORY_REGIONS; }
+
 /* What the parent's pages lose now, whether or not a duplicate comes of it. */
-static void stretch_note(const struct stretch *stretch, struct beginning *beginning)
+static void segment_note(struct duplication *work, struct segment *segment)
 {
-    for (uint32_t i = 0; i < stretch->count; i++) {
-        copy_count_all(stretch->part[i]);
-        if (!stretch->part[i]->is_copied && copy_is_due(stretch->part[i])) beginning->has_unmarked = true;
-    }
+    copy_count_all(segment);
+    if (!segment->is_copied && copy_is_due(segment)) work->has_unmarked = true;
+    work->touched = segment->limit;
+}
+
+static void range_give(struct segment_table *table, uint64_t first, uint64_t limit)
+{
+    if (is_mapped(first)) area_give(&table->directory, first, limit);
+}
+
+/* Takes a range, and rows for segments in it. */
+static enum status range_take(struct segment_table *table, uint64_t first, uint64_t limit, uint32_t count)
+{
+    if (!is_mapped(first)) return segment_reserve(table, count);
+    enum status status = area_take_again(&table->directory, first, limit);
+    if (status != STATUS_OK) return status;
+    status = segment_reserve_insert(table, first, limit);
+    if (status != STATUS_OK) range_give(table, first, limit);
+    return status;
 }
 
 /* The same segments for the duplicate, with their pages. */
-static enum status duplicate_stretch(const struct process *from, struct process *to, const struct stretch *stretch, struct beginning *beginning)
+static enum status duplicate_stretch(struct duplication *work, const struct stretch *stretch)
 {
-    struct segment_table *table = &to->segments;
-    stretch_note(stretch, beginning);
-    bool is_in_area = is_mapped(stretch->part[0]);
-    enum status status = is_in_area ? area_take_again(&table->directory, stretch->first, stretch->limit) : segment_reserve(table, stretch->count);
-    if (status != STATUS_OK) return status;
-    if (is_in_area) status = segment_reserve_insert(table, stretch->first, stretch->limit);
+    struct segment_table *table = &work->to->segments;
     uint64_t charge = 0;
-    for (uint32_t i = 0; i < stretch->count; i++) charge += segment_charge(stretch->part[i]);
-    if (status == STATUS_OK) status = quota_check(&to->family->pages, charge);
-    if (status == STATUS_OK) status = share_stretch(from, to, stretch, beginning->stack);
+    for (uint32_t i = 0; i < stretch->count; i++) {
+        segment_note(work, stretch->part[i]);
+        charge += segment_charge(stretch->part[i]);
+    }
+    enum status status = range_take(table, stretch->first, stretch->limit, stretch->count);
+    if (status != STATUS_OK) return status;
+    status = quota_check(&work->to->family->pages, charge);
+    if (status == STATUS_OK) status = stretch_share(work->from, work->to, stretch, work->stack);
     if (status != STATUS_OK) {
-        if (is_in_area) area_give(&table->directory, stretch->first, stretch->limit);
+        range_give(table, stretch->first, stretch->limit);
         return status;
     }
 
@@ -185,9 +106,133 @@ static enum status duplicate_stretch(const struct process *from, struct process 
     return STATUS_OK;
 }
 
-/* The buffer of its one thread, whichever of the parent's that is a duplicate of. */
-static enum status duplicate_buffer(struct process *to, const struct segment *segment, frame_id_t *buffer)
+/* --- Parts of segments --- */
+
+/* A row for what a segment has from a place on, still without pages. */
+static enum status part_begin(struct duplication *work, const struct segment *segment)
 {
+    struct segment_table *table = &work->to->segments;
+    struct segment row = row_of(segment);
+    if (row.first < work->at.at) {
+        row.frame += row.fill->frame_step * (uint32_t)layout_pages(row.first, work->at.at);
+        row.first = work->at.at;
+    }
+    row.pages = 0;
+    enum status status = range_take(table, row.first, row.limit, 1);
+    if (status != STATUS_OK) return status;
+
+    // Commit: nothing below may fail.
+    work->at.row = segment_insert(table, &row);
+    work->at.at = row.first;
+    work->at.down = row.limit;
+    return STATUS_OK;
+}
+
+/* Whether what is still to come of a row is as it was when the row was made. */
+static bool part_goes_on(const struct segment *row, const struct segment *segment, uint64_t at)
+{
+    if (segment->first > at || segment->limit < row->limit || stretch_leaves_out(segment)) return false;
+    if (segment->kind != row->kind || segment->fill != row->fill || segment->protection != row->protection) return false;
+    if (segment->advice != row->advice || segment->is_sealed != row->is_sealed || copy_is_due(segment) != row->is_copied) return false;
+    return segment->frame + segment->fill->frame_step * layout_pages(segment->first, at) == row->frame + row->fill->frame_step * layout_pages(row->first, at);
+}
+
+/* Nothing more comes to a row: it ends where it has got to. */
+static enum status part_end(struct duplication *work)
+{
+    struct segment_table *table = &work->to->segments;
+    struct segment *row = work->at.row;
+    assert(is_mapped(row->first)); /* no other kind changes meanwhile */
+    work->at.row = nullptr;
+    if (row->first == work->at.at) {
+        segment_remove(table, row);
+    } else {
+        enum status status = area_reserve_cut(&table->directory, work->at.at, false);
+        if (status != STATUS_OK) return status;
+        segment_shorten(table, row, work->at.at, row->limit, row->pages);
+    }
+    area_trim(&table->directory); /* what comes there instead finds the place free, and not kept for another */
+    return STATUS_OK;
+}
+
+/* What of the segment is still to be shared for its row. */
+static struct stretch_part part_left(const struct duplication *work, const struct segment *segment)
+{
+    struct stretch_part part = { .first = work->at.at, .limit = work->at.down, .left = segment->pages, .room = work->room };
+    if (part.first == segment->first && part.limit == segment->limit) return part;
+    if (segment->pages == layout_pages(segment->first, segment->limit)) part.left = layout_pages(part.first, part.limit);
+    else stretch_find_part(work->from, &part);
+    return part;
+}
+
+/* Shares as much of a segment as there is room for. */
+static enum status duplicate_part(struct duplication *work, struct segment *segment)
+{
+    work->is_long = true;
+    enum status status = work->at.row == nullptr ? part_begin(work, segment) : STATUS_OK;
+    if (status != STATUS_OK) return status;
+    struct segment *row = work->at.row;
+    struct stretch_part part = part_left(work, segment);
+    uint64_t left = part.left;
+    status = quota_check(&work->to->family->pages, segment_charge_more(row, left));
+    if (status != STATUS_OK) return status;
+    segment_note(work, segment);
+    status = stretch_share_part(work->from, work->to, segment, &part);
+    segment_resize(&work->to->segments, row, row->first, row->limit, row->pages + left - part.left);
+    if (status != STATUS_OK) return status;
+    bool is_done = part.left == 0;
+    work->room = part.room > STRETCH_OF_EACH ? part.room - STRETCH_OF_EACH : 0;
+    work->at.at = is_done ? row->limit : part.first;
+    work->at.down = part.limit;
+    if (is_done) work->at.row = nullptr;
+    return STATUS_OK;
+}
+
+/* --- Together --- */
+
+/* A segment, with its neighbours outside of the mmap area. */
+static struct stretch stretch_of(const struct segment_table *table, struct segment *segment)
+{
+    struct stretch stretch = stretch_from(segment);
+    if (is_mapped(segment->first)) return stretch;
+    uint32_t place = 0;
+    while (segment_fixed(table, place) != segment) place++;
+    while (++place < table->count_fixed && stretch_add(&stretch, segment_fixed(table, place))) {}
+    return stretch;
+}
+
+/* What begins with a segment, as a whole, or a part of it; AGAIN: there is no room left. */
+static enum status duplicate_next(struct duplication *work, struct segment *segment)
+{
+    if (work->at.row == nullptr && segment->first >= work->at.at) {
+        struct stretch stretch = stretch_of(&work->from->segments, segment);
+        uint64_t takes = stretch_work(&stretch);
+        if (takes <= work->room) {
+            work->room -= takes;
+            work->at.at = stretch.limit;
+            return duplicate_stretch(work, &stretch);
+        }
+    }
+    return work->room >= ROOM_LEAST ? duplicate_part(work, segment) : STATUS_AGAIN;
+}
+
+/* All memory that is still missing, or as much as there is room for: AGAIN. */
+static enum status duplicate_memory(struct duplication *work)
+{
+    const struct segment_table *table = &work->from->segments;
+    enum status status = STATUS_OK;
+    for (struct segment *segment; status == STATUS_OK && (segment = segment_above(table, work->at.at)) != nullptr;) {
+        if (work->at.row != nullptr && !part_goes_on(work->at.row, segment, work->at.at)) status = part_end(work);
+        else if (stretch_leaves_out(segment) || segment->fill->is_each_ones) work->at.at = segment->limit;
+        else status = duplicate_next(work, segment);
+    }
+    return status;
+}
+
+/* The buffer of its one thread, whichever of the parent's that is a duplicate of. */
+static enum status duplicate_buffer(const struct process *from, struct process *to, frame_id_t *buffer)
+{
+    const struct segment *segment = segment_find_kind(&from->segments, SEGMENT_BUFFER);
     enum status status = seam_frame_allocate(buffer);
     if (status != STATUS_OK) return status;
     struct fill_source source = { .first_frame = *buffer };
@@ -196,29 +241,6 @@ static enum status duplicate_buffer(struct process *to, const struct segment *se
     enum status undone = seam_frame_free(*buffer);
     assert(undone == STATUS_OK);
     (void)undone;
-    return status;
-}
-
-static enum status duplicate_memory(const struct process *from, struct process *to, struct beginning *beginning)
-{
-    const struct segment_table *table = &from->segments;
-    enum status status = STATUS_OK;
-    for (uint32_t i = 0; i < table->count_fixed && status == STATUS_OK;) {
-        struct segment *segment = segment_fixed(table, i++);
-        if (segment->fill->is_each_ones) {
-            status = duplicate_buffer(to, segment, &beginning->buffer);
-        } else if (!is_left_out(segment)) {
-            struct stretch stretch = stretch_from(segment);
-            while (i < table->count_fixed && stretch_takes(&stretch, segment_fixed(table, i))) stretch_add(&stretch, segment_fixed(table, i++));
-            status = duplicate_stretch(from, to, &stretch, beginning);
-        }
-    }
-    uint64_t at = LAYOUT_MMAP_FIRST;
-    for (struct segment *segment; status == STATUS_OK && (segment = segment_mapped_above(table, at)) != nullptr; at = segment->limit) {
-        if (is_left_out(segment)) continue;
-        struct stretch stretch = stretch_from(segment);
-        status = duplicate_stretch(from, to, &stretch, beginning);
-    }
     return status;
 }
 
@@ -231,36 +253,84 @@ static enum status duplicate_groups(const struct process *from, struct process *
     return status;
 }
 
-static enum status duplicate_build(struct pager *pager, const struct process *from, struct process *to, struct beginning *beginning)
+/* A slot and a space; nothing is left on failure. */
+static enum status duplicate_begin(struct pager *pager, struct process *parent, struct duplication *work)
 {
-    memcpy(to->name, from->name, sizeof(to->name));
-    to->is_write_execute = from->is_write_execute;
-    to->break_first = from->break_first;
-    to->break_address = from->break_address;
-    to->autogen_low = from->autogen_low;
-    to->autogen_protection = from->autogen_protection;
-    enum status status = duplicate_groups(from, to);
-    if (status == STATUS_OK) status = seam_space_create(pager->endpoint, process_badge(to), &to->space);
-    if (status == STATUS_OK) status = duplicate_memory(from, to, beginning);
-    if (status == STATUS_OK) status = process_add_thread(pager, to, beginning->buffer);
-    if (status == STATUS_OK) status = holding_duplicate(pager, from, to);
-    return status == STATUS_OK ? seam_thread_start(to->first.thread, beginning->instruction, beginning->stack, 0) : status;
+    enum status status = process_slot_take(pager, parent->family, &work->to);
+    if (status != STATUS_OK) return status;
+    struct process *to = work->to;
+    memcpy(to->name, parent->name, sizeof(to->name));
+    to->is_write_execute = parent->is_write_execute;
+    to->break_first = parent->break_first;
+    to->break_address = parent->break_address;
+    to->autogen_low = parent->autogen_low;
+    to->autogen_protection = parent->autogen_protection;
+    status = seam_space_create(pager->endpoint, process_badge(to), &to->space);
+    if (status != STATUS_OK) process_undo(pager, to);
+    return status;
 }
 
-enum status process_duplicate(struct pager *pager, struct process *parent, uint64_t instruction, uint64_t stack, struct process **process)
+/* All memory is there. */
+static enum status duplicate_rest(struct pager *pager, const struct duplication *work)
 {
-    struct process *made;
-    enum status status = process_slot_take(pager, parent->family, &made);
+    const struct process *from = work->from;
+    struct process *to = work->to;
+    frame_id_t buffer = { FRAME_NONE };
+    enum status status = duplicate_groups(from, to);
+    if (status == STATUS_OK) status = duplicate_buffer(from, to, &buffer);
+    if (status == STATUS_OK) status = process_add_thread(pager, to, buffer);
+    if (status == STATUS_OK) status = holding_duplicate(pager, from, to);
+    return status == STATUS_OK ? seam_thread_start(to->first.thread, work->instruction, work->stack, 0) : status;
+}
+
+/* Takes up what earlier messages have made. */
+static void duplicate_resume(struct pager *pager, struct process *parent, struct duplication *work)
+{
+    work->at = parent->making;
+    work->to = parent->making.process;
+    work->is_long = true;
+    parent->making = (struct making){ 0 };
+    pager->process[work->to->index] = work->to;
+}
+
+/* Leaves the rest to the next message. */
+static void duplicate_leave(struct pager *pager, struct process *parent, const struct duplication *work, uint64_t thread)
+{
+    parent->making = work->at;
+    parent->making.process = work->to;
+    parent->making.thread = thread;
+    pager->process[work->to->index] = nullptr;
+}
+
+enum status process_duplicate(struct pager *pager, struct process *parent, const struct process_thread *thread, uint64_t instruction, uint64_t stack,
+                              struct process **process)
+{
+    struct duplication work = { .from = parent, .instruction = instruction, .stack = stack, .room = STRETCH_ROOM };
+    bool is_begun = process_is_duplicated(parent);
+    enum status status = STATUS_OK;
+    if (is_begun) duplicate_resume(pager, parent, &work);
+    else status = duplicate_begin(pager, parent, &work);
     if (status != STATUS_OK) return status;
-    struct beginning beginning = { instruction, stack, { FRAME_NONE }, false };
-    status = duplicate_build(pager, parent, made, &beginning);
-    if (status != STATUS_OK) process_undo(pager, made);
-    if (beginning.has_unmarked) copy_settle(parent, status == STATUS_OK);
+    uint64_t first = work.at.at;
+    status = duplicate_memory(&work);
+    bool has_more = status == STATUS_AGAIN;
+    if (status == STATUS_OK) status = duplicate_rest(pager, &work);
+    if (has_more) duplicate_leave(pager, parent, &work, thread->number);
+    else if (status != STATUS_OK && is_begun) process_undo_in_steps(pager, work.to);
+    else if (status != STATUS_OK) process_undo(pager, work.to);
+    if (work.has_unmarked) copy_settle(parent, first, work.touched, status == STATUS_OK || has_more || work.is_long);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.
-    made->peer = parent->index;
-    process_admit(pager, made);
-    *process = made;
+    work.to->peer = parent->index;
+    process_admit(pager, work.to);
+    *process = work.to;
     return STATUS_OK;
+}
+
+void process_duplicate_abandon(struct pager *pager, struct process *parent)
+{
+    struct duplication work = { 0 };
+    duplicate_resume(pager, parent, &work);
+    process_undo_in_steps(pager, work.to);
 }

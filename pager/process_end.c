@@ -141,7 +141,7 @@ void process_end_going(struct pager *pager, struct process *process)
 }
 
 /* Of a finished record process_end() has saved what changes here. Up to where the record is retired it can be undone. */
-void process_undo(struct pager *pager, struct process *process)
+static void process_take_apart(struct pager *pager, struct process *process, bool in_steps)
 {
     uint64_t sequence = pager->ledger->journal.sequence;
     process_thread_end_all(process);
@@ -161,7 +161,8 @@ void process_undo(struct pager *pager, struct process *process)
     holding_give_pages(process);
     process_thread_give_pages(process);
     service_release(process);
-    if (process->record.magic == RECORD_ENDED && memory_is_large(process)) {
+    if (in_steps && memory_is_large(process)) {
+        if (process->record.magic != RECORD_ENDED) ledger_remember_ended(process);
         memory_leave(pager, process, space);
     } else {
         process_empty_memory(process, space);
@@ -170,6 +171,9 @@ void process_undo(struct pager *pager, struct process *process)
     }
     if (has_emptied) holding_sweep_groups(pager);
 }
+
+void process_undo(struct pager *pager, struct process *process) { process_take_apart(pager, process, false); }
+void process_undo_in_steps(struct pager *pager, struct process *process) { process_take_apart(pager, process, true); }
 
 /* Nothing of the process waits any more, or is to be answered. */
 static void process_end_waits(struct pager *pager, const struct process *process)
@@ -188,6 +192,7 @@ void process_end(struct pager *pager, struct process *process, enum process_end 
 {
     assert(process->state == PROCESS_RUNNING);
     pager->ledger->ending = (struct ledger_ending){ process->number, reason, value };
+    if (process_is_duplicated(process)) process_duplicate_abandon(pager, process);
     output_flush(process);
     bool is_good = reason == PROCESS_EXITED && value == 0;
     if (!is_good || process_is_told(pager, process))
@@ -200,7 +205,7 @@ void process_end(struct pager *pager, struct process *process, enum process_end 
     if (process->is_from_boot && (reason != PROCESS_EXITED || value != 0)) pager->has_failed = true;
     pager->count_running--;
     watch_tell(pager, process, PROCESS_EVENT_ENDED);
-    process_undo(pager, process);
+    process_take_apart(pager, process, true);
     ledger_commit(pager);
     pager->ledger->ending = (struct ledger_ending){ 0 };
 }

@@ -18,5 +18,7 @@ enum status process_add_thread(const struct pager *pager, struct process *proces
 void process_admit(struct pager *pager, struct process *process);
 /* Gives back all that a process has so far; its slot too, unless a handle names it. */
 void process_undo(struct pager *pager, struct process *process);
+/* The same of one that does not count yet; its memory goes in steps where it is much. */
+void process_undo_in_steps(struct pager *pager, struct process *process);
 
 #endif

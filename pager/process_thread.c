@@ -232,6 +232,7 @@ void process_thread_end(struct pager *pager, struct process *process, struct pro
 {
     assert(process->count_threads > 1 && row->number != 0 && row->thread.number != 0);
     uint64_t number = row->number;
+    if (process->making.thread == number) process_duplicate_abandon(pager, process); /* nobody asks for the rest of it */
     thread_destroy_whole(row->thread);
     process_thread_save(row);
     if (row->wait.kind == WAIT_WORK) {

@@ -147,8 +147,7 @@ uint64_t range_step(const struct process *process, uint64_t at, uint64_t limit)
 /* Rights that are not the usual ones. */
 static uint32_t attributes_other(uint32_t usual) { return usual == ATTRIBUTE_READ ? ATTRIBUTE_EXECUTE : ATTRIBUTE_READ; }
 
-/* Pages mapped in a range. */
-static uint64_t range_count(const struct process *process, uint64_t first, uint64_t limit)
+uint64_t range_count(const struct process *process, uint64_t first, uint64_t limit)
 {
     uint64_t count = 0;
     while (first < limit) {

@@ -31,6 +31,8 @@ uint64_t range_part(const struct process *process, uint64_t first, uint64_t limi
 /* Where a step ends that begins at a page of a segment, up to `limit` in it: behind one page table's entries, and holes and large pages that follow. */
 uint64_t range_step(const struct process *process, uint64_t at, uint64_t limit);
 
+/* Pages mapped in a range. */
+uint64_t range_count(const struct process *process, uint64_t first, uint64_t limit);
 /* The lowest page of a segment that is mapped; its limit when there is none. */
 uint64_t range_lowest(const struct process *process, const struct segment *segment);
 

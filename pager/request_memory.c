@@ -3,7 +3,8 @@
  * Each checks its words, reserves what it needs, asks the kernel, and then changes the segments: a status other than OK leaves everything as it was.
  *
  * brk and autogen move by one step at most, and the caller asks again for the rest. Another thread that moved them in between would get a piece out of the
- * middle: so from the first step to the last one thread has both for itself (`mover`). It keeps that when a step is refused, and goes back as it came. */
+ * middle: so from the first step to the last one thread has both for itself (`mover`). It keeps that when a step is refused, and goes back as it came. While a
+ * duplicate of the process is on its way nobody moves or flips them. */
 #include <assert.h>
 
 #include "fill.h"
@@ -17,9 +18,10 @@
 
 constexpr uint64_t GROW_BYTES = FILL_STEP_PAGES << PAGE_SHIFT, SHRINK_BYTES = STEP_PAGES << PAGE_SHIFT;
 
-/* Whether another thread is in the middle of a move. */
+/* Whether another thread is in the middle of a move, or a duplicate gets them as they are. */
 static bool is_moved_by_another(const struct process *process, const struct process_thread *thread)
 {
+    if (process_is_duplicated(process)) return true;
     return process->mover != 0 && process->mover != thread->number && process_thread_find(process, process->mover) != nullptr;
 }
 
@@ -151,6 +153,10 @@ enum status request_autogen_flip([[maybe_unused]] struct pager *pager, const str
     uint32_t protection = request->word[0] == 1 ? PROTECTION_EXECUTE : PROTECTION_WRITE;
     struct segment *segment = segment_find_kind(&process->segments, SEGMENT_AUTOGEN);
     bool is_long = segment != nullptr && segment->pages > STEP_PAGES;
+    if (process_is_duplicated(process)) {
+        answer->word[0] = 0;
+        return STATUS_OK;
+    }
     if (is_long && settle_is_due(process)) {
         answer->word[0] = 0;
         answer->word[1] = settle_step(process);

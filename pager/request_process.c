@@ -45,18 +45,24 @@ enum status request_process_start(struct pager *pager, const struct request *req
     return STATUS_OK;
 }
 
+/* Whether a duplicate is made in this message; it may be another one's turn first. */
+static enum status request_duplicate_check(struct process *parent)
+{
+    if (parent->groups.count == 0) return STATUS_NOT_MEMBER; /* nobody without a group has a handle for another process */
+    if (!settle_is_due(parent)) return STATUS_OK;
+    settle_step(parent); /* pages go with the rights of their memory */
+    return STATUS_AGAIN;
+}
+
 enum status request_process_duplicate(struct pager *pager, const struct request *request, struct answer *answer)
 {
-    struct process *parent = request->caller;
+    struct process *parent = request->caller, *made;
     uint32_t slot;
-    if (parent->groups.count == 0) return STATUS_NOT_MEMBER; /* nobody without a group has a handle for another process */
-    if (settle_is_due(parent)) { /* pages go with the rights of their memory */
-        settle_step(parent);
-        return STATUS_AGAIN;
-    }
-    enum status status = holding_reserve(parent, &slot);
-    struct process *made;
-    if (status == STATUS_OK) status = process_duplicate(pager, parent, request->word[0], request->word[1], &made);
+    if (process_is_duplicated(parent) && parent->making.thread != request->thread->number) return STATUS_AGAIN;
+    enum status status = request_duplicate_check(parent);
+    if (status == STATUS_OK) status = holding_reserve(parent, &slot);
+    if (status == STATUS_OK) status = process_duplicate(pager, parent, request->thread, request->word[0], request->word[1], &made);
+    else if (status != STATUS_AGAIN && process_is_duplicated(parent)) process_duplicate_abandon(pager, parent);
     if (status != STATUS_OK) return status;
 
     // Commit: nothing below may fail.

@@ -254,7 +254,7 @@ def test_a_gibibyte_that_goes_holds_up_no_other_thread():
             if kernel == 'kernel-test': assert 0 < line.number('entries') < STEP_ENTRIES, line.raw
             else: assert line.number('cycles') < STEP_INSTRUCTIONS, line.raw  # the other one's checker runs when a process has ended
         parts = {'brk-grows': 40, 'autogen-grows': 40, 'autogen-flips': 40, 'brk-shrinks': 20, 'autogen-shrinks': 20, 'protect': 40, 'discard': 20,
-                 'renew-long': 20, 'populate': 40, 'renew-in-place': 4}
+                 'renew-long': 20, 'populate': 40, 'renew-in-place': 4, 'duplicate': 20}
         for what, messages in parts.items():
             line = result.expect('out', name='subject', text=f'| subject: in parts what={what} ')
             assert line.number('messages') >= messages, line.raw

@@ -41,7 +41,8 @@ static bool segment_agrees(const struct process *process, const struct space *sp
 static const char *process_agrees(const struct process *process)
 {
     const struct space *space = space_find(process_memory(process).number);
-    if (space == nullptr || space->count_threads != process->count_threads) return "the space of a process";
+    uint32_t threads = process->state == PROCESS_RUNNING && process->first.thread.number == 0 && process->record.magic == 0 ? 0 : process->count_threads;
+    if (space == nullptr || space->count_threads != threads) return "the space of a process";
     uint64_t pages = 0;
     uint64_t bound = 0;
     const struct segment_table *table = &process->segments;
@@ -63,6 +64,7 @@ const char *sim_check(void)
         const struct process *process = sim_pager.process[i];
         if (process == nullptr || process_memory(process).number == 0) continue;
         failed = process_agrees(process);
+        if (failed == nullptr && process_is_duplicated(process)) failed = process_agrees(process->making.process);
         if (failed != nullptr) return failed;
     }
     if (sim_free_frames() < pool_free(&sim_pager.pages)) return "frames that nobody is charged for";

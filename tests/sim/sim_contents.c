@@ -28,6 +28,7 @@ struct entry {
 struct contents {
     uint32_t number; /* of the process; that of another one: there is nothing */
     bool is_unsure;
+    bool is_mixed;   /* something has changed since a duplicate of the process was begun that is not there yet */
     size_t count, room;
     struct entry *entries;
 };
@@ -67,7 +68,7 @@ static struct contents *contents_of(const struct process *process)
     struct contents *of = &contents[process->index];
     if (of->number != process->number) {
         of->number = process->number;
-        of->is_unsure = false;
+        of->is_unsure = of->is_mixed = false;
         of->count = 0;
     }
     return of;
@@ -152,6 +153,7 @@ static void memory_goes(const struct process *process, uint64_t first, uint64_t 
     if (receiver == nullptr) return;
     struct contents *to = contents_of(receiver);
     if (of->is_unsure) to->is_unsure = true;
+    to->is_mixed = true;
     for (uint64_t page = first; stays && page < limit; page += PAGE_BYTES)
         if (cell_of(of, page) == CELL_NONE) entry_set(of, page, cell_make(cell_zero(page)));
     size_t from = entry_from(of, first), end = entry_from(of, limit);
@@ -159,13 +161,13 @@ static void memory_goes(const struct process *process, uint64_t first, uint64_t 
     if (!stays) entries_forget(of, first, limit);
 }
 
-/* The latest process is a duplicate of this one. */
-static void memory_duplicated(const struct process *process)
+/* A process that one has a handle for is a duplicate of it. */
+static void memory_duplicated(const struct process *process, const struct process *made)
 {
-    const struct process *made = sim_process(sim_pager.next_number);
     if (made == nullptr) return;
     struct contents *of = contents_of(process), *to = contents_of(made);
-    to->is_unsure = of->is_unsure;
+    to->is_unsure = of->is_unsure || of->is_mixed;
+    of->is_mixed = false;
     for (size_t i = 0; i < of->count; i++) {
         const struct segment *segment = segment_find(&made->segments, of->entries[i].page);
         if (segment == nullptr) continue; /* memory that is pinned is not there */
@@ -181,6 +183,8 @@ void sim_contents_asked(uint32_t number, uint64_t tag, const uint64_t word[MESSA
     uint64_t first = word[0], limit = layout_page_up(word[0] + word[1]);
     bool is_done = reply->outcome == SIM_GOES_ON && reply->call == STATUS_OK && reply->label == STATUS_OK;
     bool is_later = reply->outcome != SIM_GOES_ON;
+    if (!process_is_duplicated(process)) of->is_mixed = tag_label(tag) == PROTOCOL_process_duplicate && of->is_mixed;
+    else if (tag_label(tag) != PROTOCOL_process_duplicate) of->is_mixed = true;
     if (!is_done && !is_later) return;
     switch (tag_label(tag)) {
     case PROTOCOL_unmap:
@@ -210,7 +214,7 @@ void sim_contents_asked(uint32_t number, uint64_t tag, const uint64_t word[MESSA
         break;
     case PROTOCOL_process_duplicate:
         if (is_later) of->is_unsure = true;
-        else memory_duplicated(process);
+        else memory_duplicated(process, receiver_of(process, reply->word[0]));
         break;
     default: break;
     }
@@ -227,6 +231,7 @@ bool sim_contents_write(uint32_t number, uint64_t address)
     const struct process *process = sim_process(number);
     if (!is_on || !is_modelled(segment_find(&process->segments, page))) return true;
     struct contents *of = contents_of(process);
+    of->is_mixed = process_is_duplicated(process);
     uint32_t cell = cell_of(of, page);
     if (cell == CELL_NONE) entry_set(of, page, cell = cell_make(cell_zero(page)));
     uint64_t stamp = ++last_stamp;

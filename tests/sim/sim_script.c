@@ -238,9 +238,14 @@ static void do_give(struct script *script, const struct process *process)
     sim_call(script->program, HANDLE_PAGER, tag_make(choice & 1 ? PROTOCOL_segment_share : PROTOCOL_segment_move, 0), word, nullptr, 0);
 }
 
-static void do_duplicate(const struct script *script)
+/* All of it, or a part that others come in between. */
+static void do_duplicate(struct script *script)
 {
-    if (sim_pager.count_running < script->most_processes) sim_request(script->program, PROTOCOL_process_duplicate, SIM_IMAGE_FIRST, LAYOUT_STACK_TOP - 8, 0);
+    if (sim_pager.count_running >= script->most_processes) return;
+    struct sim_reply reply;
+    uint8_t parts = take(script) % 4 == 0 ? 1 + take(script) % 4 : UINT8_MAX;
+    do reply = sim_request(script->program, PROTOCOL_process_duplicate, SIM_IMAGE_FIRST, LAYOUT_STACK_TOP - 8, 0);
+    while (reply.outcome == SIM_GOES_ON && reply.call == STATUS_OK && reply.label == STATUS_AGAIN && --parts > 0);
 }
 
 /* The first handle of a kind, from some place on; 0: there is none. */

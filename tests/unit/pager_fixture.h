@@ -117,6 +117,15 @@ static inline struct sim_reply fixture_whole(uint32_t number, enum protocol labe
     }
 }
 
+/* A duplicate of a process, asked for until all of it is there, as libipc asks. */
+static inline struct sim_reply fixture_duplicate(uint32_t number, uint64_t instruction, uint64_t stack)
+{
+    struct sim_reply reply;
+    do reply = sim_request(number, PROTOCOL_process_duplicate, instruction, stack, 0);
+    while (reply.outcome == SIM_GOES_ON && reply.label == STATUS_AGAIN);
+    return reply;
+}
+
 /* Bytes of the page of init that holds an address; 0: there is none. */
 static inline uint64_t fixture_page_bytes(uint64_t address)
 {

@@ -206,7 +206,7 @@ Test(pager_parts, others_bring_the_steps)
     cr_assert_lt(sim_process(INIT)->unsettled.limit - sim_process(INIT)->unsettled.first, left - 3 * LAYOUT_TABLE_BYTES);
     parts(PROTOCOL_protect, second, 2 * TABLE_PAGES * P, PROTECTION_READ);
     for (uint64_t i = 0; i < pages; i++) cr_assert_eq(attributes_of(first + i * P), ATTRIBUTE_READ);
-    EXPECT(OK, sim_request(INIT, PROTOCOL_process_duplicate, LAYOUT_IMAGE_FIRST, LAYOUT_STACK_TOP, 0));
+    EXPECT(OK, fixture_duplicate(INIT, LAYOUT_IMAGE_FIRST, LAYOUT_STACK_TOP));
 }
 
 /* What is unmapped, mapped anew, moved away in between is nobody's business of the steps. */

@@ -45,9 +45,11 @@ enum status process_start(const char *name, uint32_t argument_count, const char 
  * HANDLE_NONE. The duplicate has the same memory; a page that either of them writes to becomes its own then, but memory that was shared (memory_share) stays
  * shared. It is in the same groups, and has a handle of the same number, derived from the caller's, for each handle that has RIGHT_PASS, with its rights but
  * RIGHT_RECEIVE; so no endpoint of the caller's, no name, no watch is the duplicate's, and calls to an endpoint of the caller's reach the caller. Of several
- * threads only the calling one goes on there. Output that stdio has not written yet is in both: flush it before. The caller's family is charged for all pages
- * of the duplicate at once. STATUS_NO_MEMORY; STATUS_LIMIT: too many processes, pages or handles. STATUS_NOT_MEMBER: the caller is in no group.
- * STATUS_BAD_ADDRESS: never from here. Then there is no duplicate. */
+ * threads only the calling one goes on there. Where there is much memory the others go on while it is shared, some 500 pages at a time: each page is there as
+ * it was when its turn came, so what they change meanwhile is there as before or as after. Hold a lock for what has to be whole; to move brk or autogen they
+ * wait. Output that stdio has not written yet is in both: flush it before. The caller's family is charged for all pages of the duplicate.
+ * STATUS_NO_MEMORY; STATUS_LIMIT: too many processes, pages or handles. STATUS_NOT_MEMBER: the caller is in no group. STATUS_BAD_ADDRESS: never from here.
+ * Then there is no duplicate. */
 enum status process_duplicate(uint32_t *process);
 
 struct process_result {

@@ -26,16 +26,19 @@ static struct {
     uint64_t messages, entries, cycles;
 } longest;
 
-static void ask(enum protocol label, struct message *message)
+static enum status ask_for(enum protocol label, struct message *message)
 {
     uint64_t entries = entries_now(), cycles = cycle_counter();
-    expect_status(pager_call(HANDLE_PAGER, label, 0, message), STATUS_OK);
+    enum status status = pager_call(HANDLE_PAGER, label, 0, message);
     cycles = cycle_counter() - cycles;
     entries = entries_now() - entries;
     longest.messages++;
     if (entries > longest.entries) longest.entries = entries;
     if (cycles > longest.cycles) longest.cycles = cycles;
+    return status;
 }
+
+static void ask(enum protocol label, struct message *message) { expect_status(ask_for(label, message), STATUS_OK); }
 
 static void report_longest(const char *what)
 {
@@ -73,6 +76,22 @@ static void range_in_parts(enum protocol label, uint64_t bytes, uint64_t word2)
     }
 }
 
+/* A duplicate that begins where nothing is, and ends at once. */
+static void duplicate_in_parts(void)
+{
+    struct message message;
+    struct process_result end = { 0 };
+    enum status status;
+    do {
+        message = (struct message){ .word = { PLACE_NOWHERE, area } };
+        status = ask_for(PROTOCOL_process_duplicate, &message);
+    } while (status == STATUS_AGAIN);
+    expect_status(status, STATUS_OK);
+    expect_status(process_wait((uint32_t)message.word[0], &end), STATUS_OK);
+    expect(end.reason == PROCESS_BAD_ADDRESS && end.value == PLACE_NOWHERE);
+    expect_status(handle_close((uint32_t)message.word[0]), STATUS_OK);
+}
+
 void case_threads_wait_for_one_part(void)
 {
     for (unsigned i = 0; i < 2; i++) {
@@ -104,4 +123,6 @@ void case_threads_wait_for_one_part(void)
     range_in_parts(PROTOCOL_map_over, TABLE, PROTECTION_WRITE);
     report_longest("renew-in-place");
     *byte_at(area + FULL - 1) = 1;
+    duplicate_in_parts();
+    report_longest("duplicate");
 }

@@ -404,6 +404,47 @@ void case_threads_during_end(void)
     expect(before - system_now().free_frames < 100);
 }
 
+static uint64_t sum_of_pages(uint64_t first, uint64_t bytes)
+{
+    uint64_t sum = 0;
+    for (uint64_t at = first; at < first + bytes; at += PAGE_BYTES) sum = sum * 31 + *(volatile uint64_t *)(uintptr_t)at;
+    return sum;
+}
+
+/* Duplicates, one after the other, of memory that another thread writes to: what each of them has once does not change any more. */
+static uint64_t duplicate_what_changes([[maybe_unused]] void *argument)
+{
+    for (unsigned i = 0; i < 10; i++) {
+        uint32_t twin;
+        struct process_result end = { 0 };
+        expect_status(process_duplicate(&twin), STATUS_OK);
+        if (twin == HANDLE_NONE) {
+            uint64_t sum = sum_of_pages(going, going_bytes);
+            expect_status(time_sleep(2 * TIME_MILLISECOND), STATUS_OK);
+            process_exit(sum_of_pages(going, going_bytes) == sum ? 78 : 1);
+        }
+        expect_status(process_wait(twin, &end), STATUS_OK);
+        expect(end.reason == PROCESS_EXITED && end.value == 78);
+        expect_status(handle_close(twin), STATUS_OK);
+    }
+    __atomic_store_n(&stage, 2, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+void case_threads_during_duplicate(void)
+{
+    going_prepare(4 * TABLE, PAGE_BYTES);
+    start(0, duplicate_what_changes);
+    for (uint64_t round = 2; __atomic_load_n(&stage, __ATOMIC_SEQ_CST) < 2; round++) {
+        for (uint64_t at = 0; at < going_bytes; at += PAGE_BYTES) {
+            volatile uint64_t *word = (uint64_t *)(uintptr_t)(going + at);
+            expect(*word == round - 1);
+            *word = round;
+        }
+    }
+    joined(0);
+}
+
 /* A touch of what goes is an error of the whole process, whoever touches: it is never mapped again. */
 void case_thread_touches_going(void)
 {
