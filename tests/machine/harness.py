@@ -97,17 +97,17 @@ def end_test(keep):
     return report
 
 
-shaken = None  # shift of the boots that name none, chosen by ./quire test --shift
+usual_shift = 5  # of the boots that name none; with less the firmware's loops that wait for a time take long
 
 
 def shake(shift):
-    """From now on every boot that is not under icount is run with this shift (None: without icount): another interleaving, and a repeatable one."""
-    global shaken
-    shaken = shift
+    """From now on every boot that names no shift is run with this one (None: by the host's clock, without icount): another interleaving."""
+    global usual_shift
+    usual_shift = shift
 
 
 def options_of(icount, extra, shift):
-    """QEMU's options of a boot; its own shift goes before that of --shift."""
+    """QEMU's options of a boot; its own shift goes before the usual one."""
     if icount:
         return [*qemu.DETERMINISTIC, *extra]
     return [*(qemu.icount(shift) if shift is not None and '-icount' not in extra else []), *extra]
@@ -126,7 +126,7 @@ def boot(kernel='kernel-test', modules=(), append='', memory='128M', door='pvh',
 
     kernel, pager: names of built files (pager also a path or bytes). modules: [(path or bytes, command line)...] after the pager.
     append: further kernel arguments; debug-exit and end=exit are given unless append says end=... itself. trace: value of trace=.
-    door: pvh (fast, the default), bios, uefi. icount: exactly repeatable, one instruction = 32 ns of the machine's time.
+    door: pvh (fast, the default), bios, uefi. icount: one instruction = 32 ns of the machine's time whatever --shift says.
     bundle: bytes to hand over in place of the bundle of the modules (pvh only). until: end when the log holds this text, or each of a tuple of texts,
     in any order.
     timeout: seconds of real time on a quick machine that has nothing else to do; it gets PATIENCE times as long. extra: further options of QEMU.
@@ -137,7 +137,7 @@ def boot(kernel='kernel-test', modules=(), append='', memory='128M', door='pvh',
     assert built(kernel).exists(), f'the build made no {shown(built(kernel))}'
     pager = (pager if isinstance(pager, (bytes, Path)) else built(pager), 'pager')
     arguments = ' '.join(kernel_arguments(append, trace))
-    machine = qemu.Machine(door=door, kernel=built(kernel), arguments=arguments, memory=memory, cpu=cpu, extra=options_of(icount, extra, shaken),
+    machine = qemu.Machine(door=door, kernel=built(kernel), arguments=arguments, memory=memory, cpu=cpu, extra=options_of(icount, extra, usual_shift),
                            dump=stem.with_suffix('.memory'))
     if door == 'pvh':
         machine.bundle = stem.with_suffix('.bundle')
