@@ -62,12 +62,13 @@ hidden byte i, can_pay, giver, when, has, who;
 #endif
 #endif
 #define REALLY_LIVES(t, b) (t != NONE && state[t] != FREE && birth[t] == b)
+#define OF_ONE_PROCESS(a, b) (a == b || FRIENDS && a != SERVER && b != SERVER)
+/* Whether what g gives may be used when p is the payer. */
 #ifdef BUG_STRANGER_PAYS
 #define PAYS_FOR(g, p) true
 #else
 #define PAYS_FOR(g, p) OF_ONE_PROCESS(g, p)
 #endif
-#define OF_ONE_PROCESS(a, b) (a == b || FRIENDS && a != SERVER && b != SERVER)
 #define GIVES_TO(g, t) (state[g] != FREE && gift_to[g] == t && gift_birth[g] == birth[t])
 
 /* The timer is needed when what the account has is used up: `has`. */
